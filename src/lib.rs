@@ -1,0 +1,34 @@
+//! Doorward: one authentication gateway for LDAP, RADIUS and the web, with one decision in it.
+//!
+//! Front ends turn bytes into an attempt, the authenticator turns the attempt into a verdict,
+//! front ends turn the verdict into bytes. Who may import whom is held by
+//! `tests/architecture.rs`:
+//!
+//! | module | what it is | may import |
+//! |---|---|---|
+//! | [`domain`] | the words: account facts, conditions, resources, times, secrets | nothing of ours |
+//! | [`policy`] | pure rules over those words | `domain` |
+//! | [`hashing`] | password hashes and the pool that computes them | `domain` |
+//! | [`store`] | traits and records; `sqlite` implements them | `domain` |
+//! | [`authenticator`] | attempt to verdict, the one place that says yes | `domain`, `policy`, `hashing`, `store` |
+//! | [`directory`] | everything else before the store | those, and the authenticator's verdict types |
+//! | [`lifecycle`] | what time alone causes | `domain`, `policy`, `store` |
+//! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`; never each other |
+//! | [`audit`], [`metrics`] | subscribers of what happened | `domain`, `store` |
+//! | [`config`] | the configuration file | `domain` |
+//! | [`runtime`], [`cli`] | listeners, clocks, commands: the only places that name a concrete store | everything |
+
+pub mod audit;
+pub mod authenticator;
+pub mod cli;
+pub mod config;
+pub mod directory;
+pub mod domain;
+pub mod hashing;
+pub mod ldap;
+pub mod lifecycle;
+pub mod metrics;
+pub mod policy;
+pub mod radius;
+pub mod runtime;
+pub mod store;

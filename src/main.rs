@@ -1,0 +1,5 @@
+//! The `doorward` command.
+
+fn main() -> std::process::ExitCode {
+    doorward::cli::main()
+}
