@@ -2,4 +2,13 @@
 //!
 //! No input or output, no clock, no protocol, no tokio.
 
+pub mod account;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod origin;
+pub mod refusal;
+pub mod resource;
+pub mod rules;
 pub mod secret;
+pub mod time;

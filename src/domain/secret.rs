@@ -161,15 +161,24 @@ mod tests {
     #[test]
     fn nul_empty_and_overlong_are_refused() {
         assert_eq!(Password::presented(b"").unwrap_err(), PasswordShape::Empty);
-        assert_eq!(Password::presented(b"a\0b").unwrap_err(), PasswordShape::ContainsNul);
-        assert_eq!(Password::presented(&[b'a'; 1025]).unwrap_err(), PasswordShape::TooLong);
+        assert_eq!(
+            Password::presented(b"a\0b").unwrap_err(),
+            PasswordShape::ContainsNul
+        );
+        assert_eq!(
+            Password::presented(&[b'a'; 1025]).unwrap_err(),
+            PasswordShape::TooLong
+        );
         assert!(Password::presented(&[b'a'; 1024]).is_ok());
     }
 
     #[test]
     fn latin1_may_be_presented_and_never_set() {
         assert!(Password::presented(b"caf\xe9").is_ok());
-        assert_eq!(Password::new(b"caf\xe9").unwrap_err(), PasswordShape::NotUtf8);
+        assert_eq!(
+            Password::new(b"caf\xe9").unwrap_err(),
+            PasswordShape::NotUtf8
+        );
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! The exact reason of a refusal, for the audit log and `explain`. The wire never carries it
+//! (CONTRACT.md 5.2).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an attempt was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No resource's `match` holds.
+    NoResource,
+    /// The name belongs to no account.
+    UnknownUser,
+    /// The name has no shape that could belong to an account.
+    MalformedName,
+    /// The bytes cannot be a password: empty, too long, or with a NUL.
+    MalformedPassword,
+    /// No password was ever set.
+    PasswordPending,
+    /// A password that was not tried before in the window, and is wrong.
+    WrongPassword,
+    /// A wrong password that was tried before.
+    RepeatedWrongPassword,
+    /// The previous password.
+    StalePassword,
+    /// Too many failed attempts from this source, or for this account from this origin.
+    Throttled,
+    /// The account is locked.
+    Locked,
+    /// The start date lies ahead.
+    Staged,
+    /// The password must be changed first, and the client could not be told.
+    MustChange,
+    /// The password has expired.
+    Expired,
+    /// Suspended, or past its end.
+    Suspended,
+    /// Not bound to the resource.
+    NotBound,
+    /// A service account from an address it may not come from.
+    ServiceSource,
+}
+
+impl Refusal {
+    /// The name in events, metrics and `explain`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoResource => "no_resource",
+            Self::UnknownUser => "unknown_user",
+            Self::MalformedName => "malformed_name",
+            Self::MalformedPassword => "malformed_password",
+            Self::PasswordPending => "password_pending",
+            Self::WrongPassword => "wrong_password",
+            Self::RepeatedWrongPassword => "repeated_wrong_password",
+            Self::StalePassword => "stale_password",
+            Self::Throttled => "throttled",
+            Self::Locked => "locked",
+            Self::Staged => "staged",
+            Self::MustChange => "must_change",
+            Self::Expired => "expired",
+            Self::Suspended => "suspended",
+            Self::NotBound => "not_bound",
+            Self::ServiceSource => "service_source",
+        }
+    }
+
+    /// Whether floods of it merge into one event per minute (CONTRACT.md 9).
+    pub const fn merges(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::RepeatedWrongPassword | Self::Locked | Self::NoResource
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
