@@ -5,6 +5,7 @@
 pub mod account;
 pub mod event;
 pub mod id;
+pub mod login;
 pub mod name;
 pub mod origin;
 pub mod refusal;

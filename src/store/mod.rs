@@ -1,1 +1,27 @@
-//! store: to come.
+//! What is kept, and the commands on it: traits and records that every store implements alike.
+//!
+//! A write is a whole command, one transaction each; whatever a command reports has been made
+//! durable. No type of a concrete database stands here, and no rule: instants and numbers are
+//! computed by `policy` and handed in, a store only counts and compares.
+
+pub mod attempts;
+pub mod changes;
+pub mod events;
+pub mod records;
+
+use std::future::Future;
+
+pub use attempts::AttemptStore;
+pub use changes::DirectoryStore;
+pub use events::EventStore;
+
+/// The store cannot answer: broken, full, busy past its deadline, or closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store is unavailable: {0}")]
+pub struct Unavailable(pub String);
+
+/// A store complete enough to run the gateway.
+pub trait Store: AttemptStore + DirectoryStore + EventStore {
+    /// Writes something and reads it back, durably: what `healthcheck` and `/ready` ask.
+    fn probe(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}

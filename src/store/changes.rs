@@ -1,0 +1,422 @@
+//! Everything but the hot path: users, groups, bindings, service accounts, policy, links.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::domain::event::{Actor, ChangeEvent, Event};
+use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
+use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::rules::PolicySettings;
+use crate::domain::secret::HashText;
+use crate::domain::time::Timestamp;
+
+use super::Unavailable;
+use super::records::{
+    Binding, BoundTo, GroupRecord, NewMail, QueuedMail, ServiceSummary, UserRecord,
+};
+
+/// A command: one change by one actor, with the mail it causes, in one transaction. The store
+/// writes the change event with the values before and after.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Now.
+    pub at: Timestamp,
+    /// Who asks.
+    pub actor: Actor,
+    /// What for.
+    pub change: Change,
+    /// Mail to queue in the same commit.
+    pub mails: Vec<NewMail>,
+}
+
+/// A user to be added.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The new account.
+    pub account: AccountId,
+    /// The username.
+    pub username: Username,
+    /// The mail address.
+    pub email: MailAddress,
+    /// Where links go instead.
+    pub recovery_email: Option<MailAddress>,
+    /// The full name.
+    pub full_name: Option<String>,
+    /// When the account takes effect.
+    pub start: Option<Timestamp>,
+    /// When it ends.
+    pub end: Option<Timestamp>,
+    /// The POSIX number asked for; the next free one otherwise.
+    pub uid_number: Option<u32>,
+    /// The password's hash, where one is set at once.
+    pub password: Option<HashText>,
+    /// Whether that password must be changed at the first login.
+    pub must_change: bool,
+    /// Whether the user administers the gateway.
+    pub admin: bool,
+}
+
+/// Fields of a user to set; absent ones stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserPatch {
+    /// The mail address.
+    pub email: Option<MailAddress>,
+    /// Where links go instead.
+    pub recovery_email: Option<Option<MailAddress>>,
+    /// The full name.
+    pub full_name: Option<Option<String>>,
+    /// When the account takes effect. Moves the epoch.
+    pub start: Option<Option<Timestamp>>,
+    /// When it ends. Moves the epoch.
+    pub end: Option<Option<Timestamp>>,
+    /// Whether ageing does not apply. Moves the epoch.
+    pub never_expires: Option<bool>,
+    /// Whether the password must be changed. Moves the epoch.
+    pub must_change: Option<bool>,
+    /// The home directory.
+    pub home: Option<Option<String>>,
+    /// The login shell.
+    pub shell: Option<Option<String>>,
+    /// Whether the user administers the gateway. Moves the epoch.
+    pub admin: Option<bool>,
+}
+
+/// A one-time link's purpose (CONTRACT.md 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// Sets the first password.
+    Activation,
+    /// Sets another password.
+    Reset,
+}
+
+/// What a command changes.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Adds a user.
+    AddUser(NewUser),
+    /// Sets fields of a user.
+    SetUser {
+        /// The account.
+        account: AccountId,
+        /// The fields.
+        patch: UserPatch,
+    },
+    /// Sets a password: clears lock, failures, open places, forced date and must-change, voids
+    /// all links, moves the epoch, keeps the replaced hash in the history.
+    SetPassword {
+        /// The account.
+        account: AccountId,
+        /// The new hash.
+        password: HashText,
+        /// Whether it must be changed at the next login.
+        must_change: bool,
+        /// Refused as [`ChangeRefused::Moved`] unless the account is still at this epoch, where
+        /// given.
+        expected: Option<Epoch>,
+        /// How many former hashes to keep.
+        keep_history: u32,
+    },
+    /// Clears a lock, failures and open places; moves the epoch. Leaves expiry alone.
+    Unlock {
+        /// The account.
+        account: AccountId,
+    },
+    /// Forces a password change by a date.
+    Expire {
+        /// The account.
+        account: AccountId,
+        /// Past this instant the password is expired.
+        by: Timestamp,
+    },
+    /// Suspends at once.
+    Suspend {
+        /// The account.
+        account: AccountId,
+    },
+    /// Resumes, and moves a past end date away.
+    Resume {
+        /// The account.
+        account: AccountId,
+    },
+    /// Gives a user another username.
+    Rename {
+        /// The account.
+        account: AccountId,
+        /// The new username.
+        username: Username,
+    },
+    /// Removes a user; its numbers are never used again.
+    RemoveUser {
+        /// The account.
+        account: AccountId,
+    },
+    /// Adds a group.
+    AddGroup {
+        /// The new group.
+        group: GroupId,
+        /// Its name.
+        name: GroupName,
+        /// The POSIX number asked for; the next free one otherwise.
+        gid_number: Option<u32>,
+        /// What it is for.
+        description: Option<String>,
+    },
+    /// Removes a group and what hangs on it.
+    RemoveGroup {
+        /// Its name.
+        name: GroupName,
+    },
+    /// Adds users and groups to a group; cycles and more than eight levels are refused.
+    Join {
+        /// The group.
+        group: GroupName,
+        /// Users to add.
+        users: Vec<Username>,
+        /// Groups to add.
+        groups: Vec<GroupName>,
+    },
+    /// Takes users and groups out of a group.
+    Leave {
+        /// The group.
+        group: GroupName,
+        /// Users to take out.
+        users: Vec<Username>,
+        /// Groups to take out.
+        groups: Vec<GroupName>,
+    },
+    /// Binds a resource.
+    Bind(Binding),
+    /// Unbinds a resource.
+    Unbind(Binding),
+    /// Adds a service account.
+    AddService {
+        /// The new service account.
+        service: ServiceId,
+        /// Its name.
+        name: ServiceName,
+        /// Its password's hash.
+        password: HashText,
+        /// Whether it may read people and groups.
+        may_search: bool,
+        /// Where it may come from; anywhere when empty.
+        sources: Vec<ipnet::IpNet>,
+    },
+    /// Gives a service account another password.
+    SetServicePassword {
+        /// Its name.
+        name: ServiceName,
+        /// The new hash.
+        password: HashText,
+        /// Whether the newest of the old ones stays live.
+        keep_old: bool,
+    },
+    /// Removes a service account.
+    RemoveService {
+        /// Its name.
+        name: ServiceName,
+    },
+    /// Puts a policy in force; refused as [`ChangeRefused::Moved`] unless its version is one more
+    /// than the one in force.
+    SetPolicy(PolicySettings),
+    /// Keeps a one-time link; refused as [`ChangeRefused::TooManyLinks`] when three live.
+    AddLink {
+        /// For whom.
+        account: AccountId,
+        /// What it does.
+        purpose: LinkPurpose,
+        /// SHA-256 of its token.
+        token_digest: [u8; 32],
+        /// When it lapses.
+        expires: Timestamp,
+    },
+}
+
+/// Why a command was not carried out; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// There is no such thing.
+    #[error("there is no {kind} '{name}'")]
+    NotFound {
+        /// user, group, service account.
+        kind: &'static str,
+        /// The name looked for.
+        name: String,
+    },
+    /// The name, address or number is taken.
+    #[error("the {kind} '{name}' is taken")]
+    Taken {
+        /// username, mail address, group name, uid number, …
+        kind: &'static str,
+        /// By what it was asked.
+        name: String,
+    },
+    /// The number was used before, and numbers are never used again.
+    #[error("the number {0} was used before and is never given again")]
+    NumberUsed(u32),
+    /// A group would contain itself.
+    #[error("'{inner}' contains '{outer}' already: a group cannot contain itself")]
+    Cycle {
+        /// The group that would be inside.
+        inner: GroupName,
+        /// The group that would be outside.
+        outer: GroupName,
+    },
+    /// Groups would nest deeper than eight levels.
+    #[error("groups nest at most eight levels deep")]
+    TooDeep,
+    /// Already so, or not so to begin with.
+    #[error("{0}")]
+    Nothing(String),
+    /// Three links live already.
+    #[error("three links of this user live already: wait until one lapses")]
+    TooManyLinks,
+    /// Somebody else changed it in between.
+    #[error("it was changed by somebody else in between: look again and repeat")]
+    Moved,
+    /// The store cannot answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A command carried out: the event that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The event.
+    pub event: ChangeEvent,
+}
+
+/// Which users a read is about. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserFilter {
+    /// By identifier.
+    Id(AccountId),
+    /// By username.
+    Username(String),
+    /// By POSIX number.
+    UidNumber(u32),
+    /// By mail address.
+    Mail(String),
+    /// Members of this group, directly or through others.
+    MemberOf(String),
+    /// Everybody.
+    All,
+}
+
+/// Which groups a read is about. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupFilter {
+    /// By identifier.
+    Id(GroupId),
+    /// By name.
+    Name(String),
+    /// By POSIX number.
+    GidNumber(u32),
+    /// Groups this user is in, directly or through others.
+    HasUser(String),
+    /// Groups this group is in directly.
+    HasGroup(String),
+    /// All.
+    All,
+}
+
+/// Spans of facts that time alone may have turned into transitions since the last look: every
+/// span is `(after, up to and including)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSpans {
+    /// Start and end dates, and personal forced-change dates, in here.
+    pub dates: (Timestamp, Timestamp),
+    /// Passwords set in one of these.
+    pub password_set: Vec<(Timestamp, Timestamp)>,
+    /// Locked in here.
+    pub locked: Option<(Timestamp, Timestamp)>,
+}
+
+/// What lifecycle found, to be written in one transaction with the cursor's move.
+#[derive(Debug, Clone)]
+pub struct Noticed {
+    /// The cursor that was read.
+    pub from: Timestamp,
+    /// Where it moves.
+    pub to: Timestamp,
+    /// What happened.
+    pub events: Vec<(Timestamp, ChangeEvent)>,
+    /// Mail to queue.
+    pub mails: Vec<NewMail>,
+}
+
+/// The commands and reads of the directory and of lifecycle.
+pub trait DirectoryStore: Send + Sync + 'static {
+    /// Carries a command out.
+    fn apply(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<Applied, ChangeRefused>> + Send;
+
+    /// The policy in force.
+    fn policy(&self) -> impl Future<Output = Result<Arc<PolicySettings>, Unavailable>> + Send;
+
+    /// Users after the one named, in the order of their identifiers, at most `limit`.
+    fn users(
+        &self,
+        filter: &UserFilter,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<UserRecord>, Unavailable>> + Send;
+
+    /// Groups after the one named, in the order of their identifiers, at most `limit`.
+    fn groups(
+        &self,
+        filter: &GroupFilter,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<GroupRecord>, Unavailable>> + Send;
+
+    /// All service accounts, by name.
+    fn services(&self) -> impl Future<Output = Result<Vec<ServiceSummary>, Unavailable>> + Send;
+
+    /// All bindings, by resource.
+    fn bindings(&self) -> impl Future<Output = Result<Vec<Binding>, Unavailable>> + Send;
+
+    /// The chain by which an account is bound to a resource: the user alone, or the groups from
+    /// the bound one down; none where it is not bound.
+    fn binding_path(
+        &self,
+        account: AccountId,
+        resource: &ResourceName,
+    ) -> impl Future<Output = Result<Option<Vec<BoundTo>>, Unavailable>> + Send;
+
+    /// The present and former hashes of an account's password, newest first, for the history rule.
+    fn password_history(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<HashText>, Unavailable>> + Send;
+
+    /// Every change of policy, newest first, as events.
+    fn policy_history(&self) -> impl Future<Output = Result<Vec<Event>, Unavailable>> + Send;
+
+    /// Where lifecycle stands.
+    fn lifecycle_cursor(&self) -> impl Future<Output = Result<Timestamp, Unavailable>> + Send;
+
+    /// Users that `spans` touch, after the one named, at most `limit`.
+    fn users_touched_by_time(
+        &self,
+        spans: &TimeSpans,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<UserRecord>, Unavailable>> + Send;
+
+    /// Writes what lifecycle found; false, and nothing written, where another moved the cursor
+    /// first.
+    fn notice(&self, noticed: Noticed) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// Mail waiting, oldest first.
+    fn queued_mail(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<QueuedMail>, Unavailable>> + Send;
+
+    /// A number that moves with every change of users, groups, bindings and policy.
+    fn directory_version(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
+}

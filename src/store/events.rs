@@ -1,0 +1,50 @@
+//! The audit log's reads and its retention (CONTRACT.md 9).
+
+use std::future::Future;
+
+use crate::domain::event::Event;
+use crate::domain::id::EventId;
+use crate::domain::time::Timestamp;
+
+use super::Unavailable;
+
+/// Which events a query is about; absent keys match all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// About this user: the username as found then, or the account that has it now. Without
+    /// regard to case.
+    pub user: Option<String>,
+    /// At this resource.
+    pub resource: Option<String>,
+    /// At or after this instant.
+    pub since: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// With this outcome: granted, `change_only`, refused, or change.
+    pub outcome: Option<String>,
+    /// After this event.
+    pub after: Option<EventId>,
+    /// At most this many.
+    pub limit: usize,
+    /// The newest `limit` instead of the oldest; the order given back is by time all the same.
+    pub newest: bool,
+}
+
+/// Reads of the audit log.
+pub trait EventStore: Send + Sync + 'static {
+    /// Events that match, oldest first.
+    fn events(
+        &self,
+        query: &EventQuery,
+    ) -> impl Future<Output = Result<Vec<Event>, Unavailable>> + Send;
+
+    /// When the newest event happened.
+    fn newest_event(&self) -> impl Future<Output = Result<Option<Timestamp>, Unavailable>> + Send;
+
+    /// Removes at most `limit` events older than `before`, and says how many went.
+    fn forget_events(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+}

@@ -1,0 +1,150 @@
+//! Records as the store gives them back, and mail to come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::account::AccountFacts;
+use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
+use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::time::Timestamp;
+
+/// A user, without any hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// The account; shown as `entryUUID`.
+    pub account: AccountId,
+    /// The username.
+    pub username: Username,
+    /// The mail address.
+    pub email: MailAddress,
+    /// Where links go instead, if set.
+    pub recovery_email: Option<MailAddress>,
+    /// The full name.
+    pub full_name: Option<String>,
+    /// The POSIX user number, never used again.
+    pub uid_number: u32,
+    /// The POSIX number of the primary group.
+    pub gid_number: u32,
+    /// The home directory, where it is not the configured pattern.
+    pub home: Option<String>,
+    /// The login shell, where it is not the configured one.
+    pub shell: Option<String>,
+    /// Whether the user administers the gateway.
+    pub admin: bool,
+    /// The facts of its standing.
+    pub facts: AccountFacts,
+    /// The credential epoch.
+    pub epoch: Epoch,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When anything shown of it changed.
+    pub modified: Timestamp,
+    /// The groups it is in, directly or through others, sorted by name.
+    pub groups: Vec<GroupName>,
+    /// The resources it is bound to, directly or through groups, sorted by name.
+    pub resources: Vec<ResourceName>,
+    /// Distinct wrong passwords of the last 24 hours that are still counted for something.
+    pub recent_failures: u32,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// The group; shown as `entryUUID`.
+    pub group: GroupId,
+    /// Its name.
+    pub name: GroupName,
+    /// Its POSIX number, never used again.
+    pub gid_number: u32,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Users in it, directly or through other groups, sorted by name.
+    pub users: Vec<Username>,
+    /// Users in it directly.
+    pub direct_users: Vec<Username>,
+    /// Groups in it directly.
+    pub groups: Vec<GroupName>,
+    /// Resources bound to it directly.
+    pub resources: Vec<ResourceName>,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it or its membership changed.
+    pub modified: Timestamp,
+}
+
+/// A service account, without any hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSummary {
+    /// The service account.
+    pub service: ServiceId,
+    /// Its name.
+    pub name: ServiceName,
+    /// Whether it may read people and groups.
+    pub may_search: bool,
+    /// Where it may come from; anywhere when empty.
+    pub sources: Vec<ipnet::IpNet>,
+    /// How many passwords are live.
+    pub passwords: usize,
+    /// When it was added.
+    pub created: Timestamp,
+}
+
+/// A binding of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The resource.
+    pub resource: ResourceName,
+    /// To whom.
+    pub to: BoundTo,
+}
+
+/// What a resource is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundTo {
+    /// One user.
+    User(Username),
+    /// A group, its nested groups included.
+    Group(GroupName),
+}
+
+/// What a mail is about; the text is made when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// An activation link.
+    Activation,
+    /// A reset link.
+    ResetLink,
+    /// The account was locked, and how to get out.
+    Locked,
+    /// The password expires soon.
+    ExpiryWarning,
+    /// The password has expired.
+    Expired,
+    /// The password was changed.
+    PasswordChanged,
+    /// The previous password is still in use somewhere.
+    StalePassword,
+}
+
+/// Mail to be queued with the change that caused it (CONTRACT.md 7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMail {
+    /// About whom.
+    pub account: AccountId,
+    /// What it is about.
+    pub kind: MailKind,
+    /// What its text needs, never a secret.
+    pub details: serde_json::Value,
+}
+
+/// Mail waiting to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedMail {
+    /// Its number in the queue.
+    pub number: i64,
+    /// When it was queued.
+    pub queued: Timestamp,
+    /// The mail.
+    pub mail: NewMail,
+}
