@@ -1,0 +1,73 @@
+//! What a front end brings: who claims to be whom, with what evidence, from where.
+
+use crate::domain::id::RequestId;
+use crate::domain::origin::{Origin, Protocol};
+use crate::domain::resource::{Asking, Circumstances};
+use crate::domain::secret::{Password, PasswordShape};
+use crate::domain::time::Now;
+
+/// Who somebody claims to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// A name as it was typed: a username, `REALM\name`, `name@realm` or a mail address
+    /// (CONTRACT.md 8). A bind DN's `uid` value counts as typed.
+    Typed(String),
+    /// A name of a shape no account's name has, such as a malformed DN. Refused like an unknown
+    /// one, and as slowly.
+    Malformed(String),
+}
+
+/// What an attempt brings as proof. Nothing in it is ever logged.
+#[derive(Debug, Clone)]
+pub enum Evidence {
+    /// A password.
+    Password(Password),
+    /// Bytes that cannot be a password; refused like a wrong one, and counted for nothing.
+    Unusable(PasswordShape),
+}
+
+impl Evidence {
+    /// Takes a password from the wire.
+    pub fn password(bytes: &[u8]) -> Self {
+        match Password::presented(bytes) {
+            Ok(password) => Self::Password(password),
+            Err(shape) => Self::Unusable(shape),
+        }
+    }
+}
+
+/// One attempt of a user to get in somewhere.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The request, for the log.
+    pub request: RequestId,
+    /// When it arrived: refusals leave at whole multiples of `refusal_delay` after it.
+    pub received: Now,
+    /// By which protocol it came.
+    pub protocol: Protocol,
+    /// The ground on which the resource is chosen.
+    pub asking: Asking,
+    /// Who it claims to be.
+    pub claim: Claim,
+    /// The proof.
+    pub evidence: Evidence,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether the client asked for password policy, so that "must change" can be told.
+    pub asked_for_password_policy: bool,
+}
+
+/// One attempt of a service account to bind (CONTRACT.md 3.8). LDAP only.
+#[derive(Debug, Clone)]
+pub struct ServiceAttempt {
+    /// The request, for the log.
+    pub request: RequestId,
+    /// When it arrived.
+    pub received: Now,
+    /// The connection it came on.
+    pub circumstances: Circumstances,
+    /// The name claimed.
+    pub name: String,
+    /// The proof.
+    pub evidence: Evidence,
+}

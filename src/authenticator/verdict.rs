@@ -1,0 +1,123 @@
+//! What the authenticator answers, and the proofs that nothing else can make.
+
+use std::time::Duration;
+
+use crate::domain::id::{AccountId, Epoch, ServiceId};
+use crate::domain::name::{ResourceName, ServiceName, Username};
+pub use crate::domain::refusal::Refusal;
+
+/// The answer to an attempt.
+#[must_use]
+#[derive(Debug)]
+pub enum Verdict {
+    /// Let in.
+    Granted(Authenticated),
+    /// The right password, good for changing it and nothing else (CONTRACT.md 2).
+    ChangeOnly(ChangeProof),
+    /// Refused; the reason is for the log and never for the wire.
+    Refused(Refusal),
+}
+
+/// There is no verdict. Never to be shown as a wrong password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undecided {
+    /// The store cannot answer (CONTRACT.md 5.4): LDAP 52 and a Notice of Disconnection, RADIUS
+    /// silence, HTTP 503.
+    #[error("{0}")]
+    Unavailable(String),
+    /// No free place within a second, or the hashing queue is full (CONTRACT.md 3.3, 3.7): LDAP
+    /// 51, RADIUS silence, HTTP 503.
+    #[error("busy")]
+    Busy,
+}
+
+/// Proof that a user got in: made by the authenticator alone, from a settled right password of an
+/// account that its state and its bindings admit to the resource.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub(super) account: AccountId,
+    pub(super) username: Username,
+    pub(super) epoch: Epoch,
+    pub(super) resource: Option<ResourceName>,
+    pub(super) expires_in: Option<Duration>,
+}
+
+impl Authenticated {
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The username, in its own case.
+    pub fn username(&self) -> &Username {
+        &self.username
+    }
+
+    /// The resource it got into; none is the portal.
+    pub fn resource(&self) -> Option<&ResourceName> {
+        self.resource.as_ref()
+    }
+
+    /// How long the password still lasts, where that is short enough for a warning.
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
+    }
+}
+
+/// Proof of the right password of a user who must change it. No session but one that changes the
+/// password, and no Access-Accept, can be made of it.
+#[derive(Debug)]
+pub struct ChangeProof {
+    pub(super) account: AccountId,
+    pub(super) username: Username,
+    pub(super) epoch: Epoch,
+    pub(super) resource: Option<ResourceName>,
+}
+
+impl ChangeProof {
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The username, in its own case.
+    pub fn username(&self) -> &Username {
+        &self.username
+    }
+
+    /// The credential epoch it was made under.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}
+
+/// The answer to a service account's attempt.
+#[must_use]
+#[derive(Debug)]
+pub enum ServiceVerdict {
+    /// Bound.
+    Granted(AuthenticatedService),
+    /// Refused; the reason is for the log.
+    Refused(Refusal),
+}
+
+/// Proof that a service account bound.
+#[derive(Debug)]
+pub struct AuthenticatedService {
+    pub(super) service: ServiceId,
+    pub(super) name: ServiceName,
+    pub(super) epoch: Epoch,
+    pub(super) may_search: bool,
+}
+
+impl AuthenticatedService {
+    /// The service account's name.
+    pub fn name(&self) -> &ServiceName {
+        &self.name
+    }
+
+    /// Whether it may read people and groups.
+    pub fn may_search(&self) -> bool {
+        self.may_search
+    }
+}

@@ -1,0 +1,74 @@
+//! People and groups as front ends read them, each with its standing at the resource that asks.
+
+use crate::domain::account::Conditions;
+use crate::domain::id::{AccountId, GroupId};
+use crate::domain::name::{GroupName, MailAddress, Username};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
+
+/// How a user stands at the resource that asks (CONTRACT.md 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Why it would be refused there, for whatever reason, no binding and no resource included;
+    /// none where it would be let in, or led to a change. A refused user's entry carries the
+    /// marks and no SSH key.
+    pub refused: Option<Refusal>,
+    /// The conditions that hold.
+    pub conditions: Conditions,
+    /// When the password was set.
+    pub password_set_at: Option<Timestamp>,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When the account ends.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The account; `entryUUID`.
+    pub account: AccountId,
+    /// The username; `uid`.
+    pub username: Username,
+    /// The full name; `cn` is this, else the username.
+    pub full_name: Option<String>,
+    /// The mail address.
+    pub email: MailAddress,
+    /// The POSIX user number.
+    pub uid_number: u32,
+    /// The POSIX number of the primary group.
+    pub gid_number: u32,
+    /// The home directory, the configured pattern filled in.
+    pub home: String,
+    /// The login shell.
+    pub shell: String,
+    /// The groups it is in, directly or through others, sorted by name.
+    pub groups: Vec<GroupName>,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When anything shown of it changed.
+    pub modified: Timestamp,
+    /// How it stands at the resource that asks.
+    pub standing: Standing,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The group; `entryUUID`.
+    pub group: GroupId,
+    /// Its name; `cn`.
+    pub name: GroupName,
+    /// Its POSIX number.
+    pub gid_number: u32,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Users in it, directly or through other groups, sorted by name: `memberUid`, and `member`.
+    pub users: Vec<Username>,
+    /// Groups in it directly: also `member`.
+    pub groups: Vec<GroupName>,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it or its membership changed.
+    pub modified: Timestamp,
+}

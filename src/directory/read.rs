@@ -1,0 +1,83 @@
+//! What front ends may read, and with whose rights.
+
+use crate::authenticator::{Answer, Authenticated, AuthenticatedService, ChangeProof, Undecided};
+use crate::domain::id::{AccountId, GroupId};
+use crate::domain::name::ResourceName;
+use crate::domain::resource::Asking;
+use crate::domain::time::Now;
+
+use super::entry::{Group, Person};
+
+/// With whose rights a read is made (DESIGN.md 8): a service account that may search reads people
+/// and groups, a user reads itself, anybody else nothing.
+#[derive(Debug, Clone, Copy)]
+pub enum Viewer<'a> {
+    /// A bound service account.
+    Service(&'a AuthenticatedService),
+    /// A bound user.
+    User(&'a Authenticated),
+    /// A user who must change the password first.
+    ChangeOnly(&'a ChangeProof),
+}
+
+/// Which people are wanted. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonQuery {
+    /// By identifier.
+    Id(AccountId),
+    /// By username.
+    Username(String),
+    /// By POSIX number.
+    UidNumber(u32),
+    /// By mail address.
+    Mail(String),
+    /// Members of this group, directly or through others.
+    MemberOf(String),
+    /// Everybody the viewer may read.
+    All,
+}
+
+/// Which groups are wanted. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupQuery {
+    /// By identifier.
+    Id(GroupId),
+    /// By name.
+    Name(String),
+    /// By POSIX number.
+    GidNumber(u32),
+    /// Groups this user is in, directly or through others.
+    HasUser(String),
+    /// Groups this group is in directly.
+    HasGroup(String),
+    /// All.
+    All,
+}
+
+/// What front ends see of the directory.
+pub trait Read: Send + Sync {
+    /// The resource that is asking, if any.
+    fn resource_asking(&self, asking: &Asking) -> Option<ResourceName>;
+
+    /// People after the one named, in the order of their identifiers, at most `limit` (fewer only
+    /// at the end), each with its standing at the resource that is asking.
+    fn people<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        asking: &'a Asking,
+        query: &'a PersonQuery,
+        after: Option<AccountId>,
+        limit: usize,
+        now: Now,
+    ) -> Answer<'a, Result<Vec<Person>, Undecided>>;
+
+    /// Groups after the one named, in the order of their identifiers, at most `limit` (fewer only
+    /// at the end).
+    fn groups<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a GroupQuery,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Group>, Undecided>>;
+}
