@@ -121,3 +121,43 @@ impl AuthenticatedService {
         self.may_search
     }
 }
+
+#[cfg(test)]
+impl Authenticated {
+    /// A proof out of nothing, for unit tests of front ends alone.
+    pub(crate) fn for_tests(account: AccountId, username: &str, resource: Option<&str>) -> Self {
+        Self {
+            account,
+            username: Username::parse(username).unwrap(),
+            epoch: Epoch(1),
+            resource: resource.map(|name| ResourceName::parse(name).unwrap()),
+            expires_in: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl ChangeProof {
+    /// A proof out of nothing, for unit tests of front ends alone.
+    pub(crate) fn for_tests(account: AccountId, username: &str) -> Self {
+        Self {
+            account,
+            username: Username::parse(username).unwrap(),
+            epoch: Epoch(1),
+            resource: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl AuthenticatedService {
+    /// A proof out of nothing, for unit tests of front ends alone.
+    pub(crate) fn for_tests(name: &str, may_search: bool) -> Self {
+        Self {
+            service: ServiceId::new(crate::domain::time::Timestamp::EPOCH),
+            name: ServiceName::parse(name).unwrap(),
+            epoch: Epoch(1),
+            may_search,
+        }
+    }
+}
