@@ -217,6 +217,9 @@ pub trait AttemptStore: Send + Sync + 'static {
         take: TakePlace,
     ) -> impl Future<Output = Result<PlaceAnswer, Unavailable>> + Send;
 
+    /// Gives a place back where there was no verdict; nothing is recorded.
+    fn give_back(&self, place: PlaceId) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
     /// Settles an attempt in one commit.
     fn settle(
         &self,
