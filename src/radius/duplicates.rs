@@ -1,0 +1,373 @@
+//! Which requests were seen, so that a retransmission is never decided twice (RFC 5080 §2.2.2).
+//!
+//! A request is entered before anything slow starts. While it is being decided a retransmission is
+//! suppressed; once it is answered the same bytes go out again; where it was not decided it is
+//! forgotten, so that the retransmission is decided (CONTRACT.md 3.7). Bounded in entries and time.
+//! Must not know what is asked or answered.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::wire::Authenticator;
+use crate::domain::time::Monotonic;
+
+/// How long an answered request is remembered, counted from its answer.
+pub const FINISHED_LIFETIME: Duration = Duration::from_secs(10);
+/// How long a request may take to be answered before its entry lapses.
+pub const IN_FLIGHT_LIFETIME: Duration = Duration::from_secs(30);
+/// How many requests are remembered.
+pub const CAPACITY: usize = 16_384;
+
+/// What a client may use for one request at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The client's address and port.
+    pub peer: SocketAddr,
+    /// Our socket.
+    pub local: SocketAddr,
+    /// The packet's identifier.
+    pub identifier: u8,
+}
+
+/// One admission of a request; stale once the key was given to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    key: Key,
+    number: u64,
+}
+
+/// What to do with a request.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Admission {
+    /// It is new and entered: decide it, then finish or forget the ticket.
+    New(Ticket),
+    /// It is being decided: stay silent.
+    InFlight,
+    /// It was answered: send these bytes again.
+    Finished(Bytes),
+    /// An unproven request may not displace a proven one that is being decided: stay silent.
+    Conflicting,
+    /// No room, and nothing that could be let go: stay silent.
+    Full,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Duplicates {
+    capacity: usize,
+    next: u64,
+    entries: HashMap<Key, Entry>,
+    // Numbers grow with time and each state has one lifetime, so the order of numbers is the order
+    // of deadlines.
+    in_flight: BTreeMap<u64, Key>,
+    finished: BTreeMap<u64, Key>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    authenticator: Authenticator,
+    proven: bool,
+    number: u64,
+    lapses: Monotonic,
+    reply: Option<Bytes>,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+}
+
+impl Duplicates {
+    /// An empty table of at most that many entries.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            next: 0,
+            entries: HashMap::new(),
+            in_flight: BTreeMap::new(),
+            finished: BTreeMap::new(),
+        }
+    }
+
+    /// Enters a request, or says that it is known. `proven` is whether its Message-Authenticator
+    /// was verified; a wrong one must never come here.
+    pub fn admit(
+        &mut self,
+        key: Key,
+        authenticator: &Authenticator,
+        proven: bool,
+        now: Monotonic,
+    ) -> Admission {
+        self.expire(now);
+        if let Some(entry) = self.entries.get(&key) {
+            if entry.authenticator == *authenticator {
+                return match &entry.reply {
+                    Some(reply) => Admission::Finished(reply.clone()),
+                    None => Admission::InFlight,
+                };
+            }
+            if entry.reply.is_none() && entry.proven && !proven {
+                return Admission::Conflicting;
+            }
+            self.remove(&key);
+        }
+        if self.entries.len() >= self.capacity {
+            let Some((_, oldest)) = self.finished.pop_first() else {
+                return Admission::Full;
+            };
+            self.entries.remove(&oldest);
+        }
+        let number = self.number();
+        self.entries.insert(
+            key,
+            Entry {
+                authenticator: *authenticator,
+                proven,
+                number,
+                lapses: now.plus(IN_FLIGHT_LIFETIME),
+                reply: None,
+            },
+        );
+        self.in_flight.insert(number, key);
+        Admission::New(Ticket { key, number })
+    }
+
+    /// Keeps the reply for retransmissions. `false` where the ticket is stale: the client has given
+    /// up waiting, and the reply must not be sent.
+    pub fn finish(&mut self, ticket: Ticket, reply: Bytes, now: Monotonic) -> bool {
+        let number = self.number();
+        let Some(entry) = self.entries.get_mut(&ticket.key) else {
+            return false;
+        };
+        if entry.number != ticket.number {
+            return false;
+        }
+        entry.number = number;
+        entry.lapses = now.plus(FINISHED_LIFETIME);
+        entry.reply = Some(reply);
+        self.in_flight.remove(&ticket.number);
+        self.finished.insert(number, ticket.key);
+        true
+    }
+
+    /// Forgets a request that was not decided. A stale or finished ticket changes nothing.
+    pub fn forget(&mut self, ticket: Ticket) {
+        if self
+            .entries
+            .get(&ticket.key)
+            .is_some_and(|entry| entry.number == ticket.number)
+        {
+            self.remove(&ticket.key);
+        }
+    }
+
+    /// How many requests are remembered.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no request is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.in_flight.remove(&entry.number);
+            self.finished.remove(&entry.number);
+        }
+    }
+
+    fn expire(&mut self, now: Monotonic) {
+        for queue in [&mut self.in_flight, &mut self.finished] {
+            while let Some(first) = queue.first_entry() {
+                let key = *first.get();
+                if self
+                    .entries
+                    .get(&key)
+                    .is_some_and(|entry| entry.lapses > now)
+                {
+                    break;
+                }
+                first.remove();
+                self.entries.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(identifier: u8) -> Key {
+        Key {
+            peer: "192.0.2.1:40000".parse().unwrap(),
+            local: "192.0.2.9:1812".parse().unwrap(),
+            identifier,
+        }
+    }
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::from_start(Duration::from_secs(seconds))
+    }
+
+    fn admitted(table: &mut Duplicates, identifier: u8, authenticator: u8, now: u64) -> Ticket {
+        match table.admit(key(identifier), &[authenticator; 16], true, at(now)) {
+            Admission::New(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_retransmission_is_silent_in_flight_and_the_same_bytes_after() {
+        let mut table = Duplicates::default();
+        let ticket = admitted(&mut table, 1, 7, 0);
+        for _ in 0..3 {
+            assert_eq!(
+                table.admit(key(1), &[7; 16], true, at(1)),
+                Admission::InFlight
+            );
+        }
+        let reply = Bytes::from_static(b"reply");
+        assert!(table.finish(ticket, reply.clone(), at(2)));
+        for now in [2, 5, 11] {
+            let again = table.admit(key(1), &[7; 16], true, at(now));
+            assert_eq!(again, Admission::Finished(reply.clone()));
+        }
+        assert!(matches!(
+            table.admit(key(1), &[7; 16], true, at(12)),
+            Admission::New(_)
+        ));
+    }
+
+    #[test]
+    fn another_authenticator_port_socket_or_identifier_is_another_request() {
+        let mut table = Duplicates::default();
+        let first = admitted(&mut table, 1, 7, 0);
+        admitted(&mut table, 2, 7, 0);
+        let mut elsewhere = key(1);
+        elsewhere.peer.set_port(40_001);
+        assert!(matches!(
+            table.admit(elsewhere, &[7; 16], true, at(0)),
+            Admission::New(_)
+        ));
+        elsewhere = key(1);
+        elsewhere.local.set_port(1645);
+        assert!(matches!(
+            table.admit(elsewhere, &[7; 16], true, at(0)),
+            Admission::New(_)
+        ));
+
+        let second = admitted(&mut table, 1, 8, 0);
+        assert!(!table.finish(first, Bytes::from_static(b"late"), at(1)));
+        table.forget(first);
+        assert!(table.finish(second, Bytes::from_static(b"answer"), at(1)));
+    }
+
+    #[test]
+    fn a_forgotten_request_is_decided_anew() {
+        let mut table = Duplicates::default();
+        let ticket = admitted(&mut table, 1, 7, 0);
+        table.forget(ticket);
+        assert!(table.is_empty());
+        admitted(&mut table, 1, 7, 0);
+    }
+
+    #[test]
+    fn forgetting_after_the_answer_changes_nothing() {
+        let mut table = Duplicates::default();
+        let ticket = admitted(&mut table, 1, 7, 0);
+        assert!(table.finish(ticket, Bytes::from_static(b"answer"), at(0)));
+        table.forget(ticket);
+        let again = table.admit(key(1), &[7; 16], true, at(1));
+        assert_eq!(again, Admission::Finished(Bytes::from_static(b"answer")));
+    }
+
+    #[test]
+    fn an_unproven_request_displaces_no_proven_one_in_flight() {
+        let mut table = Duplicates::default();
+        let ticket = admitted(&mut table, 1, 7, 0);
+        assert_eq!(
+            table.admit(key(1), &[9; 16], false, at(0)),
+            Admission::Conflicting
+        );
+        assert!(table.finish(ticket, Bytes::new(), at(1)));
+        assert!(matches!(
+            table.admit(key(1), &[9; 16], false, at(1)),
+            Admission::New(_)
+        ));
+    }
+
+    #[test]
+    fn an_entry_whose_answer_never_comes_lapses() {
+        let mut table = Duplicates::default();
+        let ticket = admitted(&mut table, 1, 7, 0);
+        assert_eq!(
+            table.admit(key(1), &[7; 16], true, at(29)),
+            Admission::InFlight
+        );
+        admitted(&mut table, 1, 7, 30);
+        assert!(!table.finish(ticket, Bytes::new(), at(31)));
+    }
+
+    #[test]
+    fn a_full_table_lets_answered_requests_go_and_never_open_ones() {
+        let mut table = Duplicates::with_capacity(2);
+        let first = admitted(&mut table, 1, 0, 0);
+        admitted(&mut table, 2, 0, 0);
+        assert_eq!(table.admit(key(3), &[0; 16], true, at(0)), Admission::Full);
+        assert!(table.finish(first, Bytes::new(), at(0)));
+        admitted(&mut table, 3, 0, 0);
+        assert_eq!(table.admit(key(1), &[0; 16], true, at(0)), Admission::Full);
+        assert_eq!(table.len(), 2);
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order: bounded, indexes agree, and nothing in flight is
+        /// admitted twice.
+        #[test]
+        fn the_table_stays_whole(steps in prop::collection::vec((0_u8..6, 0_u8..3, 0_u8..4, 0_u64..20), 1..200)) {
+            let mut table = Duplicates::with_capacity(4);
+            let mut tickets = Vec::new();
+            let mut now = 0;
+            for (identifier, authenticator, action, wait) in steps {
+                now += wait / 4;
+                match action {
+                    0 | 1 => {
+                        let admission =
+                            table.admit(key(identifier), &[authenticator; 16], true, at(now));
+                        if let Admission::New(ticket) = admission {
+                            let again =
+                                table.admit(key(identifier), &[authenticator; 16], true, at(now));
+                            prop_assert_eq!(again, Admission::InFlight);
+                            tickets.push(ticket);
+                        }
+                    }
+                    2 => if let Some(ticket) = tickets.pop() {
+                        table.finish(ticket, Bytes::new(), at(now));
+                    },
+                    _ => if let Some(ticket) = tickets.pop() {
+                        table.forget(ticket);
+                    },
+                }
+                prop_assert!(table.len() <= 4);
+                prop_assert_eq!(table.len(), table.in_flight.len() + table.finished.len());
+            }
+            table.expire(at(now + 31));
+            prop_assert!(table.is_empty());
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Why a datagram got no reply, or got an Access-Reject without an account being asked.
+
+use super::wire::{IntegrityFault, Malformed};
+
+macro_rules! reasons {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every reason, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name in metrics and logs.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a datagram was dropped in silence. Each is counted.
+    DropReason {
+        /// The source address belongs to no client (RFC 2865 §3).
+        UnknownClient => "unknown_client",
+        /// The client sends more datagrams than its rate allows.
+        RateLimited => "rate_limited",
+        /// Shorter than a header.
+        Short => "short",
+        /// The Length field is out of range.
+        Length => "length",
+        /// The datagram ends before its Length field says.
+        Truncated => "truncated",
+        /// An attribute with an impossible length.
+        MalformedAttribute => "malformed_attribute",
+        /// More attributes than any honest packet has.
+        TooManyAttributes => "too_many_attributes",
+        /// A code that this port does not serve.
+        UnexpectedCode => "unexpected_code",
+        /// No Message-Authenticator where one is required.
+        MessageAuthenticatorMissing => "message_authenticator_missing",
+        /// A wrong Message-Authenticator: another secret, or a forged packet.
+        MessageAuthenticatorWrong => "message_authenticator_wrong",
+        /// A Message-Authenticator that is not 16 octets long.
+        MessageAuthenticatorSize => "message_authenticator_size",
+        /// More than one Message-Authenticator.
+        MessageAuthenticatorRepeated => "message_authenticator_repeated",
+        /// Proxy-State without Message-Authenticator: the shape of the Blast-RADIUS attack.
+        ProxyStateUnproven => "proxy_state_unproven",
+        /// An attribute that decides something stands there twice.
+        RepeatedAttribute => "repeated_attribute",
+        /// A User-Password of an impossible length.
+        MalformedPassword => "malformed_password",
+        /// The Proxy-States to be copied leave no room for a reply.
+        ReplyTooLong => "reply_too_long",
+        /// A retransmission of a request that is still being decided (RFC 5080 §2.2.2).
+        DuplicateInFlight => "duplicate_in_flight",
+        /// An unproven request under the identifier of a proven one that is being decided.
+        Conflicting => "conflicting",
+        /// No room to remember another request.
+        TableFull => "table_full",
+        /// No room to decide another request.
+        Overloaded => "overloaded",
+        /// The authenticator had no room; the retransmission is decided anew.
+        Busy => "busy",
+        /// The store could not be asked; the retransmission is decided anew.
+        Unavailable => "unavailable",
+        /// The answer came after the client had given its identifier to another request.
+        Superseded => "superseded",
+        /// An Accounting-Request whose authenticator is wrong.
+        AccountingWrong => "accounting_authenticator_wrong",
+        /// An Accounting-Request: nothing here records it, so nothing may acknowledge it.
+        AccountingNotConfigured => "accounting_not_configured",
+    }
+}
+
+reasons! {
+    /// Why an Access-Reject was sent without an account being asked.
+    RejectReason {
+        /// CHAP, MS-CHAP, EAP, or no credentials at all.
+        UnsupportedAuthentication => "unsupported_authentication",
+        /// A User-Password beside other credentials (RFC 2865 §4.1, RFC 3579 §3.1).
+        AmbiguousCredentials => "ambiguous_credentials",
+    }
+}
+
+impl From<Malformed> for DropReason {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Short => Self::Short,
+            Malformed::Length => Self::Length,
+            Malformed::Truncated => Self::Truncated,
+            Malformed::Attribute => Self::MalformedAttribute,
+            Malformed::TooMany => Self::TooManyAttributes,
+        }
+    }
+}
+
+impl From<IntegrityFault> for DropReason {
+    fn from(fault: IntegrityFault) -> Self {
+        match fault {
+            IntegrityFault::Repeated => Self::MessageAuthenticatorRepeated,
+            IntegrityFault::Size => Self::MessageAuthenticatorSize,
+            IntegrityFault::Wrong | IntegrityFault::Response => Self::MessageAuthenticatorWrong,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let names: HashSet<_> = DropReason::ALL
+            .iter()
+            .map(|reason| reason.as_str())
+            .collect();
+        assert_eq!(names.len(), DropReason::ALL.len());
+    }
+
+    #[test]
+    fn the_manual_lists_every_reason() {
+        let manual = include_str!("../../docs/radius.md");
+        let drops = DropReason::ALL.iter().map(|reason| reason.as_str());
+        let rejects = RejectReason::ALL.iter().map(|reason| reason.as_str());
+        for name in drops.chain(rejects) {
+            assert!(
+                manual.contains(&format!("`{name}`")),
+                "docs/radius.md lacks {name}"
+            );
+        }
+    }
+}
