@@ -1,0 +1,118 @@
+//! What goes back to a client. An Access-Accept for a user is made of a proof and of nothing else.
+
+use std::sync::Arc;
+
+use super::client::ClientSettings;
+use super::wire::{Authenticator, Code, Draft, MAX_LENGTH, Oversized, Packet, ProxyStates, kind};
+use crate::authenticator::Authenticated;
+
+/// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
+/// Proxy-States.
+const EAP_FAILURE: usize = 6;
+
+/// A sealed reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// Its code.
+    pub code: Code,
+    /// The octets to send.
+    pub bytes: bytes::Bytes,
+}
+
+/// What a reply needs to know of its request.
+pub struct Envelope {
+    client: Arc<ClientSettings>,
+    identifier: u8,
+    authenticator: Authenticator,
+    proxy_states: ProxyStates,
+}
+
+impl Envelope {
+    /// Keeps what a reply to that request needs.
+    ///
+    /// # Errors
+    /// Where its Proxy-States leave no room for a reply.
+    pub fn new(packet: &Packet<'_>, client: &Arc<ClientSettings>) -> Result<Self, Oversized> {
+        let this = Self {
+            client: Arc::clone(client),
+            identifier: packet.identifier(),
+            authenticator: *packet.authenticator(),
+            proxy_states: ProxyStates::of(packet),
+        };
+        let mut longest = this.draft(Code::AccessReject);
+        longest.push_proxy_states(&this.proxy_states)?;
+        if longest.length() + EAP_FAILURE > MAX_LENGTH {
+            return Err(Oversized);
+        }
+        Ok(this)
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Arc<ClientSettings> {
+        &self.client
+    }
+
+    /// An Access-Accept: Message-Authenticator, the canonical User-Name, the Proxy-States.
+    ///
+    /// # Errors
+    /// Never, where [`Envelope::new`] succeeded.
+    pub fn accept(&self, proof: &Authenticated) -> Result<Reply, Oversized> {
+        let mut named = self.draft(Code::AccessAccept);
+        named.push(kind::USER_NAME, proof.username().as_str().as_bytes())?;
+        if named.push_proxy_states(&self.proxy_states).is_ok() {
+            return self.seal(&named);
+        }
+        // User-Name is a courtesy, Proxy-State a duty.
+        let mut bare = self.draft(Code::AccessAccept);
+        bare.push_proxy_states(&self.proxy_states)?;
+        self.seal(&bare)
+    }
+
+    /// An Access-Reject: Message-Authenticator, an EAP-Failure where the request carries EAP
+    /// (RFC 3579 §2.6.3), the Proxy-States, and nothing that tells why (CONTRACT.md 5.2).
+    ///
+    /// # Errors
+    /// Never, where [`Envelope::new`] succeeded.
+    pub fn reject(&self, eap: Option<u8>) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccessReject);
+        if let Some(identifier) = eap {
+            draft.push(kind::EAP_MESSAGE, &[4, identifier, 0, 4])?;
+        }
+        draft.push_proxy_states(&self.proxy_states)?;
+        self.seal(&draft)
+    }
+
+    fn draft(&self, code: Code) -> Draft {
+        Draft::new(code, self.identifier)
+    }
+
+    fn seal(&self, draft: &Draft) -> Result<Reply, Oversized> {
+        let bytes = draft.seal_reply(&self.authenticator, self.client.secret())?;
+        Ok(Reply {
+            code: draft.code(),
+            bytes: bytes.into(),
+        })
+    }
+}
+
+/// The answer to a Status-Server: this port is alive (RFC 5997 §4.2). It says nothing of any user.
+///
+/// # Errors
+/// Never: it carries one attribute.
+pub fn alive(
+    request: &Packet<'_>,
+    client: &ClientSettings,
+    accounting: bool,
+) -> Result<Reply, Oversized> {
+    let code = if accounting {
+        Code::AccountingResponse
+    } else {
+        Code::AccessAccept
+    };
+    let draft = Draft::new(code, request.identifier());
+    let bytes = draft.seal_reply(request.authenticator(), client.secret())?;
+    Ok(Reply {
+        code,
+        bytes: bytes.into(),
+    })
+}
