@@ -134,11 +134,7 @@ fn login() -> Vec<u8> {
 
 fn granted() -> Verdict {
     let account = AccountId::new(Timestamp::EPOCH);
-    Ok(Verdict::Granted(Authenticated::for_tests(
-        account,
-        "Alice",
-        Some("wifi"),
-    )))
+    Verdict::Granted(Authenticated::for_tests(account, "Alice", Some("wifi")))
 }
 
 fn kinds(packet: &Packet<'_>) -> Vec<u8> {
