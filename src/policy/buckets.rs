@@ -1,0 +1,192 @@
+//! Token buckets of failed attempts (CONTRACT.md 3.6): a token is taken before a comparison and
+//! given back on success or where nothing was compared.
+//!
+//! Pure functions over a bucket, and a map of buckets that never grows past its bound.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::Duration;
+
+use crate::domain::time::Monotonic;
+
+/// How many tokens a bucket holds and how fast it fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// The most tokens it holds; a bucket of zero refuses everything.
+    pub capacity: u32,
+    /// The time in which one token comes back; a bucket with zero is always full.
+    pub refill: Duration,
+}
+
+/// The rate of a bucket keyed by account, origin and resource: at least as many tokens as the
+/// lock threshold, so that where failures count the lock acts first (CONTRACT.md 3.6).
+#[must_use]
+pub fn account_rate(configured: Rate, threshold: u32) -> Rate {
+    Rate {
+        capacity: configured.capacity.max(threshold),
+        ..configured
+    }
+}
+
+/// One bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    tokens: u32,
+    updated: Monotonic,
+}
+
+impl Bucket {
+    /// A bucket that has never been drawn from.
+    pub const fn fresh(rate: Rate, now: Monotonic) -> Self {
+        Self {
+            tokens: rate.capacity,
+            updated: now,
+        }
+    }
+
+    /// The tokens in it now.
+    pub fn tokens(mut self, rate: Rate, now: Monotonic) -> u32 {
+        self.refill(rate, now);
+        self.tokens
+    }
+
+    /// Adds the tokens that came back since the last look, keeping the part of one that is still
+    /// on its way.
+    fn refill(&mut self, rate: Rate, now: Monotonic) {
+        let elapsed = now.since(self.updated).as_nanos();
+        let missing = rate.capacity.saturating_sub(self.tokens);
+        let gained = elapsed
+            .checked_div(rate.refill.as_nanos())
+            .unwrap_or(u128::MAX);
+        match u32::try_from(gained) {
+            Ok(gained) if gained < missing => {
+                self.tokens += gained;
+                self.updated = self.updated.plus(rate.refill.saturating_mul(gained));
+            }
+            _ => {
+                self.tokens = rate.capacity;
+                self.updated = self.updated.max(now);
+            }
+        }
+    }
+}
+
+/// Takes a token; false where none is left.
+#[must_use]
+pub fn take(bucket: &mut Bucket, rate: Rate, now: Monotonic) -> bool {
+    bucket.refill(rate, now);
+    match bucket.tokens.checked_sub(1) {
+        Some(left) => {
+            bucket.tokens = left;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Gives a token back, never past the capacity.
+pub fn give_back(bucket: &mut Bucket, rate: Rate, now: Monotonic) {
+    bucket.refill(rate, now);
+    bucket.tokens = bucket.tokens.saturating_add(1).min(rate.capacity);
+}
+
+/// Buckets by key, at most as many as its bound.
+///
+/// At the bound the fullest go first and the oldest among equals: a full one says nothing, and a
+/// stranger who floods the map with keys pushes out the flood before any emptied bucket. Whatever
+/// is pushed out comes back as a fresh bucket, never as more.
+#[derive(Debug)]
+pub struct Buckets<K> {
+    bound: usize,
+    buckets: HashMap<K, Bucket>,
+}
+
+impl<K: Hash + Eq> Buckets<K> {
+    /// An empty map for at most `bound` buckets (at least one).
+    pub fn new(bound: usize) -> Self {
+        Self {
+            bound: bound.max(1),
+            buckets: HashMap::new(),
+        }
+    }
+
+    /// Takes a token from the bucket of `key`; false where none is left.
+    #[must_use]
+    pub fn take(&mut self, key: K, rate: Rate, now: Monotonic) -> bool {
+        if let Some(bucket) = self.buckets.get_mut(&key) {
+            return take(bucket, rate, now);
+        }
+        self.make_room(rate, now);
+        let mut bucket = Bucket::fresh(rate, now);
+        let taken = take(&mut bucket, rate, now);
+        self.buckets.insert(key, bucket);
+        taken
+    }
+
+    /// Gives a token back to the bucket of `key`; a bucket pushed out meanwhile is as good as full.
+    pub fn give_back(&mut self, key: &K, rate: Rate, now: Monotonic) {
+        if let Some(bucket) = self.buckets.get_mut(key) {
+            give_back(bucket, rate, now);
+            if bucket.tokens >= rate.capacity {
+                self.buckets.remove(key);
+            }
+        }
+    }
+
+    /// Starts afresh every bucket whose key is meant, as after an unlock or a reset.
+    pub fn forget(&mut self, mut meant: impl FnMut(&K) -> bool) {
+        self.buckets.retain(|key, _| !meant(key));
+    }
+
+    /// How many buckets there are.
+    pub fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// Makes room for one more. A sixteenth is freed at a time, so that a flood of new keys pays
+    /// for a look through the map once in many insertions.
+    fn make_room(&mut self, rate: Rate, now: Monotonic) {
+        if self.buckets.len() < self.bound {
+            return;
+        }
+        self.buckets
+            .retain(|_, bucket| bucket.tokens(rate, now) < rate.capacity);
+        let keep = self.bound - (self.bound / 16).max(1);
+        let excess = self.buckets.len().saturating_sub(keep);
+        if excess == 0 {
+            return;
+        }
+        let mut ranks: Vec<(u32, Monotonic)> = self
+            .buckets
+            .values()
+            .map(|bucket| rank(*bucket, rate, now))
+            .collect();
+        let (sooner, last, _) = ranks.select_nth_unstable(excess - 1);
+        let last = *last;
+        // Equal ranks may straddle the boundary: of those only as many go as are needed.
+        let surely = sooner.iter().filter(|rank| **rank < last).count();
+        let mut equals = excess - surely;
+        self.buckets.retain(|_, bucket| {
+            let rank = rank(*bucket, rate, now);
+            if rank == last && equals > 0 {
+                equals -= 1;
+                return false;
+            }
+            rank >= last
+        });
+    }
+}
+
+/// What is pushed out first: the fewest tokens missing, then the longest untouched.
+fn rank(bucket: Bucket, rate: Rate, now: Monotonic) -> (u32, Monotonic) {
+    let missing = rate.capacity.saturating_sub(bucket.tokens(rate, now));
+    (missing, bucket.updated)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! The numbers by which places are granted (CONTRACT.md 3.2, 3.3, 10), as instants, so that a
+//! store only counts.
+
+use std::time::Duration;
+
+use crate::domain::resource::Resource;
+use crate::domain::rules::{PlaceLimits, PolicySettings};
+use crate::domain::time::{Now, Timestamp};
+
+/// How long a place that a crash left open stays taken (CONTRACT.md 3.3).
+pub const PLACE_LAPSE: Duration = Duration::from_secs(30);
+
+/// The span of the daily cap (CONTRACT.md 3.2).
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Past the daily cap, a kind that does not lock gets one guess in this span (CONTRACT.md 3.2).
+pub const SLOW: Duration = Duration::from_secs(15 * 60);
+
+/// Before every instant there is: a span that reaches back without limit.
+const ALWAYS: Timestamp = Timestamp::from_millis(i64::MIN);
+
+/// What a store may grant for one attempt at a resource.
+///
+/// While the clock is suspect the window and the day reach back without limit and no place
+/// lapses, so that a jump of the clock forgets no failure and frees no place. The one guess in 15
+/// minutes stays what it is: it limits a rate and forgets nothing.
+pub fn place_limits(policy: &PolicySettings, resource: &Resource, now: Now) -> PlaceLimits {
+    let back = |span: Duration| {
+        if now.clock_suspect {
+            ALWAYS
+        } else {
+            now.wall.minus(span)
+        }
+    };
+    PlaceLimits {
+        counting: resource.counts_failures(),
+        threshold: policy.lockout.threshold,
+        window_start: back(policy.lockout.window),
+        daily_cap: policy.lockout.daily_cap,
+        day_start: back(DAY),
+        slow_since: now.wall.minus(SLOW),
+        lapsed_before: back(PLACE_LAPSE),
+    }
+}
