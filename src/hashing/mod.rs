@@ -1,1 +1,25 @@
-//! hashing: to come.
+//! Password hashes: the one place that knows their formats, and the pool that computes them.
+//!
+//! New hashes are argon2id in PHC strings; imported ones verify until they are hashed anew
+//! (CONTRACT.md 6). Knows neither accounts nor clocks: who may try, and when, is decided by the
+//! callers.
+
+mod argon2id;
+mod base64_variants;
+mod bcrypt_hash;
+mod cost;
+mod counters;
+mod digest;
+mod md5_crypt;
+mod pbkdf2_hash;
+mod pool;
+mod queue;
+mod sha_crypt_hash;
+mod stored;
+mod yescrypt_hash;
+
+pub use argon2id::{Argon2Parameters, Memory, ParametersRefused, SaltUnavailable, hash_password};
+pub use cost::{Cost, MAX_MEMORY_KIB, MAX_MILLISECONDS};
+pub use counters::PoolCounters;
+pub use pool::{Comparison, HashingPool, PoolSettings, QueueFull};
+pub use stored::{HashRefused, MAX_HASH_BYTES, StoredHash};
