@@ -1,0 +1,165 @@
+//! New passwords: every rule that one breaks, the history included, and setting it
+//! (CONTRACT.md 6). A refused new password is no failed attempt.
+
+use crate::domain::account::{Condition, Conditions};
+use crate::domain::event::Actor;
+use crate::domain::id::Epoch;
+use crate::domain::name::{MailAddress, Username};
+use crate::domain::rules::{PasswordRules, PolicySettings};
+use crate::domain::secret::{HashText, Password};
+use crate::domain::time::Now;
+use crate::hashing::{Comparison, QueueFull};
+use crate::policy::conditions::conditions;
+use crate::policy::password::{
+    BrokenRule, NewPasswordContext, check_new_password, may_change_now,
+};
+use crate::store::changes::{Change, ChangeRefused, DirectoryStore};
+use crate::store::records::{MailKind, UserRecord};
+use crate::store::{AttemptStore, EventStore};
+
+use super::read::Viewer;
+use super::users::mail;
+use super::{By, Directory, DirectoryError, UserView};
+
+/// Whose password it is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) username: &'a Username,
+    pub(super) email: &'a MailAddress,
+    pub(super) full_name: Option<&'a str>,
+}
+
+impl<'a> Owner<'a> {
+    fn of(record: &'a UserRecord) -> Self {
+        Self {
+            username: &record.username,
+            email: &record.email,
+            full_name: record.full_name.as_deref(),
+        }
+    }
+}
+
+impl From<QueueFull> for DirectoryError {
+    fn from(QueueFull: QueueFull) -> Self {
+        Self::Busy
+    }
+}
+
+impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+    /// Sets a user's password as an administrator: clears lock, failures and expiry, voids links.
+    /// The minimum age does not hinder it; a suspended user stays suspended.
+    ///
+    /// # Errors
+    /// No such user; the password breaks rules, all of which are named; the store cannot answer.
+    pub async fn set_password(
+        &self,
+        by: &By,
+        name: &str,
+        password: Password,
+        must_change: bool,
+    ) -> Result<UserView, DirectoryError> {
+        by.admin()?;
+        let record = self.user_named(name).await?;
+        let policy = self.policy_in_force().await?;
+        self.put_password(by, &record, &policy, password, must_change, None).await?;
+        self.view(self.record(record.account).await?, by.now).await
+    }
+
+    /// Changes the password of the user whose session this is. The minimum age hinders it unless
+    /// the change is required.
+    ///
+    /// # Errors
+    /// A service account has no password of its own to change; the password breaks rules, all of
+    /// which are named; the account is not as it was when the session began; the store cannot
+    /// answer.
+    pub async fn change_own_password(
+        &self,
+        viewer: Viewer<'_>,
+        password: Password,
+        now: Now,
+    ) -> Result<(), DirectoryError> {
+        let (account, epoch) = match viewer {
+            Viewer::Service(_) => return Err(DirectoryError::NotAllowed),
+            Viewer::User(proof) => (proof.account(), None),
+            Viewer::ChangeOnly(proof) => (proof.account(), Some(proof.epoch())),
+        };
+        let record = self.record(account).await?;
+        if epoch.is_some_and(|epoch| epoch != record.epoch) {
+            return Err(ChangeRefused::Moved.into());
+        }
+        let policy = self.policy_in_force().await?;
+        if !change_is_required(conditions(&record.facts, &policy, now)) {
+            may_change_now(record.facts.password_set_at, &policy.password, now.wall)
+                .map_err(|broken| DirectoryError::PasswordRefused(vec![broken]))?;
+        }
+        let actor = Actor::User {
+            username: record.username.clone(),
+        };
+        let by = By { actor, now };
+        self.put_password(&by, &record, &policy, password, false, Some(record.epoch)).await
+    }
+
+    async fn put_password(
+        &self,
+        by: &By,
+        record: &UserRecord,
+        policy: &PolicySettings,
+        password: Password,
+        must_change: bool,
+        expected: Option<Epoch>,
+    ) -> Result<(), DirectoryError> {
+        let rules = &policy.password;
+        let former = match rules.history {
+            0 => Vec::new(),
+            history => self.store.password_history(record.account, history).await?,
+        };
+        let hash = self.hash_new(password, Owner::of(record), rules, &former).await?;
+        let change = Change::SetPassword {
+            account: record.account,
+            password: hash,
+            must_change,
+            expected,
+            // One is kept whatever the rule says: the previous password is stale, not a guess
+            // (CONTRACT.md 3.5).
+            keep_history: rules.history.max(1),
+        };
+        let mails = match record.facts.password_set_at {
+            Some(_) => vec![mail(record.account, MailKind::PasswordChanged)],
+            None => Vec::new(),
+        };
+        self.apply_with(by, change, mails).await?;
+        Ok(())
+    }
+
+    /// Hashes a new password that breaks no rule.
+    pub(super) async fn hash_new(
+        &self,
+        password: Password,
+        owner: Owner<'_>,
+        rules: &PasswordRules,
+        former: &[HashText],
+    ) -> Result<HashText, DirectoryError> {
+        let context = NewPasswordContext {
+            username: owner.username,
+            email: Some(owner.email),
+            full_name: owner.full_name,
+        };
+        let mut broken = check_new_password(&password, &context, rules);
+        for hash in former {
+            // Counted as no guess: whoever sets a password holds none to be guessed.
+            let found = self.hashing.verify_stale(hash.clone(), password.clone()).await?;
+            if matches!(found, Comparison::Right { .. }) {
+                broken.push(BrokenRule::History(rules.history));
+                break;
+            }
+        }
+        if !broken.is_empty() {
+            return Err(DirectoryError::PasswordRefused(broken));
+        }
+        Ok(self.hashing.hash(password).await?)
+    }
+}
+
+fn change_is_required(conditions: Conditions) -> bool {
+    conditions.holds(Condition::MustChange) || conditions.holds(Condition::Expired)
+}

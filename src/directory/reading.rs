@@ -1,0 +1,231 @@
+//! What front ends read, and the rights they read it with (DESIGN.md 8).
+
+use crate::authenticator::{Answer, Undecided};
+use crate::domain::account::Conditions;
+use crate::domain::id::{AccountId, GroupId};
+use crate::domain::name::ResourceName;
+use crate::domain::refusal::Refusal;
+use crate::domain::resource::{Asking, Door, Resource};
+use crate::domain::rules::PolicySettings;
+use crate::domain::time::Now;
+use crate::policy::access::{self, Access, Permit};
+use crate::policy::conditions::{conditions, expires_at};
+use crate::store::changes::{DirectoryStore, GroupFilter, UserFilter};
+use crate::store::records::{GroupRecord, UserRecord};
+use crate::store::{AttemptStore, EventStore, Unavailable};
+
+use super::entry::{Group, Person, Standing};
+use super::read::{GroupQuery, PersonQuery, Read, Viewer};
+use super::settings::{PosixSettings, Settings};
+use super::Directory;
+
+impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
+    fn resource_asking(&self, asking: &Asking) -> Option<ResourceName> {
+        let settings = self.settings();
+        settings.resources.asking(asking).map(|resource| resource.name.clone())
+    }
+
+    fn people<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        asking: &'a Asking,
+        query: &'a PersonQuery,
+        after: Option<AccountId>,
+        limit: usize,
+        now: Now,
+    ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
+        Box::pin(async move {
+            let records = match rights(viewer) {
+                Rights::Everything => {
+                    self.store.users(&user_filter(query), after, limit).await.map_err(undecided)?
+                }
+                Rights::Itself(account) => {
+                    let own = UserFilter::Id(account);
+                    let mut records = self.store.users(&own, None, 1).await.map_err(undecided)?;
+                    records.retain(|record| {
+                        matches(record, query) && after.is_none_or(|after| record.account > after)
+                    });
+                    records.truncate(limit);
+                    records
+                }
+                Rights::Nothing => Vec::new(),
+            };
+            if records.is_empty() {
+                return Ok(Vec::new());
+            }
+            let policy = self.store.policy().await.map_err(undecided)?;
+            let settings = self.settings();
+            let asks = Asks::of(&settings, asking);
+            Ok(records
+                .into_iter()
+                .map(|record| person(record, &settings.posix, &policy, asks, now))
+                .collect())
+        })
+    }
+
+    fn groups<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a GroupQuery,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
+        Box::pin(async move {
+            match rights(viewer) {
+                Rights::Everything => {
+                    let filter = group_filter(query);
+                    let records =
+                        self.store.groups(&filter, after, limit).await.map_err(undecided)?;
+                    Ok(records.into_iter().map(group).collect())
+                }
+                Rights::Itself(_) | Rights::Nothing => Ok(Vec::new()),
+            }
+        })
+    }
+}
+
+fn undecided(error: Unavailable) -> Undecided {
+    Undecided::Unavailable(error.to_string())
+}
+
+enum Rights {
+    Everything,
+    Itself(AccountId),
+    Nothing,
+}
+
+fn rights(viewer: Viewer<'_>) -> Rights {
+    match viewer {
+        Viewer::Service(proof) if proof.may_search() => Rights::Everything,
+        Viewer::Service(_) => Rights::Nothing,
+        Viewer::User(proof) => Rights::Itself(proof.account()),
+        Viewer::ChangeOnly(proof) => Rights::Itself(proof.account()),
+    }
+}
+
+fn user_filter(query: &PersonQuery) -> UserFilter {
+    match query {
+        PersonQuery::Id(account) => UserFilter::Id(*account),
+        PersonQuery::Username(name) => UserFilter::Username(name.clone()),
+        PersonQuery::UidNumber(number) => UserFilter::UidNumber(*number),
+        PersonQuery::Mail(address) => UserFilter::Mail(address.clone()),
+        PersonQuery::MemberOf(group) => UserFilter::MemberOf(group.clone()),
+        PersonQuery::All => UserFilter::All,
+    }
+}
+
+fn group_filter(query: &GroupQuery) -> GroupFilter {
+    match query {
+        GroupQuery::Id(group) => GroupFilter::Id(*group),
+        GroupQuery::Name(name) => GroupFilter::Name(name.clone()),
+        GroupQuery::GidNumber(number) => GroupFilter::GidNumber(*number),
+        GroupQuery::HasUser(name) => GroupFilter::HasUser(name.clone()),
+        GroupQuery::HasGroup(name) => GroupFilter::HasGroup(name.clone()),
+        GroupQuery::All => GroupFilter::All,
+    }
+}
+
+/// Whether the one user a viewer may read is among those asked for.
+fn matches(record: &UserRecord, query: &PersonQuery) -> bool {
+    match query {
+        PersonQuery::Id(account) => record.account == *account,
+        PersonQuery::Username(name) => record.username.folded() == name.to_ascii_lowercase(),
+        PersonQuery::UidNumber(number) => record.uid_number == *number,
+        PersonQuery::Mail(address) => record.email.folded() == address.to_lowercase(),
+        PersonQuery::MemberOf(group) => {
+            let folded = group.to_ascii_lowercase();
+            record.groups.iter().any(|name| name.folded() == folded)
+        }
+        PersonQuery::All => true,
+    }
+}
+
+/// At which door a standing is judged.
+#[derive(Debug, Clone, Copy)]
+enum Asks<'a> {
+    Resource(&'a Resource),
+    Portal,
+    Nobody,
+}
+
+impl<'a> Asks<'a> {
+    fn of(settings: &'a Settings, asking: &Asking) -> Self {
+        match (asking, settings.resources.asking(asking)) {
+            (Asking::Portal, _) => Self::Portal,
+            (_, Some(resource)) => Self::Resource(resource),
+            (_, None) => Self::Nobody,
+        }
+    }
+
+    fn refusal(self, conditions: Conditions, record: &UserRecord) -> Option<Refusal> {
+        match self {
+            Self::Resource(resource) => {
+                // A change-only session is a way in: the client that asked for it is led there.
+                let access = access::judge(conditions, is_bound(record, resource), resource, true);
+                match access {
+                    Access::Granted | Access::ChangeOnly => None,
+                    Access::Refused(refusal) => Some(refusal),
+                }
+            }
+            Self::Portal => access::REASON_ORDER
+                .into_iter()
+                .filter(|condition| conditions.holds(*condition))
+                .find(|condition| {
+                    let permit = access::permit(*condition, Door::PortalSignIn);
+                    !matches!(permit, Permit::Yes | Permit::ChangeOnly)
+                })
+                .map(access::refusal_of),
+            Self::Nobody => Some(Refusal::NoResource),
+        }
+    }
+}
+
+/// Whether a user is bound to a resource, directly or through groups.
+pub(super) fn is_bound(record: &UserRecord, resource: &Resource) -> bool {
+    let folded = resource.name.folded();
+    record.resources.iter().any(|name| name.folded() == folded)
+}
+
+fn person(
+    record: UserRecord,
+    posix: &PosixSettings,
+    policy: &PolicySettings,
+    asks: Asks<'_>,
+    now: Now,
+) -> Person {
+    let conditions = conditions(&record.facts, policy, now);
+    let standing = Standing {
+        refused: asks.refusal(conditions, &record),
+        conditions,
+        password_set_at: record.facts.password_set_at,
+        expires_at: expires_at(&record.facts, policy),
+        ends_at: record.facts.end,
+    };
+    Person {
+        account: record.account,
+        home: record.home.unwrap_or_else(|| posix.home_of(&record.username)),
+        shell: record.shell.unwrap_or_else(|| posix.shell.clone()),
+        username: record.username,
+        full_name: record.full_name,
+        email: record.email,
+        uid_number: record.uid_number,
+        gid_number: record.gid_number,
+        groups: record.groups,
+        created: record.created,
+        modified: record.modified,
+        standing,
+    }
+}
+
+fn group(record: GroupRecord) -> Group {
+    Group {
+        group: record.group,
+        name: record.name,
+        gid_number: record.gid_number,
+        description: record.description,
+        users: record.users,
+        groups: record.groups,
+        created: record.created,
+        modified: record.modified,
+    }
+}
