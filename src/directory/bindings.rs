@@ -66,7 +66,11 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     /// No such resource, the store cannot answer.
     pub async fn resource(&self, name: &str) -> Result<ResourceView, DirectoryError> {
         let wanted = name.to_ascii_lowercase();
-        let found = self.resources().await?.into_iter().find(|view| view.name.folded() == wanted);
+        let found = self
+            .resources()
+            .await?
+            .into_iter()
+            .find(|view| view.name.folded() == wanted);
         found.ok_or_else(|| no_resource(&self.settings(), name))
     }
 
@@ -177,15 +181,27 @@ fn clients_of(settings: &Settings, resource: &ResourceName) -> Vec<String> {
             .collect();
         match (by_default, ssids.is_empty()) {
             (true, _) => Some(client.client.to_string()),
-            (false, false) => Some(format!("{} with SSID {}", client.client, ssids.join(" or "))),
+            (false, false) => Some(format!(
+                "{} with SSID {}",
+                client.client,
+                ssids.join(" or ")
+            )),
             (false, true) => None,
         }
     };
-    settings.doors.clients.iter().filter_map(|door| way(&door.resources)).collect()
+    settings
+        .doors
+        .clients
+        .iter()
+        .filter_map(|door| way(&door.resources))
+        .collect()
 }
 
 pub(super) fn no_resource(settings: &Settings, name: &str) -> DirectoryError {
-    let known = settings.resources.iter().map(|resource| resource.name.as_str());
+    let known = settings
+        .resources
+        .iter()
+        .map(|resource| resource.name.as_str());
     DirectoryError::NotFound {
         kind: "resource",
         name: name.to_owned(),

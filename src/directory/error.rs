@@ -115,7 +115,9 @@ impl From<Unavailable> for DirectoryError {
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map(|near| format!(": did you mean '{near}'?")).unwrap_or_default()
+    nearest
+        .map(|near| format!(": did you mean '{near}'?"))
+        .unwrap_or_default()
 }
 
 fn list(broken: &[BrokenRule]) -> String {

@@ -28,14 +28,26 @@ const ELSEWHERE: [(&str, &str); 15] = [
     ("username", "use 'user rename NAME NEW'"),
     ("password", "use 'user set-password NAME'"),
     ("status", "it follows from the other fields and the time"),
-    ("activated", "it follows from the password and the start date"),
+    (
+        "activated",
+        "it follows from the password and the start date",
+    ),
     ("suspended", "use 'user suspend NAME' or 'user resume NAME'"),
     ("account_locked", "use 'user unlock NAME'"),
     ("locked_since", "use 'user unlock NAME'"),
-    ("password_expired", "use 'user expire NAME' or 'user set-password NAME'"),
-    ("password_expiration_date", "use 'user expire NAME --by DATE'"),
+    (
+        "password_expired",
+        "use 'user expire NAME' or 'user set-password NAME'",
+    ),
+    (
+        "password_expiration_date",
+        "use 'user expire NAME --by DATE'",
+    ),
     ("password_change_by", "use 'user expire NAME --by DATE'"),
-    ("groups", "use 'group join GROUP USER' or 'group leave GROUP USER'"),
+    (
+        "groups",
+        "use 'group join GROUP USER' or 'group leave GROUP USER'",
+    ),
     ("resources", "use 'resource bind RESOURCE --user USER'"),
     ("uid_number", "a number is given once and never changes"),
     ("gid_number", "it is the number of the primary group"),
@@ -56,7 +68,11 @@ pub fn parse_fields(
     }
     let mut patch = UserPatch::default();
     for (place, (field, value)) in fields.iter().enumerate() {
-        if fields.iter().take(place).any(|(earlier, _)| earlier == field) {
+        if fields
+            .iter()
+            .take(place)
+            .any(|(earlier, _)| earlier == field)
+        {
             return Err(DirectoryError::Repeated(field.clone()));
         }
         set(&mut patch, field, value, zone, now)?;
@@ -72,7 +88,11 @@ fn set(
     now: Timestamp,
 ) -> Result<(), DirectoryError> {
     let given = (!value.is_empty() && value != "none").then_some(value);
-    let moment = |edge| given.map(|text| parse_moment(text, zone, edge, now)).transpose();
+    let moment = |edge| {
+        given
+            .map(|text| parse_moment(text, zone, edge, now))
+            .transpose()
+    };
     match field {
         "email" => patch.email = Some(MailAddress::parse(value)?),
         "recovery_email" => {
@@ -103,9 +123,8 @@ fn unknown(field: &str) -> DirectoryError {
         Some((field, instead)) => DirectoryError::OtherCommand { field, instead },
         None => DirectoryError::UnknownField {
             field: field.to_owned(),
-            nearest: nearest(field, FIELDS).and_then(|near| {
-                FIELDS.into_iter().find(|known| *known == near)
-            }),
+            nearest: nearest(field, FIELDS)
+                .and_then(|near| FIELDS.into_iter().find(|known| *known == near)),
         },
     }
 }
@@ -154,8 +173,14 @@ mod tests {
     #[test]
     fn dates_take_their_edge_of_the_day() {
         let patch = parse(&[("start_date", "2027-01-01"), ("end_date", "2027-01-31")]).unwrap();
-        assert_eq!(patch.start.unwrap().unwrap().rfc3339(), "2027-01-01T00:00:00.000Z");
-        assert_eq!(patch.end.unwrap().unwrap().rfc3339(), "2027-02-01T00:00:00.000Z");
+        assert_eq!(
+            patch.start.unwrap().unwrap().rfc3339(),
+            "2027-01-01T00:00:00.000Z"
+        );
+        assert_eq!(
+            patch.end.unwrap().unwrap().rfc3339(),
+            "2027-02-01T00:00:00.000Z"
+        );
     }
 
     #[test]

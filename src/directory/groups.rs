@@ -58,8 +58,12 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     /// # Errors
     /// The store cannot answer.
     pub async fn groups(&self) -> Result<Vec<GroupView>, DirectoryError> {
-        let mut groups: Vec<GroupView> =
-            self.all_groups().await?.into_iter().map(GroupView::from).collect();
+        let mut groups: Vec<GroupView> = self
+            .all_groups()
+            .await?
+            .into_iter()
+            .map(GroupView::from)
+            .collect();
         groups.sort_by_cached_key(|group| group.name.folded());
         Ok(groups)
     }
@@ -130,7 +134,10 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         by.admin()?;
         let record = self.group_named(name).await?;
         let users = self.all_users(&UserFilter::All).await?;
-        if users.iter().any(|user| user.gid_number == record.gid_number) {
+        if users
+            .iter()
+            .any(|user| user.gid_number == record.gid_number)
+        {
             return Err(DirectoryError::PrimaryGroup(record.name));
         }
         let change = Change::RemoveGroup {
@@ -161,7 +168,13 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
 
     pub(super) async fn group_named(&self, name: &str) -> Result<GroupRecord, DirectoryError> {
         let filter = GroupFilter::Name(name.to_owned());
-        if let Some(record) = self.store.groups(&filter, None, 1).await?.into_iter().next() {
+        if let Some(record) = self
+            .store
+            .groups(&filter, None, 1)
+            .await?
+            .into_iter()
+            .next()
+        {
             return Ok(record);
         }
         let known = self.all_groups().await?;

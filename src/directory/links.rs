@@ -18,9 +18,9 @@ use crate::store::{AttemptStore, EventStore};
 use super::{By, Directory, DirectoryError, Done, Warning};
 
 /// How long a requested reset link lasts.
-const RESET: Duration = Duration::from_secs(60 * 60);
+const RESET: Duration = Duration::from_hours(1);
 /// How long an activation link lasts.
-const ACTIVATION: Duration = Duration::from_secs(24 * 60 * 60);
+const ACTIVATION: Duration = Duration::from_hours(24);
 
 /// A link that can be used once. Whoever holds it sets the password, so it is shown once and kept
 /// nowhere.
@@ -102,7 +102,12 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         let link = Zeroizing::new(format!("{portal}/{path}/{}", *token));
         Ok(Done {
             value: OneTimeLink { link, expires },
-            warnings: settings.public_url.is_none().then_some(Warning::NoPortal).into_iter().collect(),
+            warnings: settings
+                .public_url
+                .is_none()
+                .then_some(Warning::NoPortal)
+                .into_iter()
+                .collect(),
         })
     }
 }

@@ -32,9 +32,9 @@ use crate::store::changes::{Applied, Change, Command, DirectoryStore};
 use crate::store::records::NewMail;
 use crate::store::{AttemptStore, EventStore};
 
+pub use bindings::{Grantee, Matched};
 pub use entry::{Group, Person, Standing};
 pub use error::DirectoryError;
-pub use bindings::{Grantee, Matched};
 pub use fields::{FIELDS, parse_fields};
 pub use links::OneTimeLink;
 pub use nearest::nearest;

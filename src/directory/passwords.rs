@@ -10,9 +10,7 @@ use crate::domain::secret::{HashText, Password};
 use crate::domain::time::Now;
 use crate::hashing::{Comparison, QueueFull};
 use crate::policy::conditions::conditions;
-use crate::policy::password::{
-    BrokenRule, NewPasswordContext, check_new_password, may_change_now,
-};
+use crate::policy::password::{BrokenRule, NewPasswordContext, check_new_password, may_change_now};
 use crate::store::changes::{Change, ChangeRefused, DirectoryStore};
 use crate::store::records::{MailKind, UserRecord};
 use crate::store::{AttemptStore, EventStore};
@@ -61,7 +59,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         by.admin()?;
         let record = self.user_named(name).await?;
         let policy = self.policy_in_force().await?;
-        self.put_password(by, &record, &policy, password, must_change, None).await?;
+        self.put_password(by, &record, &policy, password, must_change, None)
+            .await?;
         self.view(self.record(record.account).await?, by.now).await
     }
 
@@ -96,7 +95,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             username: record.username.clone(),
         };
         let by = By { actor, now };
-        self.put_password(&by, &record, &policy, password, false, Some(record.epoch)).await
+        self.put_password(&by, &record, &policy, password, false, Some(record.epoch))
+            .await
     }
 
     async fn put_password(
@@ -113,7 +113,9 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             0 => Vec::new(),
             history => self.store.password_history(record.account, history).await?,
         };
-        let hash = self.hash_new(password, Owner::of(record), rules, &former).await?;
+        let hash = self
+            .hash_new(password, Owner::of(record), rules, &former)
+            .await?;
         let change = Change::SetPassword {
             account: record.account,
             password: hash,
@@ -147,7 +149,10 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         let mut broken = check_new_password(&password, &context, rules);
         for hash in former {
             // Counted as no guess: whoever sets a password holds none to be guessed.
-            let found = self.hashing.verify_stale(hash.clone(), password.clone()).await?;
+            let found = self
+                .hashing
+                .verify_stale(hash.clone(), password.clone())
+                .await?;
             if matches!(found, Comparison::Right { .. }) {
                 broken.push(BrokenRule::History(rules.history));
                 break;

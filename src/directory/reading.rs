@@ -14,15 +14,18 @@ use crate::store::changes::{DirectoryStore, GroupFilter, UserFilter};
 use crate::store::records::{GroupRecord, UserRecord};
 use crate::store::{AttemptStore, EventStore, Unavailable};
 
+use super::Directory;
 use super::entry::{Group, Person, Standing};
 use super::read::{GroupQuery, PersonQuery, Read, Viewer};
 use super::settings::{PosixSettings, Settings};
-use super::Directory;
 
 impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     fn resource_asking(&self, asking: &Asking) -> Option<ResourceName> {
         let settings = self.settings();
-        settings.resources.asking(asking).map(|resource| resource.name.clone())
+        settings
+            .resources
+            .asking(asking)
+            .map(|resource| resource.name.clone())
     }
 
     fn people<'a>(
@@ -36,9 +39,11 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         Box::pin(async move {
             let records = match rights(viewer) {
-                Rights::Everything => {
-                    self.store.users(&user_filter(query), after, limit).await.map_err(undecided)?
-                }
+                Rights::Everything => self
+                    .store
+                    .users(&user_filter(query), after, limit)
+                    .await
+                    .map_err(undecided)?,
                 Rights::Itself(account) => {
                     let own = UserFilter::Id(account);
                     let mut records = self.store.users(&own, None, 1).await.map_err(undecided)?;
@@ -74,8 +79,11 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
             match rights(viewer) {
                 Rights::Everything => {
                     let filter = group_filter(query);
-                    let records =
-                        self.store.groups(&filter, after, limit).await.map_err(undecided)?;
+                    let records = self
+                        .store
+                        .groups(&filter, after, limit)
+                        .await
+                        .map_err(undecided)?;
                     Ok(records.into_iter().map(group).collect())
                 }
                 Rights::Itself(_) | Rights::Nothing => Ok(Vec::new()),
@@ -84,8 +92,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     }
 }
 
-fn undecided(error: Unavailable) -> Undecided {
-    Undecided::Unavailable(error.to_string())
+fn undecided(Unavailable(text): Unavailable) -> Undecided {
+    Undecided::Unavailable(text)
 }
 
 enum Rights {
@@ -203,7 +211,9 @@ fn person(
     };
     Person {
         account: record.account,
-        home: record.home.unwrap_or_else(|| posix.home_of(&record.username)),
+        home: record
+            .home
+            .unwrap_or_else(|| posix.home_of(&record.username)),
         shell: record.shell.unwrap_or_else(|| posix.shell.clone()),
         username: record.username,
         full_name: record.full_name,

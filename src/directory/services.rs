@@ -98,7 +98,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     pub async fn remove_service(&self, by: &By, name: &str) -> Result<ServiceName, DirectoryError> {
         by.admin()?;
         let name = self.service_named(name).await?.name;
-        self.apply(by, Change::RemoveService { name: name.clone() }).await?;
+        self.apply(by, Change::RemoveService { name: name.clone() })
+            .await?;
         Ok(name)
     }
 
@@ -107,13 +108,22 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     /// # Errors
     /// The store cannot answer.
     pub async fn services(&self) -> Result<Vec<ServiceView>, DirectoryError> {
-        Ok(self.store.services().await?.into_iter().map(ServiceView::from).collect())
+        Ok(self
+            .store
+            .services()
+            .await?
+            .into_iter()
+            .map(ServiceView::from)
+            .collect())
     }
 
     async fn service_named(&self, name: &str) -> Result<ServiceView, DirectoryError> {
         let services = self.services().await?;
         let folded = name.to_ascii_lowercase();
-        if let Some(found) = services.iter().find(|service| service.name.folded() == folded) {
+        if let Some(found) = services
+            .iter()
+            .find(|service| service.name.folded() == folded)
+        {
             return Ok(found.clone());
         }
         let known = services.iter().map(|service| service.name.as_str());

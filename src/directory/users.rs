@@ -97,15 +97,20 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
                     email: &user.email,
                     full_name: user.full_name.as_deref(),
                 };
-                Some(self.hash_new(password, owner, &policy.password, &[]).await?)
+                Some(
+                    self.hash_new(password, owner, &policy.password, &[])
+                        .await?,
+                )
             }
             None => None,
         };
         let account = AccountId::new(by.now.wall);
         // Whoever is not to start yet gets no link (CONTRACT.md 6).
-        let invited =
-            password.is_none() && user.start.is_none_or(|start| start <= by.now.wall);
-        let mails = invited.then(|| mail(account, MailKind::Activation)).into_iter().collect();
+        let invited = password.is_none() && user.start.is_none_or(|start| start <= by.now.wall);
+        let mails = invited
+            .then(|| mail(account, MailKind::Activation))
+            .into_iter()
+            .collect();
         let change = Change::AddUser(NewUser {
             account,
             username: user.username,
@@ -243,14 +248,17 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             return Err(DirectoryError::NeverHadPassword(record.username));
         }
         let account = record.account;
-        self.apply(by, Change::Expire { account, by: until }).await?;
+        self.apply(by, Change::Expire { account, by: until })
+            .await?;
         let record = self.record(account).await?;
         let settings = self.settings();
         let mut warnings = Vec::new();
         if until <= by.now.wall {
             warnings.push(Warning::ExpiredAtOnce(record.username.clone()));
         }
-        warnings.extend(mail_closes(&settings, &record, |resource| is_bound(&record, resource)));
+        warnings.extend(mail_closes(&settings, &record, |resource| {
+            is_bound(&record, resource)
+        }));
         Ok(Done {
             value: self.view(record, by.now).await?,
             warnings,
@@ -283,7 +291,10 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             (Change::Suspend { account }, Suspended::Now)
         };
         self.apply(by, change).await?;
-        Ok((self.view(self.record(account).await?, by.now).await?, suspended))
+        Ok((
+            self.view(self.record(account).await?, by.now).await?,
+            suspended,
+        ))
     }
 
     /// Resumes a user, and moves a past end date away.
@@ -340,11 +351,14 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
 
     pub(super) async fn record(&self, account: AccountId) -> Result<UserRecord, DirectoryError> {
         let found = self.store.users(&UserFilter::Id(account), None, 1).await?;
-        found.into_iter().next().ok_or_else(|| DirectoryError::NotFound {
-            kind: "user",
-            name: account.to_string(),
-            nearest: None,
-        })
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| DirectoryError::NotFound {
+                kind: "user",
+                name: account.to_string(),
+                nearest: None,
+            })
     }
 
     pub(super) async fn user_named(&self, name: &str) -> Result<UserRecord, DirectoryError> {

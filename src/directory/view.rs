@@ -16,6 +16,10 @@ use super::settings::PosixSettings;
 
 /// A user. Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of the printed record"
+)]
 pub struct UserView {
     /// The account.
     pub id: AccountId,
@@ -118,7 +122,9 @@ impl UserView {
             admin: record.admin,
             uid_number: record.uid_number,
             gid_number: record.gid_number,
-            home: record.home.unwrap_or_else(|| posix.home_of(&record.username)),
+            home: record
+                .home
+                .unwrap_or_else(|| posix.home_of(&record.username)),
             shell: record.shell.unwrap_or_else(|| posix.shell.clone()),
             username: record.username,
             email: record.email,
@@ -213,7 +219,10 @@ impl ResourceView {
         let folded = name.folded();
         let mut users = Vec::new();
         let mut groups = Vec::new();
-        for binding in bindings.iter().filter(|one| one.resource.folded() == folded) {
+        for binding in bindings
+            .iter()
+            .filter(|one| one.resource.folded() == folded)
+        {
             match &binding.to {
                 BoundTo::User(user) => users.push(user.clone()),
                 BoundTo::Group(group) => groups.push(group.clone()),
@@ -251,7 +260,11 @@ fn asks_when(resource: &Resource, clients: &[String]) -> String {
         }
         ways.push(keys.join(" and "));
     }
-    ways.extend(clients.iter().map(|client| format!("RADIUS client {client}")));
+    ways.extend(
+        clients
+            .iter()
+            .map(|client| format!("RADIUS client {client}")),
+    );
     if ways.is_empty() {
         "never: nothing leads here".to_owned()
     } else {
@@ -301,7 +314,10 @@ pub(super) fn time<S: serde::Serializer>(
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape serde asks for"
+)]
 pub(super) fn some_time<S: serde::Serializer>(
     at: &Timestamp,
     serializer: S,

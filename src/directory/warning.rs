@@ -61,7 +61,10 @@ impl fmt::Display for Warning {
                  link",
             ),
             Self::ExpiredAtOnce(username) => {
-                write!(formatter, "the password of '{username}' is expired from now on")
+                write!(
+                    formatter,
+                    "the password of '{username}' is expired from now on"
+                )
             }
             Self::UnknownResource(resource) => write!(
                 formatter,
