@@ -2,13 +2,35 @@
 //!
 //! It knows no protocol and no concrete store. Front ends see it as [`Decide`].
 
+mod afterwards;
 pub mod attempt;
+mod decision;
+mod flights;
+mod memory;
+mod places;
+mod report;
+mod service;
+pub mod settings;
+mod throttle;
 pub mod verdict;
+
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwap;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::name::ResourceName;
+use crate::domain::time::{Clock, Now};
+use crate::hashing::HashingPool;
+use crate::policy::access::Access;
+use crate::policy::conditions::conditions;
+use crate::store::attempts::{AccountKey, AttemptStore};
 
 pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt};
+pub use settings::Settings;
 pub use verdict::{
     Authenticated, AuthenticatedService, ChangeProof, Refusal, ServiceVerdict, Undecided, Verdict,
 };
@@ -46,4 +68,171 @@ pub trait Decide: Send + Sync {
         &'a self,
         proof: &'a AuthenticatedService,
     ) -> Answer<'a, Result<bool, Undecided>>;
+}
+
+/// The authenticator over a store.
+pub struct Authenticator<S>(Arc<Core<S>>);
+
+struct Core<S> {
+    itself: Weak<Self>,
+    store: Arc<S>,
+    pool: Arc<HashingPool>,
+    clock: Arc<dyn Clock>,
+    settings: ArcSwap<Settings>,
+    memory: memory::Memory,
+    flights: flights::Flights,
+    places: places::Places,
+    throttle: throttle::Throttle,
+    background: TaskTracker,
+}
+
+impl<S: AttemptStore> Authenticator<S> {
+    /// An authenticator that remembers nothing yet.
+    ///
+    /// # Errors
+    /// The system gives no randomness for the process's key.
+    pub fn new(
+        store: Arc<S>,
+        pool: Arc<HashingPool>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, getrandom::Error> {
+        let memory = memory::Memory::new()?;
+        Ok(Self(Arc::new_cyclic(|itself| Core {
+            itself: Weak::clone(itself),
+            store,
+            pool,
+            clock,
+            settings: ArcSwap::from_pointee(settings),
+            memory,
+            flights: flights::Flights::default(),
+            places: places::Places::default(),
+            throttle: throttle::Throttle::new(),
+            background: TaskTracker::new(),
+        })))
+    }
+
+    /// Puts other settings in force; what is under way ends by the old ones.
+    pub fn set_settings(&self, settings: Settings) {
+        self.0.settings.store(Arc::new(settings));
+    }
+
+    /// Waits until everything begun is settled, comparisons after the answer included.
+    pub async fn drained(&self) {
+        self.0.background.close();
+        self.0.background.wait().await;
+    }
+}
+
+impl<S: AttemptStore> Core<S> {
+    /// Runs a decision to its end, whether or not anybody still waits for it.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        decision: impl Future<Output = Result<T, Undecided>> + Send + 'static,
+    ) -> Result<T, Undecided> {
+        match self.background.spawn(decision).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                metrics::counter!("doorward_decisions_failed_total").increment(1);
+                tracing::error!(%error, "a decision ended without a verdict");
+                Err(Undecided::Unavailable("a decision ended without a verdict".to_owned()))
+            }
+        }
+    }
+
+    /// Waits for the next whole multiple of `refusal_delay` after the attempt arrived.
+    async fn delay(&self, received: Now) {
+        let step = self.settings.load().refusal_delay;
+        if step.is_zero() {
+            return;
+        }
+        let elapsed = self.clock.now().mono.since(received.mono);
+        let over = elapsed.as_nanos() % step.as_nanos();
+        let over = std::time::Duration::from_nanos(u64::try_from(over).unwrap_or(0));
+        tokio::time::sleep(step.saturating_sub(over)).await;
+    }
+
+    /// Whether an account that got in would still get the same answer.
+    async fn still(
+        &self,
+        account: crate::domain::id::AccountId,
+        epoch: crate::domain::id::Epoch,
+        resource: Option<&ResourceName>,
+        access: Access,
+    ) -> Result<bool, Undecided> {
+        let settings = self.settings.load();
+        let Some(asked) = decision::Asked::named(&settings, resource) else { return Ok(false) };
+        let read = self
+            .store
+            .read_attempt(&AccountKey::Id(account), resource)
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let Some(record) = read.account else { return Ok(false) };
+        let holding = conditions(&record.facts, &read.policy, self.clock.now());
+        Ok(record.epoch == epoch && asked.judge(holding, record.bound, true) == access)
+    }
+}
+
+impl<S: AttemptStore> Decide for Authenticator<S> {
+    fn decide(&self, attempt: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
+        let received = attempt.received;
+        let core = Arc::clone(&self.0);
+        Box::pin(async move {
+            let verdict =
+                self.0.to_the_end(async move { core.judge(&attempt).await }).await?;
+            if let Verdict::Refused(_) = verdict {
+                self.0.delay(received).await;
+            }
+            Ok(verdict)
+        })
+    }
+
+    fn decide_service(
+        &self,
+        attempt: ServiceAttempt,
+    ) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
+        let received = attempt.received;
+        let core = Arc::clone(&self.0);
+        Box::pin(async move {
+            let verdict =
+                self.0.to_the_end(async move { core.judge_service(&attempt).await }).await?;
+            if let ServiceVerdict::Refused(_) = verdict {
+                self.0.delay(received).await;
+            }
+            Ok(verdict)
+        })
+    }
+
+    fn still_granted<'a>(
+        &'a self,
+        proof: &'a Authenticated,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        let resource = proof.resource.as_ref();
+        Box::pin(self.0.still(proof.account, proof.epoch, resource, Access::Granted))
+    }
+
+    fn still_change_only<'a>(
+        &'a self,
+        proof: &'a ChangeProof,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        let resource = proof.resource.as_ref();
+        Box::pin(self.0.still(proof.account, proof.epoch, resource, Access::ChangeOnly))
+    }
+
+    fn still_bound<'a>(
+        &'a self,
+        proof: &'a AuthenticatedService,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        Box::pin(async move {
+            let record = self
+                .0
+                .store
+                .read_service(&proof.name.folded())
+                .await
+                .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            Ok(record.is_some_and(|record| {
+                record.service == proof.service && record.epoch == proof.epoch
+            }))
+        })
+    }
 }

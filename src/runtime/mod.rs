@@ -1,1 +1,5 @@
-//! runtime: to come.
+//! Where the daemon is put together: clocks, listeners, certificates, signals, supervision.
+//!
+//! The only module besides `cli` that names a concrete store.
+
+pub mod clock;

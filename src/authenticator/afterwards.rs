@@ -1,0 +1,98 @@
+//! What is done after the answer: whether a wrong password was the previous one, and hashing a
+//! right one anew.
+
+use std::time::Duration;
+
+use crate::domain::id::{AccountId, EventId, FailureId, ServiceId};
+use crate::domain::name::ResourceName;
+use crate::domain::rules::PlaceLimits;
+use crate::domain::secret::{HashText, Password};
+use crate::hashing::Comparison;
+use crate::store::attempts::{AttemptStore, Confirmation, PreviousPassword};
+use crate::store::records::{MailKind, NewMail};
+
+use super::Core;
+
+/// How often a full queue or a broken store is tried again.
+const TRIES: u32 = 20;
+/// How long between two tries: all of them end before a provisional failure counts by itself.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl<S: AttemptStore> Core<S> {
+    /// Compares a wrong password with the previous one (CONTRACT.md 3.5). A failure that cannot
+    /// be confirmed counts as wrong by itself.
+    pub(super) fn check_stale_later(
+        &self,
+        account: AccountId,
+        resource: Option<ResourceName>,
+        previous: PreviousPassword,
+        password: Password,
+        (failure, event): (FailureId, EventId),
+        limits: PlaceLimits,
+    ) {
+        let Some(core) = self.itself.upgrade() else { return };
+        self.background.spawn(async move {
+            let Some(stale) = core.is_right(&previous.hash, &password).await else { return };
+            let kind = if stale { MailKind::StalePassword } else { MailKind::Locked };
+            for _ in 0..TRIES {
+                let confirmation = Confirmation {
+                    failure,
+                    event,
+                    account,
+                    at: core.clock.now().wall,
+                    stale,
+                    limits,
+                    mail: Some(NewMail {
+                        account,
+                        kind,
+                        details: serde_json::json!({ "resource": resource }),
+                    }),
+                };
+                match core.store.confirm_failure(confirmation).await {
+                    Ok(_) => break,
+                    Err(error) => tracing::warn!(%error, "a failure was not confirmed yet"),
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            core.places.freed(account);
+        });
+    }
+
+    async fn is_right(&self, hash: &HashText, password: &Password) -> Option<bool> {
+        for _ in 0..TRIES {
+            match self.pool.verify_stale(hash.clone(), password.clone()).await {
+                Ok(comparison) => return Some(matches!(comparison, Comparison::Right { .. })),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        None
+    }
+
+    /// Hashes a right password anew with the parameters in force (CONTRACT.md 6). Where the queue
+    /// is full it is left for the next login.
+    pub(super) fn rehash_later(&self, account: AccountId, old: HashText, password: Password) {
+        let Some(core) = self.itself.upgrade() else { return };
+        self.background.spawn(async move {
+            let Ok(new) = core.pool.rehash(password).await else { return };
+            if let Err(error) = core.store.rehash(account, old, new).await {
+                tracing::warn!(%error, "a hash was not replaced; the next login tries again");
+            }
+        });
+    }
+
+    /// As [`Core::rehash_later`], for a service account.
+    pub(super) fn rehash_service_later(
+        &self,
+        service: ServiceId,
+        old: HashText,
+        password: Password,
+    ) {
+        let Some(core) = self.itself.upgrade() else { return };
+        self.background.spawn(async move {
+            let Ok(new) = core.pool.rehash(password).await else { return };
+            if let Err(error) = core.store.rehash_service(service, old, new).await {
+                tracing::warn!(%error, "a hash was not replaced; the next bind tries again");
+            }
+        });
+    }
+}

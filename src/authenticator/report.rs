@@ -1,0 +1,146 @@
+//! The event and the metrics of a decision: one of each, made here alone, so that neither drifts
+//! from what was decided.
+
+use metrics::{counter, histogram};
+
+use crate::domain::event::{AttemptEvent, Outcome, Subject};
+use crate::domain::id::RequestId;
+use crate::domain::name::ResourceName;
+use crate::domain::origin::{Origin, Protocol};
+use crate::domain::refusal::Refusal;
+use crate::domain::resource::Asking;
+use crate::domain::time::{Now, Timestamp};
+use crate::policy::asking::ssid_of;
+use crate::store::attempts::AttemptStore;
+
+use super::attempt::{Attempt, ServiceAttempt};
+use super::verdict::Undecided;
+
+/// What every event of one attempt has in common.
+#[derive(Debug, Clone)]
+pub(super) struct Report {
+    request: RequestId,
+    received: Now,
+    protocol: Protocol,
+    asking: Asking,
+    origin: Origin,
+    pub(super) resource: Option<ResourceName>,
+    pub(super) subject: Subject,
+}
+
+impl Report {
+    pub(super) fn of(attempt: &Attempt, subject: Subject) -> Self {
+        Self {
+            request: attempt.request,
+            received: attempt.received,
+            protocol: attempt.protocol,
+            asking: attempt.asking.clone(),
+            origin: attempt.origin.clone(),
+            resource: None,
+            subject,
+        }
+    }
+
+    pub(super) fn of_service(attempt: &ServiceAttempt, subject: Subject) -> Self {
+        Self {
+            request: attempt.request,
+            received: attempt.received,
+            protocol: Protocol::Ldap,
+            asking: Asking::Connection(attempt.circumstances.clone()),
+            origin: Origin::address(attempt.circumstances.source),
+            resource: None,
+            subject,
+        }
+    }
+
+    /// The event of an outcome.
+    pub(super) fn event(
+        &self,
+        outcome: Outcome,
+        reason: Option<Refusal>,
+        now: Now,
+    ) -> AttemptEvent {
+        let (listener, client, ssid) = match &self.asking {
+            Asking::Connection(circumstances) => (Some(circumstances.listener.clone()), None, None),
+            Asking::Radius { client, called_station } => (
+                None,
+                Some(client.client.clone()),
+                ssid_of(called_station.as_deref()).map(str::to_owned),
+            ),
+            Asking::Portal => (None, None, None),
+        };
+        let duration = now.mono.since(self.received.mono);
+        AttemptEvent {
+            request: self.request,
+            protocol: self.protocol,
+            resource: self.resource.clone(),
+            subject: self.subject.clone(),
+            origin: self.origin.clone(),
+            listener,
+            client,
+            ssid,
+            outcome,
+            reason,
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Records a refusal that settles nothing: at once, or merged where floods of it would fill
+    /// the disk (CONTRACT.md 9).
+    pub(super) async fn refuse<S: AttemptStore>(
+        &self,
+        store: &S,
+        reason: Refusal,
+        now: Now,
+    ) -> Result<(), Undecided> {
+        let event = self.event(Outcome::Refused, Some(reason), now);
+        count(&event);
+        if reason.merges() {
+            store.merge_attempt(now.wall, event);
+        } else {
+            record(store, now.wall, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Records a decision that settles nothing.
+    pub(super) async fn decided<S: AttemptStore>(
+        &self,
+        store: &S,
+        outcome: Outcome,
+        now: Now,
+    ) -> Result<(), Undecided> {
+        let event = self.event(outcome, None, now);
+        count(&event);
+        record(store, now.wall, event).await
+    }
+}
+
+async fn record<S: AttemptStore>(
+    store: &S,
+    at: Timestamp,
+    event: AttemptEvent,
+) -> Result<(), Undecided> {
+    store
+        .record_attempt(at, event)
+        .await
+        .map(drop)
+        .map_err(|error| Undecided::Unavailable(error.to_string()))
+}
+
+/// Counts a decision once.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of one decision are far below 2^52")]
+pub(super) fn count(event: &AttemptEvent) {
+    let resource = event.resource.as_ref().map_or("none", ResourceName::as_str).to_owned();
+    let reason = event.reason.map_or("none", Refusal::as_str);
+    counter!(
+        "doorward_decisions_total",
+        "protocol" => event.protocol.as_str(),
+        "resource" => resource,
+        "outcome" => event.outcome.as_str(),
+        "reason" => reason,
+    )
+    .increment(1);
+    histogram!("doorward_decision_seconds", "protocol" => event.protocol.as_str())
+        .record(event.duration_ms as f64 / 1000.0);
+}

@@ -1,0 +1,114 @@
+//! Throttles of failed attempts, by source and by account, origin and resource (CONTRACT.md 3.6).
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::id::{AccountId, Epoch};
+use crate::domain::name::ResourceName;
+use crate::domain::origin::{Origin, Protocol};
+use crate::domain::time::Monotonic;
+use crate::policy::buckets::{Buckets, Rate, account_rate};
+
+use super::settings::Settings;
+
+/// How many buckets of each sort are kept at most.
+const BOUND: usize = 100_000;
+
+/// An account's bucket. The epoch is part of the key, so that an unlock or a reset starts afresh.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AccountKey {
+    account: AccountId,
+    epoch: Epoch,
+    origin: String,
+    resource: Option<ResourceName>,
+}
+
+/// The buckets of failed attempts.
+pub(super) struct Throttle {
+    sources: Mutex<Buckets<IpAddr>>,
+    accounts: Mutex<Buckets<AccountKey>>,
+}
+
+/// The tokens an attempt took, to be given back on success or where nothing was compared.
+#[must_use]
+pub(super) struct Tokens {
+    source: Option<(IpAddr, Rate)>,
+    account: Option<(AccountKey, Rate)>,
+}
+
+/// Whose bucket an attempt draws from, besides its source's.
+pub(super) struct Target<'a> {
+    pub(super) account: AccountId,
+    pub(super) epoch: Epoch,
+    pub(super) resource: Option<&'a ResourceName>,
+    pub(super) threshold: u32,
+}
+
+impl Throttle {
+    /// Buckets that were never drawn from.
+    pub(super) fn new() -> Self {
+        Self {
+            sources: Mutex::new(Buckets::new(BOUND)),
+            accounts: Mutex::new(Buckets::new(BOUND)),
+        }
+    }
+
+    /// Takes a token from every bucket concerned, or none.
+    pub(super) fn take(
+        &self,
+        settings: &Settings,
+        protocol: Protocol,
+        origin: &Origin,
+        target: Option<Target<'_>>,
+        now: Monotonic,
+    ) -> Option<Tokens> {
+        // Many users stand behind a NAS, as behind any relay.
+        let spared = protocol == Protocol::Radius || settings.is_relay(origin.address);
+        let source = (!spared).then(|| (network(origin.address), settings.source_rate));
+        if let Some((source, rate)) = source
+            && !held(&self.sources).take(source, rate, now)
+        {
+            return None;
+        }
+        let account = target.map(|target| {
+            let key = AccountKey {
+                account: target.account,
+                epoch: target.epoch,
+                origin: origin.key(),
+                resource: target.resource.cloned(),
+            };
+            (key, account_rate(settings.account_rate, target.threshold))
+        });
+        if let Some((key, rate)) = &account
+            && !held(&self.accounts).take(key.clone(), *rate, now)
+        {
+            self.give_back(Tokens { source, account: None }, now);
+            return None;
+        }
+        Some(Tokens { source, account })
+    }
+
+    /// Gives tokens back.
+    pub(super) fn give_back(&self, tokens: Tokens, now: Monotonic) {
+        if let Some((source, rate)) = tokens.source {
+            held(&self.sources).give_back(&source, rate, now);
+        }
+        if let Some((key, rate)) = tokens.account {
+            held(&self.accounts).give_back(&key, rate, now);
+        }
+    }
+}
+
+/// One bucket for all that one subscriber can choose from: an IPv6 /64, an IPv4 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
