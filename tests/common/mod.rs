@@ -1,0 +1,346 @@
+//! A gateway of its own for each test: the true binary, a folder that goes away, free ports on
+//! loopback.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Every test user's password.
+pub const PASSWORD: &str = "correct horse battery";
+/// The RADIUS client's secret.
+pub const SECRET: &str = "testing123";
+/// The suffix.
+pub const BASE: &str = "dc=example,dc=org";
+
+/// What a gateway is started with, besides its ports.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Lines of `[hashing]`.
+    pub hashing: String,
+    /// Lines of `[throttle]`.
+    pub throttle: String,
+}
+
+impl Default for Setting {
+    /// Cheap hashes, so that tests spend their time on what they test; refusals leave quickly.
+    fn default() -> Self {
+        Self {
+            hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
+            throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
+        }
+    }
+}
+
+/// A gateway on loopback.
+pub struct Gateway {
+    folder: TempDir,
+    daemon: Option<Child>,
+    /// LDAP for the resource `hosts` (an endpoint).
+    pub hosts: SocketAddr,
+    /// LDAP for the resource `mail` (email).
+    pub mail: SocketAddr,
+    /// LDAP over TLS for `hosts`.
+    pub ldaps: SocketAddr,
+    /// RADIUS for the resource `vpn`.
+    pub radius: SocketAddr,
+    /// Metrics and readiness.
+    pub status: SocketAddr,
+}
+
+impl Gateway {
+    /// Makes a folder with configuration, certificates and an empty store, and starts nothing.
+    pub fn prepare(setting: &Setting) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = Self {
+            folder,
+            daemon: None,
+            hosts: free_tcp(),
+            mail: free_tcp(),
+            ldaps: free_tcp(),
+            radius: free_udp(),
+            status: free_tcp(),
+        };
+        fs::write(gateway.config(), gateway.configuration(setting)).unwrap();
+        let certificates = gateway.path("certs");
+        gateway.run(&["certs", certificates.to_str().unwrap()]).assert_success();
+        gateway
+    }
+
+    /// As [`Gateway::prepare`], with group `staff` bound to all resources, and started.
+    pub fn start(setting: &Setting) -> Self {
+        let mut gateway = Self::prepare(setting);
+        gateway.run(&["group", "add", "staff"]).assert_success();
+        for resource in ["hosts", "mail", "vpn"] {
+            gateway.run(&["resource", "bind", resource, "--group", "staff"]).assert_success();
+        }
+        gateway.serve();
+        gateway
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    pub fn serve(&mut self) {
+        let log = fs::File::create(self.path("daemon.log")).unwrap();
+        let daemon = doorward(&self.config()).arg("serve").stderr(log).spawn().unwrap();
+        self.daemon = Some(daemon);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.is_ready() {
+            if let Some(status) = self.daemon.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the daemon ended ({status}):\n{}", self.log());
+            }
+            assert!(Instant::now() < deadline, "the daemon is not ready:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the daemon at once, as a power failure would its process.
+    pub fn kill(&mut self) {
+        let mut daemon = self.daemon.take().expect("a running daemon");
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+
+    /// The daemon's process.
+    pub fn process(&self) -> u32 {
+        self.daemon.as_ref().expect("a running daemon").id()
+    }
+
+    /// Adds a member of `staff` with [`PASSWORD`].
+    pub fn add_user(&self, name: &str) {
+        let mail = format!("{name}@example.org");
+        self.run_with_input(&["user", "add", name, "--email", &mail, "--password-stdin"], PASSWORD)
+            .assert_success();
+        self.run(&["group", "join", "staff", name]).assert_success();
+    }
+
+    /// Adds a service account with [`PASSWORD`] that may search.
+    pub fn add_service(&self, name: &str) {
+        self.run_with_input(&["service", "add", name, "--password-stdin", "--search"], PASSWORD)
+            .assert_success();
+    }
+
+    /// Runs a command of the same configuration.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs a command with a line on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = doorward(&self.config());
+        command.args(arguments);
+        run_with_input(command, &format!("{input}\n"))
+    }
+
+    /// A command's output as JSON.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let ran = self.run(arguments);
+        ran.assert_success();
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
+    }
+
+    /// A counter or gauge of `/metrics`, all its labels added up; zero where it was never counted.
+    pub fn metric(&self, name: &str, label: &str) -> f64 {
+        self.metrics()
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(label))
+            .filter(|line| line[name.len()..].starts_with(['{', ' ']))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// The whole page of metrics.
+    pub fn metrics(&self) -> String {
+        http_get(self.status, "/metrics").expect("the status page answers")
+    }
+
+    /// What the daemon logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// A path in the gateway's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The configuration's path.
+    pub fn config(&self) -> PathBuf {
+        self.path("doorward.toml")
+    }
+
+    fn is_ready(&self) -> bool {
+        http_get(self.status, "/ready").is_some_and(|page| page.contains("200 OK"))
+    }
+
+    fn configuration(&self, setting: &Setting) -> String {
+        let mut text = String::new();
+        write!(
+            text,
+            r#"
+[directory]
+base_dn = "{BASE}"
+organization = "Example"
+realms = ["example.org", "EXAMPLE"]
+
+[store]
+url = "sqlite://{store}"
+
+[tls]
+certificate = "{folder}/certs/server.pem"
+private_key = "{folder}/certs/server.key"
+
+[[ldap.listener]]
+name = "hosts"
+address = "{hosts}"
+tls = "starttls"
+plaintext_bind = "loopback"
+
+[[ldap.listener]]
+name = "hosts-tls"
+address = "{ldaps}"
+tls = "implicit"
+
+[[ldap.listener]]
+name = "mail"
+address = "{mail}"
+tls = "starttls"
+plaintext_bind = "loopback"
+
+[radius]
+authentication = "{radius}"
+
+[[radius.client]]
+name = "vpn-gateway"
+address = ["127.0.0.0/8", "::1/128"]
+secret = "{SECRET}"
+resource = "vpn"
+
+[throttle]
+{throttle}
+[hashing]
+{hashing}
+[metrics]
+address = "{status}"
+
+[[resource]]
+name = "mail"
+kind = "email"
+match = {{ listener = ["mail"] }}
+
+[[resource]]
+name = "hosts"
+kind = "endpoint"
+match = {{ listener = ["hosts", "hosts-tls"] }}
+
+[[resource]]
+name = "vpn"
+kind = "vpn"
+"#,
+            store = self.path("doorward.db").display(),
+            folder = self.folder.path().display(),
+            hosts = self.hosts,
+            ldaps = self.ldaps,
+            mail = self.mail,
+            radius = self.radius,
+            status = self.status,
+            throttle = setting.throttle,
+            hashing = setting.hashing,
+        )
+        .unwrap();
+        text
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The same, when it succeeded.
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// The binary, with a configuration.
+pub fn doorward(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    command.arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Runs a real client. A missing one is a failure that names the package: `tests/run` installs it.
+#[track_caller]
+pub fn client(program: &str, package: &str, arguments: &[&str]) -> Ran {
+    client_with_input(program, package, arguments, "")
+}
+
+/// As [`client`], with something on its standard input.
+#[track_caller]
+pub fn client_with_input(program: &str, package: &str, arguments: &[&str], input: &str) -> Ran {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+    assert!(found.status.success(), "{program} is missing: install Debian's {package}, or run tests/run");
+    let mut command = Command::new(program);
+    command.args(arguments).env("LDAPTLS_REQCERT", "demand");
+    run_with_input(command, input)
+}
+
+fn run_with_input(mut command: Command, input: &str) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that reads nothing may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap().into()
+}
+
+/// One HTTP request; none where nobody answers.
+pub fn http_get(address: SocketAddr, path: &str) -> Option<String> {
+    use std::io::Read as _;
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(15))).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page).ok()?;
+    Some(page)
+}
+
+fn free_tcp() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn free_udp() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
