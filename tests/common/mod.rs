@@ -72,14 +72,14 @@ impl Gateway {
         gateway
     }
 
-    /// As [`Gateway::prepare`], with group `staff` bound to all resources, and started.
+    /// As [`Gateway::prepare`], started, with a group `staff` that is bound to all resources.
     pub fn start(setting: &Setting) -> Self {
         let mut gateway = Self::prepare(setting);
+        gateway.serve();
         gateway.run(&["group", "add", "staff"]).assert_success();
         for resource in ["hosts", "mail", "vpn"] {
             gateway.run(&["resource", "bind", resource, "--group", "staff"]).assert_success();
         }
-        gateway.serve();
         gateway
     }
 
