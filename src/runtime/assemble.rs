@@ -1,0 +1,173 @@
+//! From the configuration to each part's own settings; the one place that knows both.
+
+use std::io;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::thread;
+
+use crate::authenticator;
+use crate::config::{Config, ConfigError, ConfigErrors, Subject};
+use crate::config::secrets::Secrets;
+use crate::config::store::StoreUrl;
+use crate::domain::time::Timestamp;
+use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
+use crate::policy::asking::check::{ComplaintKind, ListenerFacts, check};
+use crate::policy::asking::Resources;
+use crate::policy::buckets::Rate;
+use crate::policy::naming::Realms;
+use crate::radius;
+use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
+
+/// Why a configuration cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// Something in it is refused; every fault is named with its place.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The system refuses what it was asked.
+    #[error("{what}: {source}")]
+    System {
+        /// What was asked.
+        what: String,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Whether every resource can be chosen, and only by those who should (CONTRACT.md 4).
+///
+/// # Errors
+/// Each complaint cites the place in the file it is about.
+pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
+    let listeners: Vec<ListenerFacts> = config
+        .listeners()
+        .into_iter()
+        .map(|listener| ListenerFacts {
+            name: listener.name,
+            loopback_only: listener.loopback,
+            unix: false,
+            has_sources: listener.sources.iter().any(|_| true)
+                && listener.sources.iter().all(|network| network.prefix_len() > 0),
+        })
+        .collect();
+    let complaints = check(&resources(config), &listeners, &config.clients());
+    let errors: Vec<ConfigError> = complaints
+        .iter()
+        .map(|complaint| {
+            let subject = match &complaint.kind {
+                ComplaintKind::DuplicateName => Subject::Resource(&complaint.resource),
+                _ => Subject::Match(&complaint.resource),
+            };
+            config.cite(subject, complaint.to_string())
+        })
+        .collect();
+    ConfigErrors::from_list(errors)
+}
+
+/// The resources with the order of the file.
+pub fn resources(config: &Config) -> Resources {
+    Resources::new(config.resources())
+}
+
+/// The authenticator's settings.
+pub fn authenticator(config: &Config) -> authenticator::Settings {
+    let throttle = &config.throttle;
+    authenticator::Settings {
+        resources: resources(config),
+        realms: Realms::new(&config.directory.realms),
+        relays: throttle.relays.clone(),
+        refusal_delay: throttle.refusal_delay,
+        remember_for: config.hashing.remember_for,
+        source_rate: Rate {
+            capacity: throttle.source_tokens,
+            refill: throttle.source_refill,
+        },
+        account_rate: Rate {
+            capacity: throttle.account_tokens,
+            refill: throttle.account_refill,
+        },
+    }
+}
+
+/// The parameters of new hashes.
+///
+/// # Errors
+/// They are out of bounds; the error cites the key.
+pub fn parameters(config: &Config) -> Result<Argon2Parameters, ConfigErrors> {
+    let hashing = &config.hashing;
+    Argon2Parameters::new(hashing.memory_kib, hashing.passes, hashing.lanes)
+        .map_err(|error| config.cite(Subject::Key("hashing"), error.to_string()).into())
+}
+
+/// Starts the hashing pool.
+///
+/// # Errors
+/// The parameters are out of bounds, or no thread can be started.
+pub fn pool(config: &Config) -> Result<HashingPool, AssemblyError> {
+    let cores = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    HashingPool::start(PoolSettings {
+        threads: config.hashing.threads.unwrap_or_else(cores),
+        queue: config.hashing.queue,
+        parameters: parameters(config)?,
+    })
+    .map_err(|source| AssemblyError::System {
+        what: "the hashing threads cannot be started".to_owned(),
+        source,
+    })
+}
+
+/// Opens the store.
+///
+/// # Errors
+/// As [`SqliteStore::open`].
+pub fn store(config: &Config, create: bool, now: Timestamp) -> Result<SqliteStore, OpenError> {
+    let StoreUrl::Sqlite(path) = &config.store.url;
+    let mut options = OpenOptions::new(config.posix.primary_group.clone());
+    options.first_id = config.posix.first_id;
+    options.create = create;
+    SqliteStore::open(path, &options, now)
+}
+
+/// Where RADIUS listens; none where nothing is configured.
+pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
+    config.radius.as_ref().map(|radius| radius::server::Listen {
+        authentication: radius.sockets.authentication.clone(),
+        accounting: radius.sockets.accounting.clone(),
+        max_in_flight: radius.sockets.max_requests,
+    })
+}
+
+/// RADIUS's settings.
+///
+/// # Errors
+/// Two clients claim one network, or a client has no secret; the error cites the client.
+pub fn radius(config: &Config, secrets: &Secrets) -> Result<radius::server::Settings, ConfigErrors> {
+    let entries = config.radius.as_ref().map_or(&[][..], |radius| &radius.clients);
+    let mut clients = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let subject = Subject::Client(&entry.name);
+        let secret = secrets
+            .client(&entry.name)
+            .ok_or_else(|| config.cite(subject, "its secret was not read"))?;
+        let mut client = radius::client::ClientSettings::new(
+            &entry.address,
+            secret.clone(),
+            Arc::new(entry.resources()),
+        )
+        .map_err(|fault| config.cite(subject, fault.to_string()))?;
+        client.require_message_authenticator = entry.require_message_authenticator;
+        client.limit_proxy_state = entry.limit_proxy_state;
+        clients.push(client);
+    }
+    let clients = radius::client::Clients::new(clients)
+        .map_err(|fault| config.cite(Subject::Key("radius"), fault.to_string()))?;
+    let mut settings = radius::server::Settings::new(clients);
+    if let Some(rate) = NonZeroU32::new(config.throttle.client_datagrams) {
+        settings.datagrams_per_second = rate;
+        settings.burst = rate.saturating_add(rate.get());
+    }
+    Ok(settings)
+}
