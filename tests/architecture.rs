@@ -12,7 +12,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hashing", &["domain"]),
     ("store", &["domain"]),
     ("authenticator", &["domain", "policy", "hashing", "store"]),
-    ("directory", &["domain", "policy", "hashing", "store", "authenticator"]),
+    (
+        "directory",
+        &["domain", "policy", "hashing", "store", "authenticator"],
+    ),
     ("lifecycle", &["domain", "policy", "store"]),
     ("ldap", &["domain", "authenticator", "directory"]),
     ("radius", &["domain", "authenticator", "directory"]),
@@ -47,9 +50,14 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// `src/ldap/search/plan.rs` is `["ldap", "search", "plan"]`; a `mod.rs` is its folder.
 fn module_path(file: &Path) -> Vec<String> {
-    let relative = file.strip_prefix(root().join("src")).unwrap().with_extension("");
-    let mut segments: Vec<String> =
-        relative.iter().map(|segment| segment.to_str().unwrap().to_owned()).collect();
+    let relative = file
+        .strip_prefix(root().join("src"))
+        .unwrap()
+        .with_extension("");
+    let mut segments: Vec<String> = relative
+        .iter()
+        .map(|segment| segment.to_str().unwrap().to_owned())
+        .collect();
     if segments.last().is_some_and(|last| last == "mod") {
         segments.pop();
     }
@@ -78,7 +86,11 @@ fn imports(module: &[String], text: &str) -> BTreeSet<Vec<String>> {
             end += "super::".len();
             climbed += 1;
         }
-        collect(&text[end..], &module[..module.len().saturating_sub(climbed)], &mut found);
+        collect(
+            &text[end..],
+            &module[..module.len().saturating_sub(climbed)],
+            &mut found,
+        );
         done = end;
     }
     found
@@ -104,7 +116,10 @@ fn collect(text: &str, base: &[String], found: &mut BTreeSet<Vec<String>>) {
         }
         return;
     }
-    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let name: String = text
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     if name.is_empty() {
         return;
     }
@@ -141,13 +156,18 @@ fn modules_import_only_what_the_table_allows() {
                 continue;
             }
             let concrete = imported == "store" && path.get(1).is_some_and(|name| name == "sqlite");
-            let may_name_it = COMPOSE.contains(&top) || module.get(1).is_some_and(|s| s == "sqlite");
+            let may_name_it =
+                COMPOSE.contains(&top) || module.get(1).is_some_and(|s| s == "sqlite");
             if !may_import(top, imported) || (concrete && !may_name_it) {
                 broken.push(format!("{} imports {}", file.display(), path.join("::")));
             }
         }
     }
-    assert!(broken.is_empty(), "the import table is broken:\n{}", broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "the import table is broken:\n{}",
+        broken.join("\n")
+    );
 }
 
 #[test]
@@ -172,9 +192,18 @@ fn sockets_databases_and_runtimes_stand_where_they_belong() {
         let text = without_comments(&fs::read_to_string(&file).unwrap());
         let may_hold_sockets =
             COMPOSE.contains(&top) || module.iter().any(|segment| segment == "server");
-        for socket in ["tokio::net", "TcpListener", "UdpSocket", "UnixListener", "TcpStream"] {
+        for socket in [
+            "tokio::net",
+            "TcpListener",
+            "UdpSocket",
+            "UnixListener",
+            "TcpStream",
+        ] {
             if text.contains(socket) && !may_hold_sockets {
-                broken.push(format!("{}: {socket} outside a server or runtime", file.display()));
+                broken.push(format!(
+                    "{}: {socket} outside a server or runtime",
+                    file.display()
+                ));
             }
         }
         if text.contains("rusqlite") && module.get(1).is_none_or(|second| second != "sqlite") {
@@ -204,7 +233,10 @@ fn files_are_short_and_say_what_they_are() {
             broken.push(format!("{}: no module header", file.display()));
         }
         if text.contains("#![allow") {
-            broken.push(format!("{}: a lint allowed for a whole module", file.display()));
+            broken.push(format!(
+                "{}: a lint allowed for a whole module",
+                file.display()
+            ));
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
@@ -228,15 +260,26 @@ fn documents_name_only_what_exists() {
             .unwrap_or_else(|error| panic!("{}: {error}", document.display()));
         for quoted in text.split('`').skip(1).step_by(2) {
             let path = quoted.split("::").next().unwrap_or(quoted);
-            let names_a_file =
-                ["src/", "tests/", "docs/", "conf/", "deploy/", "fuzz/", "migrations/"]
-                    .iter()
-                    .any(|folder| path.starts_with(folder));
+            let names_a_file = [
+                "src/",
+                "tests/",
+                "docs/",
+                "conf/",
+                "deploy/",
+                "fuzz/",
+                "migrations/",
+            ]
+            .iter()
+            .any(|folder| path.starts_with(folder));
             let plain = !path.contains(['*', '{', ' ', '<', '…', '\n']);
             if names_a_file && plain && !root().join(path).exists() {
                 missing.push(format!("{}: {path}", document.display()));
             }
         }
     }
-    assert!(missing.is_empty(), "named and not there:\n{}", missing.join("\n"));
+    assert!(
+        missing.is_empty(),
+        "named and not there:\n{}",
+        missing.join("\n")
+    );
 }

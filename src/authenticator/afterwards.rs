@@ -30,10 +30,18 @@ impl<S: AttemptStore> Core<S> {
         (failure, event): (FailureId, EventId),
         limits: PlaceLimits,
     ) {
-        let Some(core) = self.itself.upgrade() else { return };
+        let Some(core) = self.itself.upgrade() else {
+            return;
+        };
         self.background.spawn(async move {
-            let Some(stale) = core.is_right(&previous.hash, &password).await else { return };
-            let kind = if stale { MailKind::StalePassword } else { MailKind::Locked };
+            let Some(stale) = core.is_right(&previous.hash, &password).await else {
+                return;
+            };
+            let kind = if stale {
+                MailKind::StalePassword
+            } else {
+                MailKind::Locked
+            };
             for _ in 0..TRIES {
                 let confirmation = Confirmation {
                     failure,
@@ -71,9 +79,13 @@ impl<S: AttemptStore> Core<S> {
     /// Hashes a right password anew with the parameters in force (CONTRACT.md 6). Where the queue
     /// is full it is left for the next login.
     pub(super) fn rehash_later(&self, account: AccountId, old: HashText, password: Password) {
-        let Some(core) = self.itself.upgrade() else { return };
+        let Some(core) = self.itself.upgrade() else {
+            return;
+        };
         self.background.spawn(async move {
-            let Ok(new) = core.pool.rehash(password).await else { return };
+            let Ok(new) = core.pool.rehash(password).await else {
+                return;
+            };
             if let Err(error) = core.store.rehash(account, old, new).await {
                 tracing::warn!(%error, "a hash was not replaced; the next login tries again");
             }
@@ -87,9 +99,13 @@ impl<S: AttemptStore> Core<S> {
         old: HashText,
         password: Password,
     ) {
-        let Some(core) = self.itself.upgrade() else { return };
+        let Some(core) = self.itself.upgrade() else {
+            return;
+        };
         self.background.spawn(async move {
-            let Ok(new) = core.pool.rehash(password).await else { return };
+            let Ok(new) = core.pool.rehash(password).await else {
+                return;
+            };
             if let Err(error) = core.store.rehash_service(service, old, new).await {
                 tracing::warn!(%error, "a hash was not replaced; the next bind tries again");
             }

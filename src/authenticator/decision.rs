@@ -60,7 +60,11 @@ impl Asked {
     fn portal() -> Option<Self> {
         let name = ResourceName::parse("portal").ok()?;
         let rules = Resource::new(name, crate::domain::resource::ResourceKind::App);
-        Some(Self { name: None, rules, door: Door::PortalSignIn })
+        Some(Self {
+            name: None,
+            rules,
+            door: Door::PortalSignIn,
+        })
     }
 
     fn resource(resource: &Resource) -> Self {
@@ -135,7 +139,10 @@ impl<S: AttemptStore> Core<S> {
         let (Claim::Typed(typed) | Claim::Malformed(typed)) = &attempt.claim;
         let mut report = Report::of(
             attempt,
-            Subject::Unknown { digest: self.memory.name_digest(typed), length: typed.len() },
+            Subject::Unknown {
+                digest: self.memory.name_digest(typed),
+                length: typed.len(),
+            },
         );
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
             return self.refuse_unseen(&report, Refusal::NoResource).await;
@@ -146,7 +153,9 @@ impl<S: AttemptStore> Core<S> {
             Claim::Malformed(_) => None,
         };
         let Some(login) = login else {
-            return self.refuse_stranger(&settings, attempt, &report, Refusal::MalformedName).await;
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::MalformedName)
+                .await;
         };
         let read = self
             .store
@@ -154,23 +163,31 @@ impl<S: AttemptStore> Core<S> {
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = read.account else {
-            return self.refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser).await;
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)
+                .await;
         };
-        report.subject =
-            Subject::Account { account: record.account, username: record.username.clone() };
+        report.subject = Subject::Account {
+            account: record.account,
+            username: record.username.clone(),
+        };
         let holding = conditions(&record.facts, &read.policy, self.clock.now());
-        let found = Found { asked: &asked, policy: read.policy, record, holding, report };
+        let found = Found {
+            asked: &asked,
+            policy: read.policy,
+            record,
+            holding,
+            report,
+        };
         self.decide_found(&settings, attempt, &found).await
     }
 
     /// Refuses where no account was looked for.
-    async fn refuse_unseen(
-        &self,
-        report: &Report,
-        reason: Refusal,
-    ) -> Result<Round, Undecided> {
+    async fn refuse_unseen(&self, report: &Report, reason: Refusal) -> Result<Round, Undecided> {
         self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
-        report.refuse(&*self.store, reason, self.clock.now()).await?;
+        report
+            .refuse(&*self.store, reason, self.clock.now())
+            .await?;
         Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
@@ -183,7 +200,9 @@ impl<S: AttemptStore> Core<S> {
         reason: Refusal,
     ) -> Result<Round, Undecided> {
         let now = self.clock.now().mono;
-        let tokens = self.throttle.take(settings, attempt.protocol, &attempt.origin, None, now);
+        let tokens = self
+            .throttle
+            .take(settings, attempt.protocol, &attempt.origin, None, now);
         if tokens.is_none() {
             return self.refuse_uncompared(report, Refusal::Throttled).await;
         }
@@ -197,7 +216,9 @@ impl<S: AttemptStore> Core<S> {
         reason: Refusal,
     ) -> Result<Round, Undecided> {
         self.pool.turn().await.map_err(|_| Undecided::Busy)?;
-        report.refuse(&*self.store, reason, self.clock.now()).await?;
+        report
+            .refuse(&*self.store, reason, self.clock.now())
+            .await?;
         Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
@@ -209,12 +230,18 @@ impl<S: AttemptStore> Core<S> {
     ) -> Result<Round, Undecided> {
         let record = &found.record;
         let Evidence::Password(password) = &attempt.evidence else {
-            return self.refuse_unseen(&found.report, Refusal::MalformedPassword).await;
+            return self
+                .refuse_unseen(&found.report, Refusal::MalformedPassword)
+                .await;
         };
-        let digest = self.memory.digest(record.account.as_uuid(), record.epoch, password);
+        let digest = self
+            .memory
+            .digest(record.account.as_uuid(), record.epoch, password);
         let known = self.memory.recall(&digest, self.clock.now().mono);
         if known == Some(Known::Wrong) {
-            return self.refuse_uncompared(&found.report, Refusal::RepeatedWrongPassword).await;
+            return self
+                .refuse_uncompared(&found.report, Refusal::RepeatedWrongPassword)
+                .await;
         }
         let target = Target {
             account: record.account,
@@ -223,18 +250,29 @@ impl<S: AttemptStore> Core<S> {
             threshold: found.policy.lockout.threshold,
         };
         let now = self.clock.now().mono;
-        let Some(tokens) =
-            self.throttle.take(settings, attempt.protocol, &attempt.origin, Some(target), now)
-        else {
-            return self.refuse_uncompared(&found.report, Refusal::Throttled).await;
+        let Some(tokens) = self.throttle.take(
+            settings,
+            attempt.protocol,
+            &attempt.origin,
+            Some(target),
+            now,
+        ) else {
+            return self
+                .refuse_uncompared(&found.report, Refusal::Throttled)
+                .await;
         };
         if let Some(reason) = refused_before_comparing(found) {
             self.give_tokens_back(tokens);
             return self.refuse_unseen(&found.report, reason).await;
         }
-        let round = self.compare(settings, attempt, found, password, digest, known).await;
+        let round = self
+            .compare(settings, attempt, found, password, digest, known)
+            .await;
         // Only a wrong password that nobody had tried keeps the tokens.
-        if !matches!(round, Ok(Round::Verdict(Verdict::Refused(Refusal::WrongPassword)))) {
+        if !matches!(
+            round,
+            Ok(Round::Verdict(Verdict::Refused(Refusal::WrongPassword)))
+        ) {
             self.give_tokens_back(tokens);
         }
         round
@@ -255,28 +293,43 @@ impl<S: AttemptStore> Core<S> {
         known: Option<Known>,
     ) -> Result<Round, Undecided> {
         let limits = limits(found, self.clock.now());
-        match self.flights.board(FlightKey { digest, counting: limits.counting }) {
+        match self.flights.board(FlightKey {
+            digest,
+            counting: limits.counting,
+        }) {
             Boarding::Follow(follow) => match follow.landing().await {
                 Landing::Right => self.admit(attempt, found, limits, None).await,
                 Landing::Wrong => {
                     let now = self.clock.now();
-                    found.report.refuse(&*self.store, Refusal::RepeatedWrongPassword, now).await?;
-                    Ok(Round::Verdict(Verdict::Refused(Refusal::RepeatedWrongPassword)))
+                    found
+                        .report
+                        .refuse(&*self.store, Refusal::RepeatedWrongPassword, now)
+                        .await?;
+                    Ok(Round::Verdict(Verdict::Refused(
+                        Refusal::RepeatedWrongPassword,
+                    )))
                 }
                 Landing::Moved => Ok(Round::Again),
-                Landing::Slowed => self.refuse_uncompared(&found.report, Refusal::Throttled).await,
+                Landing::Slowed => {
+                    self.refuse_uncompared(&found.report, Refusal::Throttled)
+                        .await
+                }
                 Landing::Undecided(undecided) => Err(undecided),
             },
             Boarding::Lead(lead) => {
-                let (landing, round) =
-                    self.lead(settings, attempt, found, password, digest, known, limits).await;
+                let (landing, round) = self
+                    .lead(settings, attempt, found, password, digest, known, limits)
+                    .await;
                 Lead::land(lead, landing);
                 round
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one attempt's state, read once and shared")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one attempt's state, read once and shared"
+    )]
     async fn lead(
         &self,
         settings: &Settings,
@@ -299,13 +352,17 @@ impl<S: AttemptStore> Core<S> {
             Ok(Placed::NoneFree) => return no_verdict(Undecided::Busy),
             Ok(Placed::Moved) => return (Landing::Moved, Ok(Round::Again)),
             Ok(Placed::Slowed) => {
-                let refused = self.refuse_uncompared(&found.report, Refusal::Throttled).await;
+                let refused = self
+                    .refuse_uncompared(&found.report, Refusal::Throttled)
+                    .await;
                 return (Landing::Slowed, refused);
             }
             Ok(Placed::Taken(place)) => place,
         };
         let compared = match known {
-            Some(_) => Ok(Comparison::Right { needs_rehash: false }),
+            Some(_) => Ok(Comparison::Right {
+                needs_rehash: false,
+            }),
             None => match &found.record.password {
                 Some(hash) => self.pool.verify(hash.clone(), password.clone()).await,
                 None => Ok(Comparison::Wrong),
@@ -320,11 +377,13 @@ impl<S: AttemptStore> Core<S> {
                 return no_verdict(Undecided::Busy);
             }
             Ok(Comparison::Wrong) => {
-                self.count_wrong(attempt, found, password, digest, limits, place).await
+                self.count_wrong(attempt, found, password, digest, limits, place)
+                    .await
             }
             Ok(Comparison::Right { needs_rehash }) => {
                 let now = self.clock.now().mono;
-                self.memory.remember(digest, Known::Right, now, settings.remember_for);
+                self.memory
+                    .remember(digest, Known::Right, now, settings.remember_for);
                 if let (true, Some(old)) = (needs_rehash, &found.record.password) {
                     self.rehash_later(found.record.account, old.clone(), password.clone());
                 }
@@ -376,9 +435,16 @@ impl<S: AttemptStore> Core<S> {
                 }),
             })
             .await?;
-        self.memory.remember(digest, Known::Wrong, now.mono, found.policy.lockout.window);
-        if let (Some(previous), SettleAnswer::Done { failure: Some(failure), event, .. }) =
-            (previous, answer)
+        self.memory
+            .remember(digest, Known::Wrong, now.mono, found.policy.lockout.window);
+        if let (
+            Some(previous),
+            SettleAnswer::Done {
+                failure: Some(failure),
+                event,
+                ..
+            },
+        ) = (previous, answer)
         {
             self.check_stale_later(
                 found.record.account,
@@ -404,7 +470,9 @@ impl<S: AttemptStore> Core<S> {
         let record = &found.record;
         // Time may have passed in the queue: an end date in between still ends the account.
         let holding = conditions(&record.facts, &found.policy, now);
-        let access = found.asked.judge(holding, record.bound, attempt.asked_for_password_policy);
+        let access = found
+            .asked
+            .judge(holding, record.bound, attempt.asked_for_password_policy);
         let clears = limits.counting.then(|| attempt.origin.key());
         let (outcome, reason, settled) = match access {
             Access::Granted => (Outcome::Granted, None, Settled::Admitted { clears }),
@@ -474,7 +542,10 @@ fn refused_before_comparing(found: &Found<'_>) -> Option<Refusal> {
 fn limits(found: &Found<'_>, now: Now) -> PlaceLimits {
     let limits = place_limits(&found.policy, &found.asked.rules, now);
     let locked = found.holding.holds(Condition::Locked);
-    PlaceLimits { counting: limits.counting && !locked, ..limits }
+    PlaceLimits {
+        counting: limits.counting && !locked,
+        ..limits
+    }
 }
 
 fn stale_candidate(found: &Found<'_>, now: Now) -> Option<PreviousPassword> {

@@ -59,13 +59,20 @@ pub(super) struct Follow(watch::Receiver<Option<Landing>>);
 impl Flights {
     /// Boards the comparison of a password, the first one to lead it.
     pub(super) fn board(&self, key: FlightKey) -> Boarding {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match under_way.entry(key) {
             Entry::Occupied(entry) => Boarding::Follow(Follow(entry.get().clone())),
             Entry::Vacant(entry) => {
                 let (landing, receiver) = watch::channel(None);
                 entry.insert(receiver);
-                Boarding::Lead(Lead { key, landing, under_way: Arc::clone(&self.under_way) })
+                Boarding::Lead(Lead {
+                    key,
+                    landing,
+                    under_way: Arc::clone(&self.under_way),
+                })
             }
         }
     }
@@ -81,7 +88,10 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 
@@ -89,7 +99,9 @@ impl Follow {
     /// Waits for the landing.
     pub(super) async fn landing(mut self) -> Landing {
         match self.0.wait_for(Option::is_some).await {
-            Ok(landing) => landing.clone().unwrap_or(Landing::Undecided(Undecided::Busy)),
+            Ok(landing) => landing
+                .clone()
+                .unwrap_or(Landing::Undecided(Undecided::Busy)),
             Err(_) => Landing::Undecided(Undecided::Busy),
         }
     }
@@ -105,15 +117,22 @@ mod tests {
     fn key() -> FlightKey {
         let password = Password::presented(b"x").unwrap();
         let memory = Memory::new().unwrap();
-        FlightKey { digest: memory.digest(uuid::Uuid::nil(), Epoch(1), &password), counting: true }
+        FlightKey {
+            digest: memory.digest(uuid::Uuid::nil(), Epoch(1), &password),
+            counting: true,
+        }
     }
 
     #[tokio::test]
     async fn followers_learn_how_the_leader_landed() {
         let flights = Flights::default();
         let key = key();
-        let Boarding::Lead(lead) = flights.board(key) else { panic!("the first leads") };
-        let Boarding::Follow(follow) = flights.board(key) else { panic!("the second follows") };
+        let Boarding::Lead(lead) = flights.board(key) else {
+            panic!("the first leads")
+        };
+        let Boarding::Follow(follow) = flights.board(key) else {
+            panic!("the second follows")
+        };
         lead.land(Landing::Wrong);
         assert_eq!(follow.landing().await, Landing::Wrong);
         assert!(matches!(flights.board(key), Boarding::Lead(_)));
@@ -123,8 +142,12 @@ mod tests {
     async fn a_leader_that_vanishes_leaves_no_verdict_and_no_trace() {
         let flights = Flights::default();
         let key = key();
-        let Boarding::Lead(lead) = flights.board(key) else { panic!("the first leads") };
-        let Boarding::Follow(follow) = flights.board(key) else { panic!("the second follows") };
+        let Boarding::Lead(lead) = flights.board(key) else {
+            panic!("the first leads")
+        };
+        let Boarding::Follow(follow) = flights.board(key) else {
+            panic!("the second follows")
+        };
         drop(lead);
         assert_eq!(follow.landing().await, Landing::Undecided(Undecided::Busy));
         assert!(matches!(flights.board(key), Boarding::Lead(_)));

@@ -44,12 +44,20 @@ impl Memory {
     pub(super) fn new() -> Result<Self, getrandom::Error> {
         let mut key = vec![0_u8; 32];
         getrandom::fill(&mut key)?;
-        Ok(Self { key: Secret::new(key), known: Cache::new(CAPACITY) })
+        Ok(Self {
+            key: Secret::new(key),
+            known: Cache::new(CAPACITY),
+        })
     }
 
     /// The digest of a password of an account at an epoch.
     pub(super) fn digest(&self, account: Uuid, epoch: Epoch, password: &Password) -> Digest {
-        self.keyed(&[b"password", account.as_bytes(), &epoch.0.to_be_bytes(), password.as_bytes()])
+        self.keyed(&[
+            b"password",
+            account.as_bytes(),
+            &epoch.0.to_be_bytes(),
+            password.as_bytes(),
+        ])
     }
 
     /// The digest under which a name that matches no account is logged.
@@ -65,7 +73,9 @@ impl Memory {
 
     /// What is remembered of a password and has not lapsed.
     pub(super) fn recall(&self, digest: &Digest, now: Monotonic) -> Option<Known> {
-        self.known.get(digest).and_then(|(known, until)| (now < until).then_some(known))
+        self.known
+            .get(digest)
+            .and_then(|(known, until)| (now < until).then_some(known))
     }
 
     /// Remembers a password for a while.

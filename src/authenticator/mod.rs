@@ -14,7 +14,6 @@ pub mod settings;
 mod throttle;
 pub mod verdict;
 
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -135,7 +134,9 @@ impl<S: AttemptStore> Core<S> {
             Err(error) => {
                 metrics::counter!("doorward_decisions_failed_total").increment(1);
                 tracing::error!(%error, "a decision ended without a verdict");
-                Err(Undecided::Unavailable("a decision ended without a verdict".to_owned()))
+                Err(Undecided::Unavailable(
+                    "a decision ended without a verdict".to_owned(),
+                ))
             }
         }
     }
@@ -161,13 +162,17 @@ impl<S: AttemptStore> Core<S> {
         access: Access,
     ) -> Result<bool, Undecided> {
         let settings = self.settings.load();
-        let Some(asked) = decision::Asked::named(&settings, resource) else { return Ok(false) };
+        let Some(asked) = decision::Asked::named(&settings, resource) else {
+            return Ok(false);
+        };
         let read = self
             .store
             .read_attempt(&AccountKey::Id(account), resource)
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
-        let Some(record) = read.account else { return Ok(false) };
+        let Some(record) = read.account else {
+            return Ok(false);
+        };
         let holding = conditions(&record.facts, &read.policy, self.clock.now());
         Ok(record.epoch == epoch && asked.judge(holding, record.bound, true) == access)
     }
@@ -178,8 +183,10 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
         let received = attempt.received;
         let core = Arc::clone(&self.0);
         Box::pin(async move {
-            let verdict =
-                self.0.to_the_end(async move { core.judge(&attempt).await }).await?;
+            let verdict = self
+                .0
+                .to_the_end(async move { core.judge(&attempt).await })
+                .await?;
             if let Verdict::Refused(_) = verdict {
                 self.0.delay(received).await;
             }
@@ -194,8 +201,10 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
         let received = attempt.received;
         let core = Arc::clone(&self.0);
         Box::pin(async move {
-            let verdict =
-                self.0.to_the_end(async move { core.judge_service(&attempt).await }).await?;
+            let verdict = self
+                .0
+                .to_the_end(async move { core.judge_service(&attempt).await })
+                .await?;
             if let ServiceVerdict::Refused(_) = verdict {
                 self.0.delay(received).await;
             }
@@ -208,7 +217,10 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
         proof: &'a Authenticated,
     ) -> Answer<'a, Result<bool, Undecided>> {
         let resource = proof.resource.as_ref();
-        Box::pin(self.0.still(proof.account, proof.epoch, resource, Access::Granted))
+        Box::pin(
+            self.0
+                .still(proof.account, proof.epoch, resource, Access::Granted),
+        )
     }
 
     fn still_change_only<'a>(
@@ -216,7 +228,10 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
         proof: &'a ChangeProof,
     ) -> Answer<'a, Result<bool, Undecided>> {
         let resource = proof.resource.as_ref();
-        Box::pin(self.0.still(proof.account, proof.epoch, resource, Access::ChangeOnly))
+        Box::pin(
+            self.0
+                .still(proof.account, proof.epoch, resource, Access::ChangeOnly),
+        )
     }
 
     fn still_bound<'a>(

@@ -79,7 +79,10 @@ impl Places {
     fn leave(&self, account: AccountId, gate: Arc<Gate>) {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         drop(gate);
-        if gates.get(&account).is_some_and(|gate| Arc::strong_count(gate) == 1) {
+        if gates
+            .get(&account)
+            .is_some_and(|gate| Arc::strong_count(gate) == 1)
+        {
             gates.remove(&account);
         }
     }
@@ -98,7 +101,15 @@ async fn wait<S: AttemptStore>(
     };
     loop {
         // Never cancelled half way: the place would be taken and nobody would know.
-        if let Some(placed) = ask(store, TakePlace { at: clock.now().wall, ..take.clone() }).await? {
+        if let Some(placed) = ask(
+            store,
+            TakePlace {
+                at: clock.now().wall,
+                ..take.clone()
+            },
+        )
+        .await?
+        {
             return Ok(placed);
         }
         let left = left();
@@ -111,8 +122,10 @@ async fn wait<S: AttemptStore>(
 }
 
 async fn ask<S: AttemptStore>(store: &S, take: TakePlace) -> Result<Option<Placed>, Undecided> {
-    let answer =
-        store.take_place(take).await.map_err(|error| Undecided::Unavailable(error.to_string()))?;
+    let answer = store
+        .take_place(take)
+        .await
+        .map_err(|error| Undecided::Unavailable(error.to_string()))?;
     Ok(match answer {
         PlaceAnswer::Taken(place) => Some(Placed::Taken(place)),
         PlaceAnswer::Slowed => Some(Placed::Slowed),

@@ -62,7 +62,10 @@ impl Report {
     ) -> AttemptEvent {
         let (listener, client, ssid) = match &self.asking {
             Asking::Connection(circumstances) => (Some(circumstances.listener.clone()), None, None),
-            Asking::Radius { client, called_station } => (
+            Asking::Radius {
+                client,
+                called_station,
+            } => (
                 None,
                 Some(client.client.clone()),
                 ssid_of(called_station.as_deref()).map(str::to_owned),
@@ -129,9 +132,16 @@ async fn record<S: AttemptStore>(
 }
 
 /// Counts a decision once.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of one decision are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of one decision are far below 2^52"
+)]
 pub(super) fn count(event: &AttemptEvent) {
-    let resource = event.resource.as_ref().map_or("none", ResourceName::as_str).to_owned();
+    let resource = event
+        .resource
+        .as_ref()
+        .map_or("none", ResourceName::as_str)
+        .to_owned();
     let reason = event.reason.map_or("none", Refusal::as_str);
     counter!(
         "doorward_decisions_total",

@@ -30,7 +30,10 @@ impl<S: AttemptStore> Core<S> {
         let mut report = Report::of_service(attempt, unknown);
         let origin = Origin::address(attempt.circumstances.source);
         let now = self.clock.now().mono;
-        let Some(tokens) = self.throttle.take(&settings, Protocol::Ldap, &origin, None, now) else {
+        let Some(tokens) = self
+            .throttle
+            .take(&settings, Protocol::Ldap, &origin, None, now)
+        else {
             self.pool.turn().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::Throttled).await;
         };
@@ -43,10 +46,14 @@ impl<S: AttemptStore> Core<S> {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::UnknownUser).await;
         };
-        report.subject = Subject::Service { service: record.name.clone() };
+        report.subject = Subject::Service {
+            service: record.name.clone(),
+        };
         let Evidence::Password(password) = &attempt.evidence else {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
-            return self.refuse_service(&report, Refusal::MalformedPassword).await;
+            return self
+                .refuse_service(&report, Refusal::MalformedPassword)
+                .await;
         };
         let from = attempt.circumstances.source.to_canonical();
         if !record.sources.is_empty() && !record.sources.iter().any(|net| net.contains(&from)) {
@@ -56,7 +63,9 @@ impl<S: AttemptStore> Core<S> {
         match self.compare_service(&settings, &record, password).await {
             Ok(Compared::Right) => {
                 self.throttle.give_back(tokens, self.clock.now().mono);
-                report.decided(&*self.store, Outcome::Granted, self.clock.now()).await?;
+                report
+                    .decided(&*self.store, Outcome::Granted, self.clock.now())
+                    .await?;
                 Ok(ServiceVerdict::Granted(AuthenticatedService {
                     service: record.service,
                     name: record.name,
@@ -68,7 +77,8 @@ impl<S: AttemptStore> Core<S> {
             Ok(Compared::WrongAgain) => {
                 self.throttle.give_back(tokens, self.clock.now().mono);
                 self.pool.turn().await.map_err(|_| Undecided::Busy)?;
-                self.refuse_service(&report, Refusal::RepeatedWrongPassword).await
+                self.refuse_service(&report, Refusal::RepeatedWrongPassword)
+                    .await
             }
             Err(undecided) => {
                 self.throttle.give_back(tokens, self.clock.now().mono);
@@ -83,7 +93,9 @@ impl<S: AttemptStore> Core<S> {
         record: &ServiceRecord,
         password: &Password,
     ) -> Result<Compared, Undecided> {
-        let digest = self.memory.digest(record.service.as_uuid(), record.epoch, password);
+        let digest = self
+            .memory
+            .digest(record.service.as_uuid(), record.epoch, password);
         match self.memory.recall(&digest, self.clock.now().mono) {
             Some(Known::Right) => return Ok(Compared::Right),
             Some(Known::Wrong) => return Ok(Compared::WrongAgain),
@@ -95,13 +107,15 @@ impl<S: AttemptStore> Core<S> {
                 continue;
             };
             let now = self.clock.now().mono;
-            self.memory.remember(digest, Known::Right, now, settings.remember_for);
+            self.memory
+                .remember(digest, Known::Right, now, settings.remember_for);
             if needs_rehash {
                 self.rehash_service_later(record.service, hash.clone(), password.clone());
             }
             return Ok(Compared::Right);
         }
-        self.memory.remember(digest, Known::Wrong, self.clock.now().mono, REMEMBER_WRONG);
+        self.memory
+            .remember(digest, Known::Wrong, self.clock.now().mono, REMEMBER_WRONG);
         Ok(Compared::Wrong)
     }
 
@@ -110,7 +124,9 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<ServiceVerdict, Undecided> {
-        report.refuse(&*self.store, reason, self.clock.now()).await?;
+        report
+            .refuse(&*self.store, reason, self.clock.now())
+            .await?;
         Ok(ServiceVerdict::Refused(reason))
     }
 }

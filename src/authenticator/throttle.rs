@@ -82,7 +82,13 @@ impl Throttle {
         if let Some((key, rate)) = &account
             && !held(&self.accounts).take(key.clone(), *rate, now)
         {
-            self.give_back(Tokens { source, account: None }, now);
+            self.give_back(
+                Tokens {
+                    source,
+                    account: None,
+                },
+                now,
+            );
             return None;
         }
         Some(Tokens { source, account })
@@ -102,9 +108,9 @@ impl Throttle {
 /// One bucket for all that one subscriber can choose from: an IPv6 /64, an IPv4 address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
         v4 @ IpAddr::V4(_) => v4,
     }
 }

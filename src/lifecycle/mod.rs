@@ -47,10 +47,18 @@ pub async fn notice<S: DirectoryStore>(store: &S, now: Now) -> Result<Look, Unav
     }
     let from = store.lifecycle_cursor().await?;
     if from >= now.wall {
-        return Ok(Look::Wrote { transitions: 0, mails: 0 });
+        return Ok(Look::Wrote {
+            transitions: 0,
+            mails: 0,
+        });
     }
     let policy = store.policy().await?;
-    let mut noticed = Noticed { from, to: now.wall, events: Vec::new(), mails: Vec::new() };
+    let mut noticed = Noticed {
+        from,
+        to: now.wall,
+        events: Vec::new(),
+        mails: Vec::new(),
+    };
     let touched = spans::touched(&policy, from, now.wall);
     let mut after = None;
     loop {
@@ -79,7 +87,11 @@ fn notice_user(
     noticed: &mut Noticed,
 ) {
     for passed in transitions_between(&user.facts, policy, from, now) {
-        let before = status_at(user, policy, passed.at.minus(std::time::Duration::from_millis(1)));
+        let before = status_at(
+            user,
+            policy,
+            passed.at.minus(std::time::Duration::from_millis(1)),
+        );
         let after = status_at(user, policy, passed.at);
         noticed.events.push((
             passed.at,
@@ -111,7 +123,10 @@ fn notice_user(
 }
 
 fn status_at(user: &UserRecord, policy: &PolicySettings, at: Timestamp) -> Status {
-    let now =
-        Now { wall: at, mono: crate::domain::time::Monotonic::default(), clock_suspect: false };
+    let now = Now {
+        wall: at,
+        mono: crate::domain::time::Monotonic::default(),
+        clock_suspect: false,
+    };
     Status::of(conditions(&user.facts, policy, now))
 }

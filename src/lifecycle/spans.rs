@@ -65,8 +65,13 @@ mod tests {
         within(facts.start, spans.dates)
             || within(facts.end, spans.dates)
             || within(facts.change_by, spans.dates)
-            || spans.password_set.iter().any(|span| within(facts.password_set_at, *span))
-            || spans.locked.is_some_and(|span| within(facts.locked_since, span))
+            || spans
+                .password_set
+                .iter()
+                .any(|span| within(facts.password_set_at, *span))
+            || spans
+                .locked
+                .is_some_and(|span| within(facts.locked_since, span))
     }
 
     fn instant() -> impl Strategy<Value = Timestamp> {
@@ -75,9 +80,17 @@ mod tests {
 
     fn facts() -> impl Strategy<Value = AccountFacts> {
         let optional = || proptest::option::of(instant());
-        (optional(), optional(), optional(), optional(), optional(), any::<bool>(), any::<bool>())
-            .prop_map(|(start, end, set, change_by, locked, never_expires, suspended)| {
-                AccountFacts {
+        (
+            optional(),
+            optional(),
+            optional(),
+            optional(),
+            optional(),
+            any::<bool>(),
+            any::<bool>(),
+        )
+            .prop_map(
+                |(start, end, set, change_by, locked, never_expires, suspended)| AccountFacts {
                     suspended,
                     start,
                     end,
@@ -86,8 +99,8 @@ mod tests {
                     never_expires,
                     must_change: false,
                     locked_since: locked,
-                }
-            })
+                },
+            )
     }
 
     proptest! {

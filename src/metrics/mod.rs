@@ -7,14 +7,18 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 /// Seconds, for everything that is measured in them: from a cache hit to a client's patience.
-const SECONDS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SECONDS: [f64; 11] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 /// Makes the process's recorder; its handle renders the page.
 ///
 /// # Errors
 /// A recorder is installed already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)?
+        .install_recorder()?;
     describe();
     Ok(handle)
 }
@@ -37,11 +41,32 @@ fn describe() {
         "doorward_events_dropped_total",
         "Mergeable audit events dropped because the store's writer was full"
     );
-    describe_counter!("doorward_hashes_total", "Password hashes computed, by purpose");
-    describe_counter!("doorward_hash_queue_full_total", "Jobs refused by a full hashing queue");
-    describe_gauge!("doorward_hash_queue_depth", "Jobs waiting in the hashing queue");
-    describe_gauge!("doorward_clock_suspect", "1 while the wall clock is not believed");
-    describe_gauge!("doorward_store_up", "1 while the store answers and takes writes");
-    describe_counter!("doorward_reloads_total", "Reloads of the configuration, by outcome");
-    describe_counter!("doorward_lifecycle_transitions_total", "Transitions that time alone caused");
+    describe_counter!(
+        "doorward_hashes_total",
+        "Password hashes computed, by purpose"
+    );
+    describe_counter!(
+        "doorward_hash_queue_full_total",
+        "Jobs refused by a full hashing queue"
+    );
+    describe_gauge!(
+        "doorward_hash_queue_depth",
+        "Jobs waiting in the hashing queue"
+    );
+    describe_gauge!(
+        "doorward_clock_suspect",
+        "1 while the wall clock is not believed"
+    );
+    describe_gauge!(
+        "doorward_store_up",
+        "1 while the store answers and takes writes"
+    );
+    describe_counter!(
+        "doorward_reloads_total",
+        "Reloads of the configuration, by outcome"
+    );
+    describe_counter!(
+        "doorward_lifecycle_transitions_total",
+        "Transitions that time alone caused"
+    );
 }

@@ -35,7 +35,10 @@ impl SystemClock {
     /// `clock_suspect`, and says whether it is raised.
     pub fn examine(&self, newest_event: Option<Timestamp>) -> bool {
         let now = self.now();
-        let offset = now.wall.as_millis().saturating_sub(millis(now.mono.since_start()));
+        let offset = now
+            .wall
+            .as_millis()
+            .saturating_sub(millis(now.mono.since_start()));
         let drift = offset.abs_diff(self.offset.load(Ordering::Relaxed));
         let jumped = u128::from(drift) > JUMP.as_millis();
         let behind = newest_event.is_some_and(|newest| newest.since(now.wall) > BEHIND);
@@ -76,7 +79,9 @@ fn instant() -> Instant {
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn wall() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(millis(since))
 }
 
@@ -102,7 +107,9 @@ mod tests {
     #[test]
     fn a_jump_past_a_day_is_not_believed() {
         let clock = SystemClock::start();
-        clock.offset.fetch_sub(millis(JUMP) + 60_000, Ordering::Relaxed);
+        clock
+            .offset
+            .fetch_sub(millis(JUMP) + 60_000, Ordering::Relaxed);
         assert!(clock.examine(None));
         assert!(clock.examine(None), "and stays so");
     }

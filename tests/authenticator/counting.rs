@@ -14,12 +14,20 @@ async fn ten_distinct_wrong_passwords_lock_and_no_more_are_compared() {
     let world = World::with_alice().await;
     let before = world.pool.counters().verified();
     for guess in 0..10 {
-        let refusal = world.refusal("hosts", "alice", &format!("guess {guess}")).await;
+        let refusal = world
+            .refusal("hosts", "alice", &format!("guess {guess}"))
+            .await;
         assert_eq!(refusal, Some(Refusal::WrongPassword));
     }
     assert!(world.user("alice").await.facts.locked_since.is_some());
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, Some(Refusal::Locked));
-    assert_eq!(world.refusal("hosts", "alice", "guess 11").await, Some(Refusal::Locked));
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        Some(Refusal::Locked)
+    );
+    assert_eq!(
+        world.refusal("hosts", "alice", "guess 11").await,
+        Some(Refusal::Locked)
+    );
     assert_eq!(world.pool.counters().verified() - before, 10);
 }
 
@@ -50,7 +58,10 @@ async fn a_storm_of_guesses_is_hashed_no_more_often_than_the_threshold() {
         Ok(verdict) => assert_eq!(refusal_of(verdict), Some(Refusal::Locked)),
         Err(undecided) => assert_eq!(undecided, Undecided::Busy),
     }
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, Some(Refusal::Locked));
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        Some(Refusal::Locked)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +112,12 @@ async fn the_previous_password_is_stale_and_counts_nothing() {
     let alice = world.user("alice").await;
     assert_eq!(alice.recent_failures, 0);
     assert!(alice.facts.locked_since.is_none());
-    assert_eq!(world.refusal("hosts", "alice", "another fine password").await, None);
+    assert_eq!(
+        world
+            .refusal("hosts", "alice", "another fine password")
+            .await,
+        None
+    );
     let reasons = world.reasons().await;
     assert!(reasons.contains(&"stale_password"), "{reasons:?}");
     assert!(!reasons.contains(&"wrong_password"), "{reasons:?}");
@@ -113,7 +129,12 @@ async fn wrong_guesses_among_stale_ones_still_lock() {
     world.set_password("alice", "another fine password").await;
     assert!(world.refusal("hosts", "alice", RIGHT).await.is_some());
     for guess in 0..10 {
-        assert!(world.refusal("hosts", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
     world.authenticator.drained().await;
     assert!(world.user("alice").await.facts.locked_since.is_some());
@@ -123,7 +144,12 @@ async fn wrong_guesses_among_stale_ones_still_lock() {
 async fn twenty_wrong_passwords_at_mail_lock_nothing() {
     let world = World::with_alice().await;
     for guess in 0..20 {
-        assert!(world.refusal("mail", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("mail", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
     assert!(world.user("alice").await.facts.locked_since.is_none());
     assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None);
@@ -149,7 +175,12 @@ async fn a_success_clears_its_own_origins_failures_and_no_strangers() {
 
     let other = World::with_alice().await;
     for guess in 0..30 {
-        assert!(other.refusal("hosts", "alice", &format!("o {guess}")).await.is_some());
+        assert!(
+            other
+                .refusal("hosts", "alice", &format!("o {guess}"))
+                .await
+                .is_some()
+        );
         if guess % 5 == 4 {
             assert_eq!(other.refusal("hosts", "alice", RIGHT).await, None);
         }
@@ -162,27 +193,46 @@ async fn failures_outside_the_window_do_not_lock_and_the_daily_cap_does() {
     let world = World::with_alice().await;
     let mut locked_after = None;
     for guess in 0..100 {
-        assert!(world.refusal("hosts", "alice", &format!("slow {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("slow {guess}"))
+                .await
+                .is_some()
+        );
         if world.user("alice").await.facts.locked_since.is_some() {
             locked_after = Some(guess + 1);
             break;
         }
         world.clock.advance(Duration::from_secs(4 * 60));
     }
-    assert_eq!(locked_after, Some(100), "seven a window, and a hundred a day");
+    assert_eq!(
+        locked_after,
+        Some(100),
+        "seven a window, and a hundred a day"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_while_locked_count_nothing_and_an_unlock_starts_afresh() {
     let world = World::with_alice().await;
     for guess in 0..30 {
-        assert!(world.refusal("hosts", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
     let account = world.user("alice").await.account;
     world.apply(Change::Unlock { account }).await;
     assert_eq!(world.user("alice").await.recent_failures, 0);
     for guess in 0..9 {
-        assert!(world.refusal("hosts", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
     assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None);
 }
@@ -197,8 +247,15 @@ async fn a_source_that_is_no_relay_is_throttled_over_many_names() {
         assert_eq!(refusal, Some(Refusal::UnknownUser));
     }
     let attempt = world.attempt_from("hosts", "alice", RIGHT, stranger);
-    assert_eq!(refusal_of(world.decide(attempt).await.unwrap()), Some(Refusal::Throttled));
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None, "others are not concerned");
+    assert_eq!(
+        refusal_of(world.decide(attempt).await.unwrap()),
+        Some(Refusal::Throttled)
+    );
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        None,
+        "others are not concerned"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,11 +272,21 @@ async fn an_attempt_nobody_waits_for_is_settled_all_the_same() {
 async fn a_remembered_password_dies_with_the_account_s_epoch() {
     let world = World::with_alice().await;
     let before = world.pool.counters().verified();
-    let verdict = world.decide(world.attempt("hosts", "alice", RIGHT)).await.unwrap();
+    let verdict = world
+        .decide(world.attempt("hosts", "alice", RIGHT))
+        .await
+        .unwrap();
     assert!(matches!(verdict, Verdict::Granted(_)));
     assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None);
-    assert_eq!(world.pool.counters().verified() - before, 1, "the second one was remembered");
+    assert_eq!(
+        world.pool.counters().verified() - before,
+        1,
+        "the second one was remembered"
+    );
     let account = world.user("alice").await.account;
     world.apply(Change::Suspend { account }).await;
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, Some(Refusal::Suspended));
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        Some(Refusal::Suspended)
+    );
 }

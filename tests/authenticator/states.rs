@@ -10,33 +10,69 @@ use crate::world::{RIGHT, World, refusal_of};
 async fn a_locked_user_reads_mail_and_nothing_else() {
     let world = World::with_alice().await;
     for guess in 0..10 {
-        assert!(world.refusal("hosts", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
     assert_eq!(world.refusal("mail", "alice", RIGHT).await, None);
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, Some(Refusal::Locked));
-    assert_eq!(world.refusal("app", "alice", RIGHT).await, Some(Refusal::Locked));
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        Some(Refusal::Locked)
+    );
+    assert_eq!(
+        world.refusal("app", "alice", RIGHT).await,
+        Some(Refusal::Locked)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_user_gets_nothing_and_a_reset_clears_lock_and_expiry() {
     let world = World::with_alice().await;
     let alice = world.user("alice").await;
-    world.apply(Change::Expire { account: alice.account, by: alice.created }).await;
+    world
+        .apply(Change::Expire {
+            account: alice.account,
+            by: alice.created,
+        })
+        .await;
     for resource in ["hosts", "mail", "app"] {
-        assert_eq!(world.refusal(resource, "alice", RIGHT).await, Some(Refusal::Expired));
+        assert_eq!(
+            world.refusal(resource, "alice", RIGHT).await,
+            Some(Refusal::Expired)
+        );
     }
     for guess in 0..10 {
-        assert!(world.refusal("hosts", "alice", &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
-    assert_eq!(world.refusal("mail", "alice", RIGHT).await, Some(Refusal::Expired));
-    world.apply(Change::Unlock { account: alice.account }).await;
+    assert_eq!(
+        world.refusal("mail", "alice", RIGHT).await,
+        Some(Refusal::Expired)
+    );
+    world
+        .apply(Change::Unlock {
+            account: alice.account,
+        })
+        .await;
     assert_eq!(
         world.refusal("hosts", "alice", RIGHT).await,
         Some(Refusal::Expired),
         "an unlock leaves the expiry alone"
     );
     world.set_password("alice", "another fine password").await;
-    assert_eq!(world.refusal("hosts", "alice", "another fine password").await, None);
+    assert_eq!(
+        world
+            .refusal("hosts", "alice", "another fine password")
+            .await,
+        None
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,35 +81,66 @@ async fn no_binding_no_access() {
     world.add("bob", Some(RIGHT)).await;
     world.bind("mail", "bob").await;
     assert_eq!(world.refusal("mail", "bob", RIGHT).await, None);
-    assert_eq!(world.refusal("hosts", "bob", RIGHT).await, Some(Refusal::NotBound));
+    assert_eq!(
+        world.refusal("hosts", "bob", RIGHT).await,
+        Some(Refusal::NotBound)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_type_a_name_is_the_same_account() {
     let world = World::with_alice().await;
-    let names = ["alice", "ALICE", "EXAMPLE\\alice", "alice@example.org", "Alice@Mail.example"];
+    let names = [
+        "alice",
+        "ALICE",
+        "EXAMPLE\\alice",
+        "alice@example.org",
+        "Alice@Mail.example",
+    ];
     for name in names {
         assert_eq!(world.refusal("hosts", name, RIGHT).await, None, "{name}");
     }
     for (guess, name) in names.iter().cycle().take(10).enumerate() {
-        assert!(world.refusal("hosts", name, &format!("guess {guess}")).await.is_some());
+        assert!(
+            world
+                .refusal("hosts", name, &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
     }
-    assert!(world.user("alice").await.facts.locked_since.is_some(), "with the same counter");
-    assert_eq!(world.refusal("hosts", "OTHER\\alice", RIGHT).await, Some(Refusal::MalformedName));
+    assert!(
+        world.user("alice").await.facts.locked_since.is_some(),
+        "with the same counter"
+    );
+    assert_eq!(
+        world.refusal("hosts", "OTHER\\alice", RIGHT).await,
+        Some(Refusal::MalformedName)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn must_change_is_a_change_only_session_where_the_client_asked_and_else_a_refusal() {
     let world = World::with_alice().await;
     let account = world.user("alice").await.account;
-    let patch = UserPatch { must_change: Some(true), ..UserPatch::default() };
+    let patch = UserPatch {
+        must_change: Some(true),
+        ..UserPatch::default()
+    };
     world.apply(Change::SetUser { account, patch }).await;
-    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, Some(Refusal::MustChange));
-    assert_eq!(world.refusal("mail", "alice", RIGHT).await, Some(Refusal::MustChange));
+    assert_eq!(
+        world.refusal("hosts", "alice", RIGHT).await,
+        Some(Refusal::MustChange)
+    );
+    assert_eq!(
+        world.refusal("mail", "alice", RIGHT).await,
+        Some(Refusal::MustChange)
+    );
     let mut attempt = world.attempt("hosts", "alice", RIGHT);
     attempt.asked_for_password_policy = true;
     let verdict = world.decide(attempt).await.unwrap();
-    let Verdict::ChangeOnly(proof) = verdict else { panic!("{verdict:?}") };
+    let Verdict::ChangeOnly(proof) = verdict else {
+        panic!("{verdict:?}")
+    };
     assert!(world.authenticator.still_change_only(&proof).await.unwrap());
     world.set_password("alice", "another fine password").await;
     assert!(!world.authenticator.still_change_only(&proof).await.unwrap());
@@ -86,8 +153,13 @@ async fn must_change_is_a_change_only_session_where_the_client_asked_and_else_a_
 async fn access_does_not_outlive_its_ground() {
     for end in ["suspend", "unbind", "password"] {
         let world = World::with_alice().await;
-        let verdict = world.decide(world.attempt("hosts", "alice", RIGHT)).await.unwrap();
-        let Verdict::Granted(proof) = verdict else { panic!("{verdict:?}") };
+        let verdict = world
+            .decide(world.attempt("hosts", "alice", RIGHT))
+            .await
+            .unwrap();
+        let Verdict::Granted(proof) = verdict else {
+            panic!("{verdict:?}")
+        };
         assert!(world.authenticator.still_granted(&proof).await.unwrap());
         let account = world.user("alice").await.account;
         match end {
@@ -101,7 +173,10 @@ async fn access_does_not_outlive_its_ground() {
             }
             _ => world.set_password("alice", "another fine password").await,
         }
-        assert!(!world.authenticator.still_granted(&proof).await.unwrap(), "{end}");
+        assert!(
+            !world.authenticator.still_granted(&proof).await.unwrap(),
+            "{end}"
+        );
     }
 }
 
@@ -109,9 +184,15 @@ async fn access_does_not_outlive_its_ground() {
 async fn unknown_users_cost_a_hash_too() {
     let world = World::with_alice().await;
     let before = world.pool.counters().dummies();
-    assert_eq!(world.refusal("hosts", "nobody", "x").await, Some(Refusal::UnknownUser));
+    assert_eq!(
+        world.refusal("hosts", "nobody", "x").await,
+        Some(Refusal::UnknownUser)
+    );
     world.add("pending", None).await;
-    assert_eq!(world.refusal("hosts", "pending", "x").await, Some(Refusal::PasswordPending));
+    assert_eq!(
+        world.refusal("hosts", "pending", "x").await,
+        Some(Refusal::PasswordPending)
+    );
     assert_eq!(world.pool.counters().dummies() - before, 2);
 }
 

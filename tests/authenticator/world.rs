@@ -47,7 +47,8 @@ impl Clock for TestClock {
 
 impl TestClock {
     pub(crate) fn advance(&self, span: Duration) {
-        self.ahead.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+        self.ahead
+            .fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
     }
 }
 
@@ -64,8 +65,14 @@ pub(crate) fn resource_name(name: &str) -> ResourceName {
 }
 
 fn resource(name: &str, kind: ResourceKind) -> Resource {
-    let matched_by = Match { listener: vec![ListenerName::parse(name).unwrap()], ..Match::default() };
-    Resource { matched_by: Some(matched_by), ..Resource::new(resource_name(name), kind) }
+    let matched_by = Match {
+        listener: vec![ListenerName::parse(name).unwrap()],
+        ..Match::default()
+    };
+    Resource {
+        matched_by: Some(matched_by),
+        ..Resource::new(resource_name(name), kind)
+    }
 }
 
 impl World {
@@ -73,7 +80,10 @@ impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
-        let clock = Arc::new(TestClock { start: Instant::now(), ahead: AtomicI64::new(0) });
+        let clock = Arc::new(TestClock {
+            start: Instant::now(),
+            ahead: AtomicI64::new(0),
+        });
         let store = SqliteStore::open(
             &folder.path().join("doorward.db"),
             &options,
@@ -97,13 +107,25 @@ impl World {
             relays: vec!["127.0.0.0/8".parse().unwrap()],
             refusal_delay: Duration::from_millis(5),
             remember_for: Duration::from_secs(300),
-            source_rate: Rate { capacity: 40, refill: Duration::from_secs(60) },
-            account_rate: Rate { capacity: 20, refill: Duration::from_secs(60) },
+            source_rate: Rate {
+                capacity: 40,
+                refill: Duration::from_secs(60),
+            },
+            account_rate: Rate {
+                capacity: 20,
+                refill: Duration::from_secs(60),
+            },
         };
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let authenticator =
             Authenticator::new(Arc::clone(&store), Arc::clone(&pool), as_clock, settings).unwrap();
-        Self { store, pool, clock, authenticator: Arc::new(authenticator), _folder: folder }
+        Self {
+            store,
+            pool,
+            clock,
+            authenticator: Arc::new(authenticator),
+            _folder: folder,
+        }
     }
 
     /// A world with `alice`, bound to everything, whose password is [`RIGHT`].
@@ -117,7 +139,10 @@ impl World {
     }
 
     pub(crate) async fn hash(&self, password: &str) -> HashText {
-        self.pool.hash(Password::new(password.as_bytes()).unwrap()).await.unwrap()
+        self.pool
+            .hash(Password::new(password.as_bytes()).unwrap())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn add(&self, name: &str, password: Option<&str>) -> AccountId {
@@ -153,14 +178,24 @@ impl World {
 
     pub(crate) async fn apply(&self, change: Change) {
         let at = self.clock.now().wall;
-        let command = Command { at, actor: Actor::Gateway, change, mails: Vec::new() };
+        let command = Command {
+            at,
+            actor: Actor::Gateway,
+            change,
+            mails: Vec::new(),
+        };
         self.store.apply(command).await.unwrap();
     }
 
     pub(crate) async fn user(&self, name: &str) -> UserRecord {
         use doorward::store::changes::UserFilter;
         let filter = UserFilter::Username(name.to_owned());
-        self.store.users(&filter, None, 2).await.unwrap().pop().unwrap()
+        self.store
+            .users(&filter, None, 2)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
     }
 
     pub(crate) async fn set_password(&self, name: &str, password: &str) {
@@ -209,19 +244,33 @@ impl World {
     }
 
     /// The refusal of one attempt at `hosts` from loopback; none where it was granted.
-    pub(crate) async fn refusal(&self, resource: &str, user: &str, password: &str) -> Option<Refusal> {
-        refusal_of(self.decide(self.attempt(resource, user, password)).await.unwrap())
+    pub(crate) async fn refusal(
+        &self,
+        resource: &str,
+        user: &str,
+        password: &str,
+    ) -> Option<Refusal> {
+        refusal_of(
+            self.decide(self.attempt(resource, user, password))
+                .await
+                .unwrap(),
+        )
     }
 
     pub(crate) async fn reasons(&self) -> Vec<&'static str> {
         // Mergeable events are durable within a second.
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        let query = EventQuery { limit: 1000, ..EventQuery::default() };
+        let query = EventQuery {
+            limit: 1000,
+            ..EventQuery::default()
+        };
         let events: Vec<Event> = self.store.events(&query).await.unwrap();
         events
             .into_iter()
             .filter_map(|event| match event.body {
-                EventBody::Attempt(attempt) => Some(attempt.reason.map_or("granted", Refusal::as_str)),
+                EventBody::Attempt(attempt) => {
+                    Some(attempt.reason.map_or("granted", Refusal::as_str))
+                }
                 EventBody::Change(_) => None,
             })
             .collect()
