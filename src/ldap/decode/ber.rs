@@ -37,7 +37,7 @@ pub(crate) enum BerError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) identifier: u8,
-    pub(crate) header_bytes: usize,
+    pub(crate) prefix_bytes: usize,
     pub(crate) content_bytes: usize,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Option<Header>, BerError> {
         let content_bytes = usize::from(first);
         return Ok(Some(Header {
             identifier,
-            header_bytes: 2,
+            prefix_bytes: 2,
             content_bytes,
         }));
     }
@@ -76,7 +76,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Option<Header>, BerError> {
     let content_bytes = usize::try_from(length).map_err(|_| BerError::LengthTooLong)?;
     Ok(Some(Header {
         identifier,
-        header_bytes: 2 + octets,
+        prefix_bytes: 2 + octets,
         content_bytes,
     }))
 }
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         let header = header(self.rest)?.ok_or(BerError::Truncated)?;
         let (_, body) = self
             .rest
-            .split_at_checked(header.header_bytes)
+            .split_at_checked(header.prefix_bytes)
             .ok_or(BerError::Truncated)?;
         let (content, rest) = body
             .split_at_checked(header.content_bytes)
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(header(&[0x30, 0x89]), Err(BerError::LengthTooLong));
         assert_eq!(header(&[0x30, 0xff]), Err(BerError::LengthTooLong));
         let windows = header(&[0x30, 0x84, 0, 0, 0, 5]).unwrap().unwrap();
-        assert_eq!((windows.header_bytes, windows.content_bytes), (6, 5));
+        assert_eq!((windows.prefix_bytes, windows.content_bytes), (6, 5));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub fn frame_bytes(
     let Some(header) = ber::header(buffered).map_err(|_| malformed())? else {
         return Ok(None);
     };
-    let total = header.header_bytes.saturating_add(header.content_bytes);
+    let total = header.prefix_bytes.saturating_add(header.content_bytes);
     if total > limits.message_bytes(phase) {
         return Err(DecodeError::disconnect(Reason::Oversized, None));
     }

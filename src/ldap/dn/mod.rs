@@ -76,18 +76,15 @@ impl NamePart {
             || attribute.to_ascii_lowercase(),
             |known| known.name().to_owned(),
         );
-        let normal_value = match value_text(&value) {
-            Some(text) => prepare::whole(text, prepare::Case::Fold)
-                .trim_matches(' ')
-                .to_owned(),
-            None => match &value {
-                Value::Ber(bytes) => format!("#{}", write::hexadecimal(bytes)),
-                Value::Text(text) => text.clone(),
-            },
-        };
         let mut normal = attribute.to_ascii_lowercase();
         normal.push('=');
-        write::escape_into(&mut normal, &normal_value);
+        if let Some(text) = value_text(&value) {
+            let prepared = prepare::whole(text, prepare::Case::Fold);
+            write::escape_into(&mut normal, prepared.trim_matches(' '));
+        } else if let Value::Ber(bytes) = &value {
+            normal.push('#');
+            normal.push_str(&write::hexadecimal(bytes));
+        }
         Self {
             attribute,
             value,

@@ -4,7 +4,7 @@
 //! an attribute that a client may not read tells it nothing, however the filter is turned.
 
 use super::{Assertion, Extensible, Filter, Substrings};
-use crate::ldap::dn::DistinguishedName;
+use crate::ldap::dn::{DistinguishedName, Rdn};
 use crate::ldap::result::ResultCode;
 use crate::ldap::schema::prepare::Part;
 use crate::ldap::schema::{self, AttributeType, Key, MatchingRule, RuleKind};
@@ -265,14 +265,12 @@ impl Node {
                 test,
                 dn,
             } => {
-                let stored = match attribute {
-                    Some(kind) => each(entry, kind, |values| test.any(values)),
-                    None => {
-                        let kinds = entry.attributes().into_iter();
-                        let kinds =
-                            kinds.filter(|kind| kind.is_readable() && rule.fits(kind.syntax()));
-                        Truth::any(kinds.map(|kind| ask(entry, kind, |own| test.any(own))))
-                    }
+                let stored = if let Some(kind) = attribute {
+                    each(entry, kind, |values| test.any(values))
+                } else {
+                    let kinds = entry.attributes().into_iter();
+                    let kinds = kinds.filter(|kind| kind.is_readable() && rule.fits(kind.syntax()));
+                    Truth::any(kinds.map(|kind| ask(entry, kind, |own| test.any(own))))
                 };
                 if *dn && !stored.is_true() && named(entry.dn(), *attribute, *rule, test) {
                     Truth::True
@@ -323,7 +321,7 @@ fn named(
     rule: MatchingRule,
     test: &Test,
 ) -> bool {
-    dn.rdns().iter().flat_map(|rdn| rdn.parts()).any(|part| {
+    dn.rdns().iter().flat_map(Rdn::parts).any(|part| {
         let Some(kind) = schema::attribute(part.attribute()) else {
             return false;
         };

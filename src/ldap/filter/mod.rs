@@ -109,6 +109,23 @@ impl fmt::Debug for Filter {
     }
 }
 
+/// `Debug` of a filter's parts names the attribute and leaves the values out: see
+/// [`Filter::for_log`].
+macro_rules! debug_without_values {
+    ($($part:ident),+) => {
+        $(impl fmt::Debug for $part {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter
+                    .debug_struct(stringify!($part))
+                    .field("attribute", &self.attribute)
+                    .finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+debug_without_values!(Assertion, Substrings, Extensible);
+
 /// Whether the values of the attribute may be shown at all.
 fn is_showable(attribute: &str) -> bool {
     let base = attribute.split(';').next().unwrap_or_default();

@@ -66,8 +66,9 @@ fn fold_ascii(character: char, case: Case) -> char {
 /// Maps spaces of all kinds to one and drops what has no width (RFC 4518 section 2.2).
 fn map(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter_map(|character| match character {
-        '\t'..='\r' | '\u{85}' => Some(' '),
-        '\u{a0}'
+        '\t'..='\r'
+        | '\u{85}'
+        | '\u{a0}'
         | '\u{1680}'
         | '\u{2000}'..='\u{200a}'
         | '\u{2028}'

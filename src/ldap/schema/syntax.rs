@@ -7,7 +7,7 @@ macro_rules! syntaxes {
         /// The syntaxes that our attributes and rules use.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Syntax {
-            $(#[doc = $description] $name,)+
+            $(#[doc = concat!("`", $description, "`")] $name,)+
         }
 
         impl Syntax {
