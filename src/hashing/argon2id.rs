@@ -223,3 +223,91 @@ impl Argon2Hash {
             && self.salt.len() >= SALT_BYTES
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::PasswordVerifier as _;
+
+    fn cheap() -> Argon2Parameters {
+        Argon2Parameters::new(64, 1, 1).unwrap()
+    }
+
+    #[test]
+    fn the_default_is_what_the_contract_promises() {
+        let default = Argon2Parameters::default();
+        assert_eq!(
+            (default.memory_kib(), default.passes(), default.lanes()),
+            (19_456, 2, 1)
+        );
+        assert_eq!(Argon2Parameters::new(19_456, 2, 1), Ok(default));
+    }
+
+    #[test]
+    fn undefined_and_unaffordable_parameters_are_refused() {
+        for (memory_kib, passes, lanes) in [(7, 1, 1), (64, 0, 1), (64, 1, 0), (15, 1, 2)] {
+            assert_eq!(
+                Argon2Parameters::new(memory_kib, passes, lanes),
+                Err(ParametersRefused::OutOfRange)
+            );
+        }
+        assert!(Argon2Parameters::new(65_536, 1, 1).is_ok());
+        for (memory_kib, passes) in [(65_537, 1), (u32::MAX, 1), (65_536, 100), (8, u32::MAX)] {
+            assert!(matches!(
+                Argon2Parameters::new(memory_kib, passes, 1),
+                Err(ParametersRefused::TooCostly(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn a_new_hash_verifies_with_the_argon2_crate_itself() {
+        let password = Password::new("correct horse battery".as_bytes()).unwrap();
+        for parameters in [cheap(), Argon2Parameters::new(256, 3, 4).unwrap()] {
+            let mut memory = Memory::for_parameters(parameters);
+            let text = hash_password(&password, parameters, &mut memory).unwrap();
+            let verifier = Argon2::default();
+            assert!(
+                verifier
+                    .verify_password(password.as_bytes(), text.expose())
+                    .is_ok()
+            );
+            assert!(
+                verifier
+                    .verify_password(b"correct horse", text.expose())
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn salts_differ_and_are_sixteen_bytes() {
+        let password = Password::new(b"correct horse battery").unwrap();
+        let mut memory = Memory::for_parameters(cheap());
+        let first = hash_password(&password, cheap(), &mut memory).unwrap();
+        let second = hash_password(&password, cheap(), &mut memory).unwrap();
+        assert_ne!(first.expose(), second.expose());
+        assert_eq!(Argon2Hash::parse(first.expose()).unwrap().salt.len(), 16);
+    }
+
+    #[test]
+    fn memory_used_before_or_too_small_changes_nothing() {
+        let password = Password::new(b"correct horse battery").unwrap();
+        let large = Argon2Parameters::new(512, 2, 1).unwrap();
+        let mut memory = Memory::for_parameters(cheap());
+        let small_hash = hash_password(&password, cheap(), &mut memory).unwrap();
+        let large_hash = hash_password(&password, large, &mut memory).unwrap();
+        for text in [&small_hash, &large_hash, &small_hash] {
+            let hash = Argon2Hash::parse(text.expose()).unwrap();
+            assert!(hash.matches(password.as_bytes(), &mut memory));
+            assert!(!hash.matches(b"correct horse batterY", &mut memory));
+        }
+        memory.fit(large);
+        assert_eq!(memory.0.len(), 512);
+        assert!(
+            Argon2Hash::parse(small_hash.expose())
+                .unwrap()
+                .matches(password.as_bytes(), &mut memory)
+        );
+    }
+}

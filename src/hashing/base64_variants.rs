@@ -46,7 +46,7 @@ pub(super) fn is_crypt_alphabet(text: &str) -> bool {
 pub(super) fn push_crypt(text: &mut String, bits: u32, characters: usize) {
     for place in 0..characters {
         let index = (bits >> (6 * place)) & 0x3f;
-        if let Some(byte) = CRYPT.iter().nth(index as usize) {
+        if let Some(byte) = CRYPT.get(index as usize) {
             text.push(char::from(*byte));
         }
     }
@@ -78,4 +78,50 @@ pub(super) fn decimal(text: &str) -> Option<u32> {
         return None;
     }
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode_crypt(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        for group in bytes.chunks(3) {
+            let mut bits = [0_u8; 4];
+            bits[..group.len()].copy_from_slice(group);
+            push_crypt(&mut text, u32::from_le_bytes(bits), group.len() + 1);
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn crypt_base64_returns_what_went_in(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let text = encode_crypt(&bytes);
+            prop_assert!(is_crypt_alphabet(&text));
+            prop_assert_eq!(decode_crypt(&text), Some(bytes));
+        }
+
+        #[test]
+        fn adapted_base64_reads_both_dialects(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let standard = encode_standard(&bytes);
+            prop_assert_eq!(decode_adapted(&standard.replace('+', ".")), Some(bytes.clone()));
+            prop_assert_eq!(decode_adapted(&standard), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn a_lone_character_is_no_group() {
+        assert_eq!(decode_crypt("a"), None);
+        assert_eq!(decode_crypt("ab!d"), None);
+    }
+
+    #[test]
+    fn decimals_have_digits_alone() {
+        assert_eq!(decimal("1000"), Some(1000));
+        for refused in ["", "+1", "-1", " 1", "1 ", "0x1", "4294967296"] {
+            assert_eq!(decimal(refused), None, "{refused:?}");
+        }
+    }
 }

@@ -32,20 +32,29 @@ impl Pbkdf2Hash {
         if fields.next().is_some() {
             return None;
         }
-        let expected = decode_adapted(expected)?;
-        let iterations = match parameters.strip_prefix("i=") {
-            None => decimal(parameters)?,
+        let (iterations, length) = match parameters.strip_prefix("i=") {
+            None => (parameters, None),
             Some(phc) => match phc.split_once(",l=") {
-                None => decimal(phc)?,
-                Some((iterations, length)) => {
-                    if usize::try_from(decimal(length)?).ok()? != expected.len() {
-                        return None;
-                    }
-                    decimal(iterations)?
-                }
+                None => (phc, None),
+                Some((iterations, length)) => (iterations, Some(decimal(length)?)),
             },
         };
-        Self::new(digest, iterations, decode_adapted(salt)?, expected)
+        let length = match length {
+            None => digest.output_bytes(),
+            Some(length) => usize::try_from(length).ok()?,
+        };
+        // A part of an output is the output of a shorter length, so that a hash cut short would
+        // still match. The length is therefore the scheme's, or written down.
+        let expected = decode_adapted(expected)?;
+        if expected.len() != length {
+            return None;
+        }
+        Self::new(
+            digest,
+            decimal(iterations)?,
+            decode_adapted(salt)?,
+            expected,
+        )
     }
 
     /// Reads 389 Directory Server's older `{PBKDF2_SHA256}`: one base64 of iterations (four

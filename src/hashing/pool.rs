@@ -364,3 +364,6 @@ fn compare(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,3 +223,6 @@ fn parse_pbkdf2(digest: Digest, text: &str) -> Result<Scheme, HashRefused> {
     let hash = Pbkdf2Hash::parse(digest, text).map(Scheme::Pbkdf2);
     hash.ok_or(HashRefused::Malformed { scheme: "PBKDF2" })
 }
+
+#[cfg(test)]
+mod tests;
