@@ -1,1 +1,426 @@
-//! Sockets and tasks.
+//! Sockets, tasks, rates and counts: the RADIUS front end's only input and output.
+//!
+//! One loop a socket takes datagrams in turn and does what [`Exchanges`] says; only a question to
+//! the authenticator becomes a task of its own, and those are bounded. Must not judge packets.
+
+mod rate;
+mod report;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span, debug, error, info_span, warn};
+
+use self::rate::Gates;
+use self::report::{InFlight, Report};
+use self::socket::{Received, Return, Socket};
+use super::client::{ClientSettings, Clients};
+use super::exchange::{Arrival, ExchangeId, Exchanges, Question, Service, Step};
+use super::reason::DropReason;
+use super::wire::MAX_LENGTH;
+use crate::authenticator::{Decide, Undecided, Verdict};
+use crate::domain::time::Clock;
+
+/// How many requests may be decided at a time, unless [`Listen`] says otherwise.
+pub const MAX_IN_FLIGHT: usize = 4096;
+/// How long a loop rests after its socket failed, so that a lasting fault does not spin.
+const REST_AFTER_ERROR: Duration = Duration::from_millis(50);
+
+/// Where to listen; fixed for the life of the process.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Addresses for Access-Request and Status-Server. `[::]` is IPv6 alone; give `0.0.0.0` too.
+    pub authentication: Vec<SocketAddr>,
+    /// Addresses for the accounting port, which answers Status-Server.
+    pub accounting: Vec<SocketAddr>,
+    /// How many requests may be decided at a time.
+    pub max_in_flight: usize,
+}
+
+/// What a reload replaces as a whole.
+#[derive(Debug)]
+pub struct Settings {
+    /// The clients.
+    pub clients: Clients,
+    /// How many datagrams a second each client may send, on average, before they are dropped
+    /// unread (CONTRACT.md 3.6).
+    pub datagrams_per_second: NonZeroU32,
+    /// How many it may send at once.
+    pub burst: NonZeroU32,
+}
+
+impl Settings {
+    /// Those clients with the default rate: 1000 datagrams a second, 2000 at once.
+    pub fn new(clients: Clients) -> Self {
+        Self {
+            clients,
+            datagrams_per_second: const { NonZeroU32::new(1000).unwrap() },
+            burst: const { NonZeroU32::new(2000).unwrap() },
+        }
+    }
+}
+
+/// An address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen for RADIUS {} on {address}: {source}", .service.as_str())]
+pub struct BindFault {
+    /// What was to be served.
+    pub service: Service,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why not.
+    pub source: std::io::Error,
+}
+
+/// A listening loop ended on its own: a defect, after which the process must be restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a RADIUS listener failed")]
+pub struct ListenerFailed;
+
+/// The bound server, before it runs.
+pub struct Server {
+    sockets: Vec<(Service, Arc<Socket>)>,
+    shared: Arc<Shared>,
+}
+
+/// What the running server is steered by.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Binds every address, within a tokio runtime.
+    ///
+    /// # Errors
+    /// Names the first address that cannot be listened on.
+    pub fn bind(
+        listen: &Listen,
+        settings: Settings,
+        decide: Arc<dyn Decide>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BindFault> {
+        let authentication = listen
+            .authentication
+            .iter()
+            .map(|at| (Service::Authentication, at));
+        let accounting = listen.accounting.iter().map(|at| (Service::Accounting, at));
+        let sockets = authentication
+            .chain(accounting)
+            .map(|(service, &address)| match Socket::bind(address) {
+                Ok(socket) => Ok((service, Arc::new(socket))),
+                Err(source) => Err(BindFault {
+                    service,
+                    address,
+                    source,
+                }),
+            })
+            .collect::<Result<_, _>>()?;
+        let live = Live::new(settings, &clock);
+        let shared = Shared {
+            live: ArcSwap::from_pointee(live),
+            exchanges: Mutex::new(Exchanges::default()),
+            available: AtomicBool::new(true),
+            permits: Arc::new(Semaphore::new(listen.max_in_flight)),
+            tasks: TaskTracker::new(),
+            report: Report::new(&clock),
+            decide,
+            clock,
+        };
+        Ok(Self {
+            sockets,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The addresses in use, in the order of [`Listen`]: port 0 has become a real one.
+    pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
+        self.sockets
+            .iter()
+            .map(|(service, socket)| (*service, socket.local()))
+            .collect()
+    }
+
+    /// A handle to steer the server by while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Serves until told to stop, then waits for the requests being decided. Whoever awaits it
+    /// sets the deadline: dropping it leaves them unanswered, and their clients retry elsewhere.
+    ///
+    /// # Errors
+    /// Where a listener failed on its own.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ListenerFailed> {
+        let mut loops = JoinSet::new();
+        for (service, socket) in self.sockets {
+            let shared = Arc::clone(&self.shared);
+            loops.spawn(serve(shared, socket, service, shutdown.clone()));
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = loops.join_next().await {
+            if ended.is_err() || !shutdown.is_cancelled() {
+                error!("a RADIUS listener failed");
+                outcome = Err(ListenerFailed);
+                shutdown.cancel();
+            }
+        }
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        outcome
+    }
+}
+
+impl Handle {
+    /// Replaces clients and rates at once. Requests being decided keep the secret they came under.
+    pub fn replace(&self, settings: Settings) {
+        let live = Live::new(settings, &self.shared.clock);
+        self.shared.live.store(Arc::new(live));
+    }
+
+    /// Says whether requests can be decided at all. While they cannot, Status-Server stays
+    /// unanswered and clients fail over (RFC 5997 §4.2).
+    pub fn set_available(&self, available: bool) {
+        self.shared.available.store(available, Ordering::Relaxed);
+    }
+}
+
+struct Shared {
+    live: ArcSwap<Live>,
+    exchanges: Mutex<Exchanges>,
+    available: AtomicBool,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+    report: Report,
+    decide: Arc<dyn Decide>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Live {
+    clients: Clients,
+    gates: Gates,
+}
+
+impl Live {
+    fn new(settings: Settings, clock: &Arc<dyn Clock>) -> Self {
+        let gates = Gates::new(&settings, clock);
+        Self {
+            clients: settings.clients,
+            gates,
+        }
+    }
+}
+
+impl Shared {
+    /// The table survives a panic elsewhere: each of its operations leaves it whole.
+    fn exchanges(&self) -> MutexGuard<'_, Exchanges> {
+        self.exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    socket: Arc<Socket>,
+    service: Service,
+    shutdown: CancellationToken,
+) {
+    let mut buffer = vec![0; MAX_LENGTH];
+    loop {
+        let received = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            received = socket.receive(&mut buffer) => received,
+        };
+        match received {
+            Ok(received) => {
+                let datagram = buffer.get(..received.length).unwrap_or_default();
+                take(&shared, &socket, service, datagram, &received).await;
+            }
+            Err(fault) => {
+                // An ICMP error to an earlier reply comes here too: never a reason to end.
+                report::receive_error(service);
+                warn!(service = service.as_str(), error = %fault, "cannot receive RADIUS datagrams");
+                tokio::time::sleep(REST_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+async fn take(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    service: Service,
+    datagram: &[u8],
+    received: &Received,
+) {
+    report::datagram(service);
+    let back = &received.back;
+    let peer = back.peer();
+    let live = shared.live.load();
+    let Some(client) = live.clients.find(peer.ip()) else {
+        return shared.report.dropped(DropReason::UnknownClient, None, peer);
+    };
+    if !live.gates.admit(client.name()) {
+        return shared
+            .report
+            .dropped(DropReason::RateLimited, Some(client), peer);
+    }
+    let arrival = Arrival {
+        datagram,
+        client,
+        service,
+        peer,
+        local: received.local,
+        now: shared.clock.now(),
+        available: shared.available.load(Ordering::Relaxed),
+    };
+    let step = shared.exchanges().receive(&arrival);
+    match step {
+        Step::Drop(reason) => shared.report.dropped(reason, Some(client), peer),
+        Step::Resend(bytes) => {
+            report::resent(client);
+            send(socket, service, &bytes, back).await;
+        }
+        Step::Reply(reply) => {
+            report::replied(reply.code, client);
+            send(socket, service, &reply.bytes, back).await;
+        }
+        Step::Reject(reason, reply) => {
+            report::rejected_without_asking(reason, client);
+            report::replied(reply.code, client);
+            send(socket, service, &reply.bytes, back).await;
+        }
+        Step::Ask(question) => {
+            let client = Arc::clone(client);
+            ask(shared, socket, service, *question, client, back.clone());
+        }
+    }
+}
+
+/// Starts the task that asks and answers, where there is room for one.
+fn ask(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    service: Service,
+    question: Question,
+    client: Arc<ClientSettings>,
+    back: Return,
+) {
+    let id = question.open.id();
+    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+        shared.exchanges().abandon(id);
+        return shared
+            .report
+            .dropped(DropReason::Overloaded, Some(&client), back.peer());
+    };
+    let span = span_of(&question, &client, back.peer());
+    let flight = Flight {
+        shared: Arc::clone(shared),
+        id,
+        _gauge: InFlight::new(),
+        _permit: permit,
+    };
+    let socket = Arc::clone(socket);
+    let task = async move {
+        flight
+            .decide(&socket, service, question, &client, &back)
+            .await;
+    };
+    shared.tasks.spawn(task.instrument(span));
+}
+
+/// One request being decided. However it ends, its entry does not stay open.
+struct Flight {
+    shared: Arc<Shared>,
+    id: ExchangeId,
+    _gauge: InFlight,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Flight {
+    async fn decide(
+        &self,
+        socket: &Socket,
+        service: Service,
+        question: Question,
+        client: &ClientSettings,
+        back: &Return,
+    ) {
+        let Question { open, attempt, .. } = question;
+        let received = attempt.received.mono;
+        let verdict = self.shared.decide.decide(attempt).await;
+        let now = self.shared.clock.now();
+        let duration_ms = u64::try_from(now.mono.since(received).as_millis()).unwrap_or(u64::MAX);
+        Span::current().record("verdict", verdict_name(&verdict));
+        Span::current().record("duration_ms", duration_ms);
+        let step = self.shared.exchanges().answer(open, &verdict, now.mono);
+        match step {
+            Step::Reply(reply) => {
+                report::replied(reply.code, client);
+                debug!(code = reply.code.string(), "answered");
+                send(socket, service, &reply.bytes, back).await;
+            }
+            Step::Drop(reason) => {
+                self.shared
+                    .report
+                    .dropped(reason, Some(client), back.peer());
+            }
+            // An answer yields a reply or silence.
+            Step::Resend(_) | Step::Reject(..) | Step::Ask(_) => {}
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.shared.exchanges().abandon(self.id);
+    }
+}
+
+async fn send(socket: &Socket, service: Service, bytes: &[u8], back: &Return) {
+    if let Err(fault) = socket.send(bytes, back).await {
+        report::send_error(service);
+        debug!(client.address = %back.peer(), error = %fault, "cannot send a RADIUS reply");
+    }
+}
+
+fn span_of(question: &Question, client: &ClientSettings, peer: SocketAddr) -> Span {
+    let place = &question.place;
+    info_span!(
+        "radius.request",
+        request.id = %question.attempt.request,
+        client.name = %client.name(),
+        client.address = %peer,
+        nas.identifier = place.nas_identifier.as_deref(),
+        nas.port_type = place.nas_port_type,
+        station.called = place.called_station.as_deref(),
+        station.calling = place.calling_station.as_deref(),
+        verdict = tracing::field::Empty,
+        duration_ms = tracing::field::Empty,
+    )
+}
+
+fn verdict_name(verdict: &Result<Verdict, Undecided>) -> &'static str {
+    match verdict {
+        Ok(Verdict::Granted(_)) => "granted",
+        Ok(Verdict::ChangeOnly(_)) => "change_only",
+        Ok(Verdict::Refused(refusal)) => refusal.as_str(),
+        Err(Undecided::Busy) => "busy",
+        Err(Undecided::Unavailable(_)) => "unavailable",
+    }
+}

@@ -1,0 +1,151 @@
+//! What happened, as metrics and log lines. `docs/radius.md` lists the names.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{Quota, RateLimiter};
+use metrics::{counter, gauge};
+use tracing::{debug, warn};
+
+use super::rate::{Given, Limiter};
+use crate::domain::time::Clock;
+use crate::radius::client::ClientSettings;
+use crate::radius::exchange::Service;
+use crate::radius::reason::{DropReason, RejectReason};
+use crate::radius::wire::Code;
+
+/// Counts everything; warns about what an operator can cure, a few times a minute at most.
+pub(super) struct Report {
+    of_clients: Limiter,
+    // Apart, or a flood from strangers would silence what is said of clients.
+    of_strangers: Limiter,
+}
+
+impl Report {
+    pub(super) fn new(clock: &Arc<dyn Clock>) -> Self {
+        let quota = Quota::per_minute(const { NonZeroU32::new(6).unwrap() });
+        let limiter = || RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
+        Self {
+            of_clients: limiter(),
+            of_strangers: limiter(),
+        }
+    }
+
+    pub(super) fn dropped(
+        &self,
+        reason: DropReason,
+        client: Option<&ClientSettings>,
+        peer: SocketAddr,
+    ) {
+        let name = client.map_or("", |client| client.name().as_str());
+        counter!(
+            "doorward_radius_drops_total",
+            "reason" => reason.as_str(),
+            "client" => name.to_owned(),
+        )
+        .increment(1);
+        let warnings = if client.is_some() {
+            &self.of_clients
+        } else {
+            &self.of_strangers
+        };
+        match cure(reason) {
+            Some(cure) if warnings.check().is_ok() => warn!(
+                client.name = name,
+                client.address = %peer,
+                reason = reason.as_str(),
+                "RADIUS datagram dropped: {cure}"
+            ),
+            _ => debug!(
+                client.name = name,
+                client.address = %peer,
+                reason = reason.as_str(),
+                "RADIUS datagram dropped"
+            ),
+        }
+    }
+}
+
+pub(super) fn datagram(service: Service) {
+    counter!("doorward_radius_datagrams_total", "service" => service.as_str()).increment(1);
+}
+
+pub(super) fn replied(code: Code, client: &ClientSettings) {
+    counter!(
+        "doorward_radius_replies_total",
+        "code" => code.string(),
+        "client" => client.name().as_str().to_owned(),
+    )
+    .increment(1);
+}
+
+pub(super) fn rejected_without_asking(reason: RejectReason, client: &ClientSettings) {
+    counter!(
+        "doorward_radius_rejects_without_asking_total",
+        "reason" => reason.as_str(),
+        "client" => client.name().as_str().to_owned(),
+    )
+    .increment(1);
+    debug!(client.name = %client.name(), reason = reason.as_str(), "rejected without asking");
+}
+
+pub(super) fn resent(client: &ClientSettings) {
+    counter!(
+        "doorward_radius_resends_total",
+        "client" => client.name().as_str().to_owned(),
+    )
+    .increment(1);
+}
+
+pub(super) fn receive_error(service: Service) {
+    counter!("doorward_radius_receive_errors_total", "service" => service.as_str()).increment(1);
+}
+
+pub(super) fn send_error(service: Service) {
+    counter!("doorward_radius_send_errors_total", "service" => service.as_str()).increment(1);
+}
+
+/// What an operator can do about a drop, where there is something.
+fn cure(reason: DropReason) -> Option<&'static str> {
+    match reason {
+        DropReason::UnknownClient => {
+            Some("no [[radius.client]] has this address; add one if it is yours")
+        }
+        DropReason::RateLimited => Some("the client sends more than its rate allows"),
+        DropReason::MessageAuthenticatorMissing => Some(
+            "it has no Message-Authenticator; update the client or switch it on there, or, if \
+             neither can be done, set require_message_authenticator = false for this client",
+        ),
+        DropReason::ProxyStateUnproven => Some(
+            "it has Proxy-State and no Message-Authenticator, which is how CVE-2024-3596 is \
+             exploited; update the proxy, or set limit_proxy_state = false for this client",
+        ),
+        DropReason::MessageAuthenticatorWrong => {
+            Some("its Message-Authenticator is wrong; most likely the secrets differ")
+        }
+        DropReason::AccountingWrong => {
+            Some("its Request Authenticator is wrong; most likely the secrets differ")
+        }
+        DropReason::Overloaded | DropReason::TableFull => {
+            Some("too many requests are being decided")
+        }
+        _ => None,
+    }
+}
+
+/// One request being decided, as the gauge counts it.
+pub(super) struct InFlight(());
+
+impl InFlight {
+    pub(super) fn new() -> Self {
+        gauge!("doorward_radius_in_flight").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!("doorward_radius_in_flight").decrement(1.0);
+    }
+}

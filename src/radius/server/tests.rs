@@ -1,0 +1,267 @@
+//! What needs a granted verdict, which nothing outside this crate can make, or a look inside.
+//! `tests/rfc2865` drives the server from outside.
+
+use std::net::UdpSocket;
+
+use super::*;
+use crate::authenticator::{
+    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, ServiceAttempt,
+    ServiceVerdict,
+};
+use crate::domain::id::AccountId;
+use crate::domain::name::{ClientName, ResourceName};
+use crate::domain::resource::ClientResources;
+use crate::domain::secret::Secret;
+use crate::domain::time::{Monotonic, Now, Timestamp};
+use crate::radius::wire::{Code, Draft, Packet, Presence, check_reply, hide_password, kind};
+
+/// Grants everybody everything, once it is allowed to answer.
+struct Grant(Semaphore);
+
+impl Decide for Grant {
+    fn decide(&self, _: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
+        Box::pin(async {
+            let _turn = self.0.acquire().await.unwrap();
+            let account = AccountId::new(Timestamp::EPOCH);
+            Ok(Verdict::Granted(Authenticated::for_tests(
+                account,
+                "Alice",
+                Some("vpn"),
+            )))
+        })
+    }
+
+    fn decide_service(&self, _: ServiceAttempt) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
+        unreachable!()
+    }
+
+    fn still_granted<'a>(&'a self, _: &'a Authenticated) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!()
+    }
+
+    fn still_change_only<'a>(&'a self, _: &'a ChangeProof) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!()
+    }
+
+    fn still_bound<'a>(
+        &'a self,
+        _: &'a AuthenticatedService,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!()
+    }
+}
+
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp::from_millis(1_800_000_000_000),
+            mono: Monotonic::from_start(Duration::from_secs(100)),
+            clock_suspect: false,
+        }
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+fn settings(shared_secret: &str) -> Settings {
+    let resources = ClientResources {
+        client: ClientName::parse("gateway").unwrap(),
+        resource: ResourceName::parse("vpn").unwrap(),
+        ssid: Vec::new(),
+        ssid_default: None,
+    };
+    let networks = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+    let client = ClientSettings::new(&networks, secret(shared_secret), Arc::new(resources));
+    Settings::new(Clients::new(vec![client.unwrap()]).unwrap())
+}
+
+struct Running {
+    addresses: Vec<SocketAddr>,
+    handle: Handle,
+    grant: Arc<Grant>,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), ListenerFailed>>,
+}
+
+fn start(addresses: &[&str], turns: usize, max_in_flight: usize, settings: Settings) -> Running {
+    let grant = Arc::new(Grant(Semaphore::new(turns)));
+    let listen = Listen {
+        authentication: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        accounting: Vec::new(),
+        max_in_flight,
+    };
+    let decide: Arc<dyn Decide> = Arc::clone(&grant) as _;
+    let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();
+    let addresses = server
+        .addresses()
+        .into_iter()
+        .map(|(_, address)| address)
+        .collect();
+    let handle = server.handle();
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(server.run(shutdown.clone()));
+    Running {
+        addresses,
+        handle,
+        grant,
+        shutdown,
+        task,
+    }
+}
+
+/// A client whose replies must come from the very address it sends to.
+async fn client(server: SocketAddr) -> tokio::net::UdpSocket {
+    let any = if server.is_ipv4() {
+        "127.0.0.1:0"
+    } else {
+        "[::1]:0"
+    };
+    let socket = UdpSocket::bind(any).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
+    socket.connect(server).await.unwrap();
+    socket
+}
+
+fn login(identifier: u8, shared_secret: &str) -> Vec<u8> {
+    let mut draft = Draft::new(Code::AccessRequest, identifier);
+    let authenticator = [identifier; 16];
+    draft.push(kind::USER_NAME, b"alice").unwrap();
+    let hidden = hide_password(b"a password", &authenticator, &secret(shared_secret)).unwrap();
+    draft.push(kind::USER_PASSWORD, &hidden).unwrap();
+    draft
+        .seal_request(&authenticator, &secret(shared_secret))
+        .unwrap()
+}
+
+fn status(identifier: u8, shared_secret: &str) -> Vec<u8> {
+    let draft = Draft::new(Code::StatusServer, identifier);
+    draft
+        .seal_request(&[identifier; 16], &secret(shared_secret))
+        .unwrap()
+}
+
+async fn received(socket: &tokio::net::UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 4096];
+    let length = socket.recv(&mut buffer).await.unwrap();
+    buffer.truncate(length);
+    buffer
+}
+
+#[tokio::test]
+async fn both_families_answer_from_the_address_they_were_asked_at() {
+    let running = start(&["0.0.0.0:0", "[::]:0"], 9, 9, settings("s3cret"));
+    let port = running.addresses[0].port();
+    let port_v6 = running.addresses[1].port();
+    let mut asked = Vec::new();
+    for server in [format!("127.0.0.1:{port}"), format!("[::1]:{port_v6}")] {
+        let socket = client(server.parse().unwrap()).await;
+        socket.send(&login(1, "s3cret")).await.unwrap();
+        let reply = received(&socket).await;
+        let packet = Packet::parse(&reply).unwrap();
+        assert_eq!(packet.code(), Code::AccessAccept, "{server}");
+        assert_eq!(
+            check_reply(&packet, &[1; 16], &secret("s3cret")),
+            Ok(Presence::Verified)
+        );
+        assert_eq!(packet.first(kind::USER_NAME), Some(&b"Alice"[..]));
+        asked.push(reply);
+    }
+    assert_eq!(asked.len(), 2);
+    running.shutdown.cancel();
+    running.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_reload_replaces_the_secret_and_spares_the_request_being_decided() {
+    let running = start(&["127.0.0.1:0"], 0, 9, settings("old secret"));
+    let socket = client(running.addresses[0]).await;
+    socket.send(&login(1, "old secret")).await.unwrap();
+    socket.send(&status(2, "old secret")).await.unwrap();
+    assert_eq!(received(&socket).await[1], 2);
+    running.handle.replace(settings("new secret"));
+    running.grant.0.add_permits(1);
+    let reply = received(&socket).await;
+    let packet = Packet::parse(&reply).unwrap();
+    assert_eq!(
+        check_reply(&packet, &[1; 16], &secret("old secret")),
+        Ok(Presence::Verified)
+    );
+
+    socket.send(&status(3, "old secret")).await.unwrap();
+    socket.send(&status(4, "new secret")).await.unwrap();
+    assert_eq!(received(&socket).await[1], 4);
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_the_request_being_decided() {
+    let running = start(&["127.0.0.1:0"], 0, 9, settings("s3cret"));
+    let socket = client(running.addresses[0]).await;
+    socket.send(&login(1, "s3cret")).await.unwrap();
+    socket.send(&status(2, "s3cret")).await.unwrap();
+    assert_eq!(received(&socket).await[1], 2);
+    running.shutdown.cancel();
+    running.grant.0.add_permits(1);
+    running.task.await.unwrap().unwrap();
+    let reply = received(&socket).await;
+    assert_eq!(Packet::parse(&reply).unwrap().code(), Code::AccessAccept);
+}
+
+#[tokio::test]
+async fn without_room_a_request_is_forgotten_and_its_retransmission_decided() {
+    let running = start(&["127.0.0.1:0"], 0, 1, settings("s3cret"));
+    let socket = client(running.addresses[0]).await;
+    socket.send(&login(1, "s3cret")).await.unwrap();
+    socket.send(&login(2, "s3cret")).await.unwrap();
+    socket.send(&status(3, "s3cret")).await.unwrap();
+    assert_eq!(received(&socket).await[1], 3);
+    running.grant.0.add_permits(1);
+    assert_eq!(received(&socket).await[1], 1);
+    // The permit is given back a moment after the reply has left.
+    let permits = Arc::clone(&running.handle.shared.permits);
+    drop(permits.acquire().await.unwrap());
+    socket.send(&login(2, "s3cret")).await.unwrap();
+    assert_eq!(received(&socket).await[1], 2);
+}
+
+#[tokio::test]
+async fn a_client_past_its_rate_is_dropped_unread() {
+    let mut slow = settings("s3cret");
+    slow.datagrams_per_second = NonZeroU32::new(1).unwrap();
+    slow.burst = NonZeroU32::new(2).unwrap();
+    let running = start(&["127.0.0.1:0"], 9, 9, slow);
+    let socket = client(running.addresses[0]).await;
+    for identifier in 1..=5 {
+        socket.send(&status(identifier, "s3cret")).await.unwrap();
+    }
+    assert_eq!(received(&socket).await[1], 1);
+    assert_eq!(received(&socket).await[1], 2);
+    // The rate is the client's, on whatever port; a reload starts it afresh.
+    let other = client(running.addresses[0]).await;
+    other.send(&status(6, "s3cret")).await.unwrap();
+    running.shutdown.cancel();
+    running.task.await.unwrap().unwrap();
+    assert!(socket.try_recv(&mut [0; 64]).is_err());
+    assert!(other.try_recv(&mut [0; 64]).is_err());
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let listen = Listen {
+        authentication: vec![address],
+        accounting: Vec::new(),
+        max_in_flight: 1,
+    };
+    let decide = Arc::new(Grant(Semaphore::new(0)));
+    let fault = Server::bind(&listen, settings("s"), decide, Arc::new(Still))
+        .err()
+        .unwrap();
+    assert!(fault.to_string().contains(&address.to_string()), "{fault}");
+}

@@ -1,0 +1,262 @@
+//! A server on loopback, clients of it, and an authenticator whose answers the test gives.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use doorward::authenticator::{
+    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, ServiceAttempt,
+    ServiceVerdict, Undecided, Verdict,
+};
+use doorward::domain::name::{ClientName, ResourceName};
+use doorward::domain::refusal::Refusal;
+use doorward::domain::resource::ClientResources;
+use doorward::domain::secret::Secret;
+use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward::radius::client::{ClientSettings, Clients};
+use doorward::radius::exchange::Service;
+use doorward::radius::server::{Handle, Listen, Server, Settings};
+use doorward::radius::wire::{
+    Authenticator, Code, Draft, Packet, Presence, check_reply, hide_password, kind,
+};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+type Decision = Result<Verdict, Undecided>;
+
+/// The identifier of the Status-Servers that [`Client::fence`] sends.
+const FENCE: u8 = 0xfe;
+
+pub(crate) fn secret() -> Secret {
+    Secret::new(b"testing123 and more".to_vec())
+}
+
+/// One question the server asked; dropped unanswered it makes the authenticator panic.
+pub(crate) struct Question {
+    pub(crate) attempt: Attempt,
+    answer: oneshot::Sender<Decision>,
+}
+
+impl Question {
+    /// Nothing outside the authenticator can grant, so a test can only refuse.
+    pub(crate) fn refuse(self, refusal: Refusal) {
+        self.answer.send(Ok(Verdict::Refused(refusal))).unwrap();
+    }
+
+    pub(crate) fn undecided(self, undecided: Undecided) {
+        self.answer.send(Err(undecided)).unwrap();
+    }
+}
+
+struct Told {
+    asked: AtomicUsize,
+    questions: mpsc::UnboundedSender<Question>,
+}
+
+impl Decide for Told {
+    fn decide(&self, attempt: Attempt) -> Answer<'_, Decision> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question { attempt, answer }).unwrap();
+        Box::pin(async { answered.await.expect("the test panics the authenticator") })
+    }
+
+    fn decide_service(&self, _: ServiceAttempt) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
+        unreachable!("RADIUS binds no service account")
+    }
+
+    fn still_granted<'a>(&'a self, _: &'a Authenticated) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!("RADIUS keeps no session")
+    }
+
+    fn still_change_only<'a>(&'a self, _: &'a ChangeProof) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!("RADIUS keeps no session")
+    }
+
+    fn still_bound<'a>(
+        &'a self,
+        _: &'a AuthenticatedService,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!("RADIUS keeps no session")
+    }
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp::from_millis(1_800_000_000_000),
+            mono: Monotonic::from_start(Duration::from_secs(100)),
+            clock_suspect: false,
+        }
+    }
+}
+
+/// A running server; it stops when this is dropped.
+pub(crate) struct Running {
+    pub(crate) handle: Handle,
+    told: Arc<Told>,
+    questions: mpsc::UnboundedReceiver<Question>,
+    authentication: SocketAddr,
+    accounting: SocketAddr,
+    _stop: DropGuard,
+}
+
+impl Running {
+    pub(crate) fn start() -> Self {
+        let resources = ClientResources {
+            client: ClientName::parse("loopback").unwrap(),
+            resource: ResourceName::parse("vpn").unwrap(),
+            ssid: Vec::new(),
+            ssid_default: None,
+        };
+        let networks = ["127.0.0.1/32".parse().unwrap()];
+        let client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();
+        let settings = Settings::new(Clients::new(vec![client]).unwrap());
+        let (sender, questions) = mpsc::unbounded_channel();
+        let told = Arc::new(Told {
+            asked: AtomicUsize::new(0),
+            questions: sender,
+        });
+        let listen = Listen {
+            authentication: vec!["127.0.0.1:0".parse().unwrap()],
+            accounting: vec!["127.0.0.1:0".parse().unwrap()],
+            max_in_flight: 16,
+        };
+        let decide: Arc<dyn Decide> = Arc::clone(&told) as _;
+        let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();
+        let addresses = server.addresses();
+        let at = |wanted| {
+            addresses
+                .iter()
+                .find(|(service, _)| *service == wanted)
+                .unwrap()
+                .1
+        };
+        let (authentication, accounting) = (at(Service::Authentication), at(Service::Accounting));
+        let handle = server.handle();
+        let stop = CancellationToken::new();
+        tokio::spawn(server.run(stop.clone()));
+        Self {
+            handle,
+            told,
+            questions,
+            authentication,
+            accounting,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        self.client_from("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn client_from(&self, address: &str) -> Client {
+        Client::connect(address, self.authentication).await
+    }
+
+    pub(crate) async fn accounting_client(&self) -> Client {
+        Client::connect("127.0.0.1:0", self.accounting).await
+    }
+
+    /// The next question, once it is asked.
+    pub(crate) async fn question(&mut self) -> Question {
+        self.questions.recv().await.unwrap()
+    }
+
+    /// The next question, if it was asked already.
+    pub(crate) fn question_now(&mut self) -> Option<Question> {
+        self.questions.try_recv().ok()
+    }
+
+    /// How many questions were asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.told.asked.load(Ordering::SeqCst)
+    }
+}
+
+pub(crate) struct Client(UdpSocket);
+
+impl Client {
+    async fn connect(from: &str, to: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(from).await.unwrap();
+        socket.connect(to).await.unwrap();
+        Self(socket)
+    }
+
+    pub(crate) async fn send(&self, datagram: &[u8]) {
+        self.0.send(datagram).await.unwrap();
+    }
+
+    pub(crate) async fn receive(&self) -> Vec<u8> {
+        let mut buffer = vec![0; 4096];
+        let length = self.0.recv(&mut buffer).await.unwrap();
+        buffer.truncate(length);
+        buffer
+    }
+
+    /// Sends a Status-Server and takes its answer, which must be the next datagram: whatever was
+    /// sent before has been taken by then, and got no answer.
+    pub(crate) async fn fence(&self) -> Vec<u8> {
+        self.send(&status(FENCE)).await;
+        let reply = self.receive().await;
+        assert_eq!(reply[1], FENCE, "a reply where silence was due");
+        check(&reply, &[FENCE; 16]);
+        reply
+    }
+
+    /// Whether nothing has come.
+    pub(crate) fn silent(&self) -> bool {
+        self.0.try_recv(&mut [0; 64]).is_err()
+    }
+}
+
+/// Checks both proofs of a reply, and that the Message-Authenticator stands first.
+pub(crate) fn check(reply: &[u8], request: &Authenticator) {
+    let packet = Packet::parse(reply).unwrap();
+    assert_eq!(
+        check_reply(&packet, request, &secret()),
+        Ok(Presence::Verified)
+    );
+    assert_eq!(
+        packet.attributes().next().unwrap().kind,
+        kind::MESSAGE_AUTHENTICATOR
+    );
+}
+
+pub(crate) fn hidden(password: &[u8], authenticator: &Authenticator) -> Vec<u8> {
+    hide_password(password, authenticator, &secret()).unwrap()
+}
+
+pub(crate) fn seal(
+    identifier: u8,
+    authenticator: Authenticator,
+    attributes: &[(u8, &[u8])],
+) -> Vec<u8> {
+    let mut draft = Draft::new(Code::AccessRequest, identifier);
+    for (kind, value) in attributes {
+        draft.push(*kind, value).unwrap();
+    }
+    draft.seal_request(&authenticator, &secret()).unwrap()
+}
+
+/// An Access-Request for alice whose authenticator repeats its identifier.
+pub(crate) fn login(identifier: u8, password: &[u8]) -> Vec<u8> {
+    let authenticator = [identifier; 16];
+    let password = hidden(password, &authenticator);
+    let attributes: [(u8, &[u8]); 2] = [
+        (kind::USER_NAME, b"alice"),
+        (kind::USER_PASSWORD, &password),
+    ];
+    seal(identifier, authenticator, &attributes)
+}
+
+/// A Status-Server whose authenticator repeats its identifier.
+pub(crate) fn status(identifier: u8) -> Vec<u8> {
+    Draft::new(Code::StatusServer, identifier)
+        .seal_request(&[identifier; 16], &secret())
+        .unwrap()
+}
