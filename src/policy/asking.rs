@@ -15,7 +15,7 @@ use crate::domain::name::ResourceName;
 use crate::domain::resource::{Asking, Circumstances, ClientResources, Match, Resource, canonical};
 
 pub use self::check::{Complaint, ComplaintKind, Leniency, ListenerFacts, check};
-pub use self::ssid::Ssid;
+use self::ssid::Ssid;
 
 /// The resources of the configuration, in file order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

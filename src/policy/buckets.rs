@@ -187,6 +187,3 @@ fn rank(bucket: Bucket, rate: Rate, now: Monotonic) -> (u32, Monotonic) {
     let missing = rate.capacity.saturating_sub(bucket.tokens(rate, now));
     (missing, bucket.updated)
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,7 @@
 
 /// What a `Called-Station-Id` says of the SSID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ssid<'a> {
+pub(super) enum Ssid<'a> {
     /// No attribute, a bare MAC address, or nothing after its colon (a wired port).
     NotSent,
     /// The SSID.

@@ -37,7 +37,7 @@ pub(super) const COMMON_WORDS: &[&str] = &[
     "manchester", "march", "margaret", "maria", "markus", "martin", "master", "matrix", "matthew",
     "melissa", "mercedes", "merlin", "metallica", "mexico", "michael", "michelle", "microsoft",
     "miguel", "minecraft", "mittwoch", "mommy", "monday", "money", "monkey", "montag", "moscow",
-    "motdepasse", "mother", "muenchen", "munich", "music", "muslim", "mustang", "my", "mysql",
+    "motdepasse", "mother", "muenchen", "munich", "music", "muslim", "mustang", "mysql",
     "mystic", "naruto", "natasha", "network", "new", "newyork", "nicole", "nine", "ninja",
     "nirvana", "nissan", "nobody", "nothing", "november", "number", "october", "office", "oktober",
     "old", "one", "ooo", "open", "oracle", "orange", "our", "panda", "panther", "paris", "parola",

@@ -1,0 +1,60 @@
+//! CONTRACT.md 3.1 to 3.3 and 10: what a store may grant.
+
+use doorward::domain::resource::ResourceKind;
+use doorward::domain::rules::PlaceLimits;
+use doorward::policy::lockout::place_limits;
+use proptest::prelude::*;
+
+use crate::common::{NOON, at, days, instant, minutes, policy, resource, suspect};
+
+#[test]
+fn contract_3_1_failures_count_where_the_contract_says() {
+    for (kind, counts) in [
+        (ResourceKind::Endpoint, true),
+        (ResourceKind::Vpn, true),
+        (ResourceKind::Wifi, false),
+        (ResourceKind::App, true),
+        (ResourceKind::Email, false),
+    ] {
+        let mut door = resource("r", kind);
+        assert_eq!(place_limits(&policy(), &door, at(NOON)).counting, counts);
+        door.count_failures = Some(!counts);
+        assert_eq!(place_limits(&policy(), &door, at(NOON)).counting, !counts);
+    }
+}
+
+#[test]
+fn contract_3_2_windows_slide_with_now() {
+    let mut policy = policy();
+    policy.lockout.threshold = 5;
+    policy.lockout.daily_cap = 50;
+    policy.lockout.window = minutes(15);
+    let door = resource("hosts", ResourceKind::Endpoint);
+    assert_eq!(
+        place_limits(&policy, &door, at(NOON)),
+        PlaceLimits {
+            counting: true,
+            threshold: 5,
+            window_start: NOON.minus(minutes(15)),
+            daily_cap: 50,
+            day_start: NOON.minus(days(1)),
+            slow_since: NOON.minus(minutes(15)),
+            lapsed_before: NOON.minus(std::time::Duration::from_secs(30)),
+        }
+    );
+}
+
+proptest! {
+    #[test]
+    fn contract_10_a_suspect_clock_forgets_no_failure_and_frees_no_place(
+        wall in instant(),
+        earlier in instant(),
+    ) {
+        let door = resource("mail", ResourceKind::Email);
+        let limits = place_limits(&policy(), &door, suspect(wall));
+        prop_assert!(earlier >= limits.window_start);
+        prop_assert!(earlier >= limits.day_start);
+        prop_assert!(earlier >= limits.lapsed_before);
+        prop_assert_eq!(limits.slow_since, wall.minus(minutes(15)));
+    }
+}

@@ -1,0 +1,111 @@
+//! CONTRACT.md 8: the names under which an account logs in.
+
+use doorward::domain::login::LoginName;
+use doorward::policy::naming::{Realms, interpret};
+use proptest::prelude::*;
+
+fn realms() -> Realms {
+    Realms::new(["example.org", "EXAMPLE"])
+}
+
+fn login(username: Option<&str>, mail: Option<&str>) -> Option<LoginName> {
+    Some(LoginName {
+        username: username.map(str::to_owned),
+        mail: mail.map(str::to_owned),
+    })
+}
+
+#[test]
+fn contract_8_every_form_of_a_name_is_the_same_account() {
+    let alice = Some("alice");
+    for typed in [
+        "alice",
+        "ALICE",
+        "EXAMPLE\\alice",
+        "example\\Alice",
+        "Example.Org\\alice",
+    ] {
+        assert_eq!(interpret(typed, &realms()), login(alice, None), "{typed}");
+    }
+    for typed in ["alice@example.org", "Alice@EXAMPLE.org"] {
+        assert_eq!(
+            interpret(typed, &realms()),
+            login(alice, Some("alice@example.org")),
+            "{typed}"
+        );
+    }
+    assert_eq!(
+        interpret("Alice.Liddell@elsewhere.net", &realms()),
+        login(None, Some("alice.liddell@elsewhere.net"))
+    );
+    // A realm need not look like a domain, nor a local part like a username.
+    assert_eq!(
+        interpret("alice@example", &realms()),
+        login(alice, Some("alice@example"))
+    );
+    assert_eq!(
+        interpret("o'brien+x@example.org", &realms()),
+        login(None, Some("o'brien+x@example.org"))
+    );
+}
+
+#[test]
+fn contract_8_what_cannot_be_a_name_is_none() {
+    for typed in [
+        "",
+        " alice",
+        "alice ",
+        "alice\0",
+        "alice\n",
+        "al ice",
+        "9alice",
+        "ELSEWHERE\\alice",
+        "\\alice",
+        "EXAMPLE\\",
+        "EXAMPLE\\EXAMPLE\\alice",
+        "EXAMPLE\\alice@example.org",
+        "EXAMPLE \\alice",
+        "@example.org",
+        "alice@",
+        "alice @example.org",
+        "uid=alice,ou=people,dc=example,dc=org",
+        "älice",
+        &"a".repeat(31),
+    ] {
+        assert_eq!(interpret(typed, &realms()), None, "{typed:?}");
+    }
+    let long = format!("alice@{}", "a".repeat(400));
+    assert_eq!(interpret(&long, &realms()), None);
+}
+
+#[test]
+fn contract_8_without_realms_only_usernames_and_addresses_are_names() {
+    let none = Realms::default();
+    assert_eq!(interpret("alice", &none), login(Some("alice"), None));
+    assert_eq!(interpret("EXAMPLE\\alice", &none), None);
+    assert_eq!(
+        interpret("alice@example.org", &none),
+        login(None, Some("alice@example.org"))
+    );
+    // An empty realm in the configuration is none.
+    assert_eq!(interpret("\\alice", &Realms::new([""])), None);
+}
+
+proptest! {
+    #[test]
+    fn contract_8_interpreting_never_fails_and_folds(typed in any::<String>()) {
+        if let Some(name) = interpret(&typed, &realms()) {
+            prop_assert!(name.username.is_some() || name.mail.is_some());
+            for folded in [name.username, name.mail].into_iter().flatten() {
+                prop_assert_eq!(&folded.to_ascii_lowercase(), &folded);
+            }
+        }
+    }
+
+    #[test]
+    fn contract_8_case_never_matters(typed in "[A-Za-z][A-Za-z0-9._-]{0,29}(@[a-z]{1,9}\\.org)?") {
+        let shouted = typed.to_ascii_uppercase();
+        prop_assert_eq!(interpret(&typed, &realms()), interpret(&shouted, &realms()));
+        prop_assert!(interpret(&typed, &realms()).is_some());
+    }
+}
