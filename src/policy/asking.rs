@@ -97,16 +97,12 @@ impl Resources {
                 ));
                 continue;
             };
-            match first_failure(matched_by, circumstances) {
-                Some(failure) => steps.push(Step::new(false, format!("{name}: {failure}"))),
-                None => {
-                    steps.push(Step::new(
-                        true,
-                        format!("{name}: every key of its `match` holds"),
-                    ));
-                    return steps;
-                }
-            }
+            let Some(failure) = first_failure(matched_by, circumstances) else {
+                let text = format!("{name}: every key of its `match` holds");
+                steps.push(Step::new(true, text));
+                return steps;
+            };
+            steps.push(Step::new(false, format!("{name}: {failure}")));
         }
         steps.push(Step::new(
             false,
@@ -155,6 +151,15 @@ fn unmapped_text(client: &ClientResources, what: &str) -> String {
     match &client.ssid_default {
         Some(name) => format!("client {entry}: {what}, `ssid_default` is {name}"),
         None => format!("client {entry}: {what}, and there is no `ssid_default`"),
+    }
+}
+
+impl<'a> IntoIterator for &'a Resources {
+    type Item = &'a Resource;
+    type IntoIter = std::slice::Iter<'a, Resource>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

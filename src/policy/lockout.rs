@@ -11,10 +11,10 @@ use crate::domain::time::{Now, Timestamp};
 pub const PLACE_LAPSE: Duration = Duration::from_secs(30);
 
 /// The span of the daily cap (CONTRACT.md 3.2).
-pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub const DAY: Duration = Duration::from_hours(24);
 
 /// Past the daily cap, a kind that does not lock gets one guess in this span (CONTRACT.md 3.2).
-pub const SLOW: Duration = Duration::from_secs(15 * 60);
+pub const SLOW: Duration = Duration::from_mins(15);
 
 /// Before every instant there is: a span that reaches back without limit.
 const ALWAYS: Timestamp = Timestamp::from_millis(i64::MIN);

@@ -24,9 +24,9 @@ pub const KEYS: [&str; 11] = [
 /// The key that sets several at once.
 pub const PROFILE: &str = "profile";
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Why a change of policy is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,33 +101,33 @@ pub fn apply<K: AsRef<str>, V: AsRef<str>>(
         }
     }
 
-    let mut changed = settings.clone();
+    let mut next = settings.clone();
     for (_, value) in changes.iter().filter(|(key, _)| *key == PROFILE) {
         for (key, value) in profile(value)? {
-            set(&mut changed, key, value)?;
+            set(&mut next, key, value)?;
         }
     }
     for (key, value) in changes.iter().filter(|(key, _)| *key != PROFILE) {
-        set(&mut changed, key, value)?;
+        set(&mut next, key, value)?;
     }
-    contradictions(&changed)?;
+    contradictions(&next)?;
 
-    if shortened(settings.password.max_age, changed.password.max_age) {
-        changed.ageing_since = now;
+    if shortened(settings.password.max_age, next.password.max_age) {
+        next.ageing_since = now;
     }
     if let Some(by) = change_by {
         if by < now {
             return Err(PolicyKeyError::ChangeByPassed(by));
         }
         // One that asks the same people for a later date has nothing left to say.
-        changed.forced_changes.retain(|forced| forced.by < by);
-        changed.forced_changes.push(ForcedChange {
+        next.forced_changes.retain(|forced| forced.by < by);
+        next.forced_changes.push(ForcedChange {
             set_before: now,
             by,
         });
     }
-    changed.version = settings.version.saturating_add(1);
-    Ok(changed)
+    next.version = settings.version.saturating_add(1);
+    Ok(next)
 }
 
 fn shortened(before: Option<Duration>, after: Option<Duration>) -> bool {

@@ -175,7 +175,7 @@ pub fn check(
         .collect();
     let mut seen = HashSet::new();
     let mut earlier: Vec<&Resource> = Vec::new();
-    for resource in resources.iter() {
+    for resource in resources {
         let mut complain = |kind| {
             complaints.push(Complaint {
                 resource: resource.name.clone(),
