@@ -8,11 +8,11 @@ fn realms() -> Realms {
     Realms::new(["example.org", "EXAMPLE"])
 }
 
-fn login(username: Option<&str>, mail: Option<&str>) -> Option<LoginName> {
-    Some(LoginName {
+fn login(username: Option<&str>, mail: Option<&str>) -> LoginName {
+    LoginName {
         username: username.map(str::to_owned),
         mail: mail.map(str::to_owned),
-    })
+    }
 }
 
 #[test]
@@ -25,27 +25,31 @@ fn contract_8_every_form_of_a_name_is_the_same_account() {
         "example\\Alice",
         "Example.Org\\alice",
     ] {
-        assert_eq!(interpret(typed, &realms()), login(alice, None), "{typed}");
+        assert_eq!(
+            interpret(typed, &realms()),
+            Some(login(alice, None)),
+            "{typed}"
+        );
     }
     for typed in ["alice@example.org", "Alice@EXAMPLE.org"] {
         assert_eq!(
             interpret(typed, &realms()),
-            login(alice, Some("alice@example.org")),
+            Some(login(alice, Some("alice@example.org"))),
             "{typed}"
         );
     }
     assert_eq!(
         interpret("Alice.Liddell@elsewhere.net", &realms()),
-        login(None, Some("alice.liddell@elsewhere.net"))
+        Some(login(None, Some("alice.liddell@elsewhere.net")))
     );
     // A realm need not look like a domain, nor a local part like a username.
     assert_eq!(
         interpret("alice@example", &realms()),
-        login(alice, Some("alice@example"))
+        Some(login(alice, Some("alice@example")))
     );
     assert_eq!(
         interpret("o'brien+x@example.org", &realms()),
-        login(None, Some("o'brien+x@example.org"))
+        Some(login(None, Some("o'brien+x@example.org")))
     );
 }
 
@@ -81,11 +85,11 @@ fn contract_8_what_cannot_be_a_name_is_none() {
 #[test]
 fn contract_8_without_realms_only_usernames_and_addresses_are_names() {
     let none = Realms::default();
-    assert_eq!(interpret("alice", &none), login(Some("alice"), None));
+    assert_eq!(interpret("alice", &none), Some(login(Some("alice"), None)));
     assert_eq!(interpret("EXAMPLE\\alice", &none), None);
     assert_eq!(
         interpret("alice@example.org", &none),
-        login(None, Some("alice@example.org"))
+        Some(login(None, Some("alice@example.org")))
     );
     // An empty realm in the configuration is none.
     assert_eq!(interpret("\\alice", &Realms::new([""])), None);
