@@ -1,0 +1,124 @@
+//! `[ldap]` and `[[ldap.listener]]`: where LDAP is served, and how much of it to whom.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::domain::name::ListenerName;
+
+/// The LDAP front end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ldap {
+    /// The listeners, in the order of the file.
+    pub listeners: Vec<Listener>,
+    /// Bounds for all of them together.
+    pub limits: LdapLimits,
+}
+
+/// Bounds on connections and searches, for all listeners together.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LdapLimits {
+    /// Open connections in all; more are closed at once.
+    pub max_connections: usize,
+    /// Open connections from one source address.
+    pub max_connections_per_source: usize,
+    /// A connection on which nothing happens for so long is closed.
+    #[serde(deserialize_with = "super::value::span")]
+    pub idle_timeout: Duration,
+    /// How long a TLS handshake may take.
+    #[serde(deserialize_with = "super::value::span")]
+    pub handshake_timeout: Duration,
+    /// The most entries one search returns, whatever it asks for.
+    pub size_limit: u32,
+    /// How long one search may take, whatever it asks for.
+    #[serde(deserialize_with = "super::value::span")]
+    pub time_limit: Duration,
+}
+
+impl Default for LdapLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_connections_per_source: 512,
+            idle_timeout: Duration::from_mins(15),
+            handshake_timeout: Duration::from_secs(10),
+            size_limit: 10_000,
+            time_limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One `[[ldap.listener]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// The name a resource's `match` and events refer to.
+    pub name: ListenerName,
+    /// Where it listens.
+    #[serde(deserialize_with = "super::value::addresses")]
+    pub address: Vec<SocketAddr>,
+    /// How connections are protected. Left out, it is `starttls` where the file has `[tls]`, else
+    /// `none`.
+    #[serde(default, rename = "tls")]
+    pub(super) tls_given: Option<ListenerTls>,
+    /// Whether a password may come over an unprotected connection.
+    #[serde(default)]
+    pub plaintext_bind: PlaintextBind,
+    /// Who may connect; everyone where empty.
+    #[serde(default, deserialize_with = "super::value::networks")]
+    pub sources: Vec<IpNet>,
+    #[serde(skip)]
+    pub(super) has_certificate: bool,
+}
+
+/// How a listener's connections are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerTls {
+    /// In the clear, until the client asks for TLS (RFC 4511 4.14).
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Never.
+    None,
+}
+
+/// Whether a password may come over a connection without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaintextBind {
+    /// Never: `confidentialityRequired` (13).
+    #[default]
+    Refuse,
+    /// From this machine only.
+    Loopback,
+    /// From anywhere.
+    Allow,
+}
+
+impl Listener {
+    /// How connections are protected.
+    pub fn tls(&self) -> ListenerTls {
+        self.tls_given.unwrap_or(if self.has_certificate {
+            ListenerTls::Starttls
+        } else {
+            ListenerTls::None
+        })
+    }
+
+    /// Whether `source` may connect.
+    pub fn admits(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.sources.is_empty() || self.sources.iter().any(|network| network.contains(&source))
+    }
+
+    /// Whether every address of it is on loopback.
+    pub fn is_loopback(&self) -> bool {
+        self.address
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback())
+    }
+}

@@ -1,0 +1,203 @@
+//! `[radius]` and `[[radius.client]]`: where RADIUS is served, and to whom.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::name::{ClientName, ResourceName};
+use crate::domain::resource::ClientResources;
+use crate::domain::secret::Secret;
+
+/// The RADIUS front end.
+#[derive(Debug, Clone)]
+pub struct Radius {
+    /// Where it listens, and its bounds.
+    pub sockets: RadiusSockets,
+    /// The clients, in the order of the file. The longest network that holds a source is its
+    /// client.
+    pub clients: Vec<RadiusClient>,
+}
+
+/// The section without its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RadiusSockets {
+    /// Where Access-Requests come in (RFC 2865; port 1812).
+    #[serde(deserialize_with = "super::value::addresses_or_none")]
+    pub authentication: Vec<SocketAddr>,
+    /// Where Accounting-Requests come in (RFC 2866; port 1813); nowhere where empty.
+    #[serde(deserialize_with = "super::value::addresses_or_none")]
+    pub accounting: Vec<SocketAddr>,
+    /// How long a finished reply is kept to be sent again (RFC 5080 2.2.2).
+    #[serde(deserialize_with = "super::value::span")]
+    pub duplicate_lifetime: Duration,
+    /// How many requests are remembered for that.
+    pub max_requests: usize,
+}
+
+impl Default for RadiusSockets {
+    fn default() -> Self {
+        Self {
+            authentication: vec![SocketAddr::from(([127, 0, 0, 1], 1812))],
+            accounting: Vec::new(),
+            duplicate_lifetime: Duration::from_secs(10),
+            max_requests: 16_384,
+        }
+    }
+}
+
+/// One `[[radius.client]]`: a NAS or a range of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Entry")]
+pub struct RadiusClient {
+    /// The name events refer to.
+    pub name: ClientName,
+    /// Where it sends from.
+    pub address: Vec<IpNet>,
+    /// The shared secret, or where it lies.
+    pub secret: SecretSource,
+    /// The resource that asks through it.
+    pub resource: ResourceName,
+    /// Requests without a valid Message-Authenticator are dropped (CVE-2024-3596).
+    pub require_message_authenticator: bool,
+    /// Where it is not required: requests with a Proxy-State and without it are dropped.
+    pub limit_proxy_state: bool,
+    /// Other resources by SSID, the tail of `Called-Station-Id` (RFC 3580 3.20).
+    pub ssid: BTreeMap<String, ResourceName>,
+    /// The resource of an SSID that `ssid` does not name; refused where absent.
+    pub ssid_default: Option<ResourceName>,
+}
+
+impl RadiusClient {
+    /// What the entry says of resources.
+    pub fn resources(&self) -> ClientResources {
+        ClientResources {
+            client: self.name.clone(),
+            resource: self.resource.clone(),
+            ssid: self
+                .ssid
+                .iter()
+                .map(|(ssid, resource)| (ssid.clone(), resource.clone()))
+                .collect(),
+            ssid_default: self.ssid_default.clone(),
+        }
+    }
+
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        if let SecretSource::File(path) = &mut self.secret {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+/// Where a shared secret comes from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// From the configuration file itself: for demonstrations.
+    Inline(Secret),
+    /// From a file of its own, read by [`super::secrets`].
+    File(PathBuf),
+}
+
+/// The entry as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: ClientName,
+    #[serde(deserialize_with = "super::value::networks")]
+    address: Vec<IpNet>,
+    #[serde(default, deserialize_with = "inline")]
+    secret: Option<Secret>,
+    secret_file: Option<PathBuf>,
+    resource: ResourceName,
+    #[serde(default = "yes")]
+    require_message_authenticator: bool,
+    #[serde(default = "yes")]
+    limit_proxy_state: bool,
+    #[serde(default)]
+    ssid: BTreeMap<Ssid, ResourceName>,
+    ssid_default: Option<ResourceName>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl TryFrom<Entry> for RadiusClient {
+    type Error = String;
+
+    fn try_from(entry: Entry) -> Result<Self, String> {
+        let secret = match (entry.secret, entry.secret_file) {
+            (Some(secret), None) => SecretSource::Inline(secret),
+            (None, Some(path)) => SecretSource::File(path),
+            (Some(_), Some(_)) => {
+                return Err(format!(
+                    "client '{}' has both `secret` and `secret_file`: keep one",
+                    entry.name
+                ));
+            }
+            (None, None) => {
+                return Err(format!("client '{}' has no `secret_file`", entry.name));
+            }
+        };
+        if entry.ssid.is_empty() && entry.ssid_default.is_some() {
+            return Err(format!(
+                "client '{}' has `ssid_default` and no `ssid`: `resource` alone says the same",
+                entry.name
+            ));
+        }
+        Ok(Self {
+            name: entry.name,
+            address: entry.address,
+            secret,
+            resource: entry.resource,
+            require_message_authenticator: entry.require_message_authenticator,
+            limit_proxy_state: entry.limit_proxy_state,
+            ssid: entry
+                .ssid
+                .into_iter()
+                .map(|(ssid, resource)| (ssid.0, resource))
+                .collect(),
+            ssid_default: entry.ssid_default,
+        })
+    }
+}
+
+/// The name of a wireless network: 1 to 32 bytes (IEEE 802.11 9.4.2.2).
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct Ssid(String);
+
+impl TryFrom<String> for Ssid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() || text.len() > 32 {
+            return Err(format!("'{text}' is not an SSID: 1 to 32 bytes"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Reads an inline secret; a value of another type is refused without being repeated.
+fn inline<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    use serde::de::Error as _;
+
+    /// Either text or anything else, whose content is dropped.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Text(String),
+        Other(serde::de::IgnoredAny),
+    }
+
+    match Given::deserialize(deserializer)? {
+        Given::Text(text) if text.is_empty() => Err(D::Error::custom("the secret is empty")),
+        Given::Text(text) => Ok(Some(Secret::new(text.into_bytes()))),
+        Given::Other(_) => Err(D::Error::custom("wrong type: expected text in quotes")),
+    }
+}
