@@ -1,0 +1,275 @@
+//! Users, groups and the fixed entries of the tree as LDAP entries (DESIGN.md 8).
+//!
+//! It renders what the directory returned. A user who would be refused at the resource that asks
+//! carries the marks that clients obey (CONTRACT.md 2); nothing here decides who that is.
+
+#[cfg(test)]
+mod tests;
+
+use super::attribute::Entry;
+use super::schema::{
+    APPLICATION_PROCESS, AttributeType, COMMON_NAME, CREATE_TIMESTAMP, DC_OBJECT, DESCRIPTION,
+    DISPLAY_NAME, DOMAIN_COMPONENT, ENTRY_DN, ENTRY_UUID, EXTENSIBLE_OBJECT, GECOS, GID_NUMBER,
+    GROUP_OF_NAMES, HAS_SUBORDINATES, HOME_DIRECTORY, INET_ORG_PERSON, LDAP_PUBLIC_KEY,
+    LOGIN_SHELL, MAIL, MEMBER, MEMBER_OF, MEMBER_UID, MODIFY_TIMESTAMP, NS_ACCOUNT_LOCK,
+    OBJECT_CLASS, ORGANIZATION, ORGANIZATION_CLASS, ORGANIZATIONAL_PERSON, ORGANIZATIONAL_UNIT,
+    ORGANIZATIONAL_UNIT_CLASS, ObjectClass, PERSON, POSIX_ACCOUNT, POSIX_GROUP,
+    PWD_ACCOUNT_LOCKED_TIME, PWD_ATTRIBUTE, PWD_CHANGED_TIME, PWD_LOCKOUT, PWD_POLICY, PWD_RESET,
+    SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX, STRUCTURAL_OBJECT_CLASS,
+    SUBSCHEMA_SUBENTRY, SURNAME, TOP, UID_NUMBER, USER_ID, USER_PASSWORD, attribute,
+};
+use super::tree::{Fixed, SUBSCHEMA, Tree, base_name};
+use crate::directory::{Group, Person};
+use crate::domain::account::Condition;
+use crate::domain::time::Timestamp;
+
+/// "Locked without end" (draft-behera section 5.3.3): SSSD denies on exactly this text.
+const LOCKED_FOR_GOOD: &str = "000001010000Z";
+
+/// The classes of a user's entry.
+pub(crate) const PERSON_CLASSES: [&ObjectClass; 7] = [
+    &TOP,
+    &PERSON,
+    &ORGANIZATIONAL_PERSON,
+    &INET_ORG_PERSON,
+    &POSIX_ACCOUNT,
+    &SHADOW_ACCOUNT,
+    &LDAP_PUBLIC_KEY,
+];
+
+/// The classes of a group's entry.
+pub(crate) const GROUP_CLASSES: [&ObjectClass; 3] = [&TOP, &GROUP_OF_NAMES, &POSIX_GROUP];
+
+/// The attributes that a user's entry can hold.
+pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 26] = [
+    &OBJECT_CLASS,
+    &USER_ID,
+    &COMMON_NAME,
+    &SURNAME,
+    &DISPLAY_NAME,
+    &MAIL,
+    &UID_NUMBER,
+    &GID_NUMBER,
+    &HOME_DIRECTORY,
+    &LOGIN_SHELL,
+    &GECOS,
+    &SHADOW_LAST_CHANGE,
+    &SHADOW_MAX,
+    &SHADOW_EXPIRE,
+    &MEMBER_OF,
+    &ENTRY_UUID,
+    &ENTRY_DN,
+    &CREATE_TIMESTAMP,
+    &MODIFY_TIMESTAMP,
+    &STRUCTURAL_OBJECT_CLASS,
+    &SUBSCHEMA_SUBENTRY,
+    &HAS_SUBORDINATES,
+    &PWD_CHANGED_TIME,
+    &PWD_RESET,
+    &PWD_ACCOUNT_LOCKED_TIME,
+    &NS_ACCOUNT_LOCK,
+];
+
+/// The attributes that a group's entry can hold.
+pub(crate) const GROUP_ATTRIBUTES: [&AttributeType; 13] = [
+    &OBJECT_CLASS,
+    &COMMON_NAME,
+    &GID_NUMBER,
+    &DESCRIPTION,
+    &MEMBER,
+    &MEMBER_UID,
+    &ENTRY_UUID,
+    &ENTRY_DN,
+    &CREATE_TIMESTAMP,
+    &MODIFY_TIMESTAMP,
+    &STRUCTURAL_OBJECT_CLASS,
+    &SUBSCHEMA_SUBENTRY,
+    &HAS_SUBORDINATES,
+];
+
+/// A user's entry as it stands at `now`.
+pub fn person(tree: &Tree, person: &Person, now: Timestamp) -> Entry {
+    let dn = tree.person(&person.username);
+    let mut entry = Entry::new(dn);
+    let name = person
+        .full_name
+        .as_deref()
+        .unwrap_or(person.username.as_str());
+    add_classes(&mut entry, &PERSON_CLASSES);
+    entry.add(&USER_ID, person.username.as_str());
+    entry.add(&COMMON_NAME, name);
+    entry.add(&SURNAME, surname(person));
+    if let Some(full_name) = &person.full_name {
+        entry.add(&DISPLAY_NAME, full_name.as_str());
+    }
+    entry.add(&MAIL, person.email.as_str());
+    entry.add(&UID_NUMBER, person.uid_number.to_string());
+    entry.add(&GID_NUMBER, person.gid_number.to_string());
+    entry.add(&HOME_DIRECTORY, person.home.as_str());
+    entry.add(&LOGIN_SHELL, person.shell.as_str());
+    entry.add(&GECOS, gecos(name));
+    let groups = person
+        .groups
+        .iter()
+        .map(|group| tree.group(group).to_string());
+    entry.add_all(&MEMBER_OF, groups);
+    entry.add(&ENTRY_UUID, person.account.to_string());
+    add_common(&mut entry, &INET_ORG_PERSON, false);
+    add_times(&mut entry, person.created, person.modified);
+    add_standing(&mut entry, person, now);
+    entry
+}
+
+/// What the entry says of the password and of whether the user gets in.
+fn add_standing(entry: &mut Entry, person: &Person, now: Timestamp) {
+    let standing = &person.standing;
+    if let Some(set_at) = standing.password_set_at {
+        entry.add(&PWD_CHANGED_TIME, set_at.generalized());
+        entry.add(&SHADOW_LAST_CHANGE, set_at.as_days().max(0).to_string());
+        if let Some(expires_at) = standing.expires_at {
+            let days = expires_at.as_days().saturating_sub(set_at.as_days());
+            entry.add(&SHADOW_MAX, days.max(0).to_string());
+        }
+    }
+    if standing.conditions.holds(Condition::MustChange) {
+        entry.add(&PWD_RESET, "TRUE");
+    }
+    if standing.refused.is_some() {
+        entry.add(&PWD_ACCOUNT_LOCKED_TIME, LOCKED_FOR_GOOD);
+        entry.add(&NS_ACCOUNT_LOCK, "TRUE");
+        let past = standing
+            .ends_at
+            .filter(|end| *end <= now)
+            .map_or(1, Timestamp::as_days);
+        // Day 0 would mean that it never ends.
+        entry.add(&SHADOW_EXPIRE, past.max(1).to_string());
+    } else if let Some(end) = standing.ends_at {
+        entry.add(&SHADOW_EXPIRE, first_day_after(end).max(1).to_string());
+    }
+}
+
+/// The first whole day on which an account that ends at `end` is closed; on the day itself the
+/// bind and the marks above are exact.
+fn first_day_after(end: Timestamp) -> i64 {
+    let day = end.as_days();
+    let begins = day.saturating_mul(86_400_000);
+    if end.as_millis() == begins {
+        day
+    } else {
+        day.saturating_add(1)
+    }
+}
+
+/// The last word of the full name, else the username.
+fn surname(person: &Person) -> &str {
+    let full_name = person.full_name.as_deref().unwrap_or_default();
+    full_name
+        .split_whitespace()
+        .next_back()
+        .unwrap_or(person.username.as_str())
+}
+
+/// The name for the comment field of `passwd(5)`, where a colon or a line's end would begin
+/// another field.
+fn gecos(name: &str) -> String {
+    let safe = |c: char| if c == ':' || c.is_control() { ' ' } else { c };
+    name.chars().map(safe).collect()
+}
+
+/// A group's entry.
+pub fn group(tree: &Tree, group: &Group) -> Entry {
+    let mut entry = Entry::new(tree.group(&group.name));
+    add_classes(&mut entry, &GROUP_CLASSES);
+    entry.add(&COMMON_NAME, group.name.as_str());
+    entry.add(&GID_NUMBER, group.gid_number.to_string());
+    if let Some(description) = group.description.as_deref().filter(|text| !text.is_empty()) {
+        entry.add(&DESCRIPTION, description);
+    }
+    let users = group.users.iter().map(|user| tree.person(user).to_string());
+    let groups = group
+        .groups
+        .iter()
+        .map(|inner| tree.group(inner).to_string());
+    entry.add_all(&MEMBER, users.chain(groups));
+    entry.add_all(
+        &MEMBER_UID,
+        group.users.iter().map(|user| user.as_str().to_owned()),
+    );
+    entry.add(&ENTRY_UUID, group.group.to_string());
+    add_common(&mut entry, &GROUP_OF_NAMES, false);
+    add_times(&mut entry, group.created, group.modified);
+    entry
+}
+
+/// An entry that is always there.
+pub fn fixed(tree: &Tree, which: Fixed) -> Entry {
+    let mut entry = Entry::new(tree.fixed(which).clone());
+    match which {
+        Fixed::Base => add_base(tree, &mut entry),
+        Fixed::People => add_unit(&mut entry, "people"),
+        Fixed::Groups => add_unit(&mut entry, "groups"),
+        Fixed::Services => add_unit(&mut entry, "services"),
+        Fixed::Policies => add_unit(&mut entry, "policies"),
+        Fixed::PasswordPolicy => {
+            add_classes(&mut entry, &[&TOP, &APPLICATION_PROCESS, &PWD_POLICY]);
+            entry.add(&COMMON_NAME, "ppolicy");
+            entry.add(&PWD_ATTRIBUTE, USER_PASSWORD.name());
+            // SSSD's `ppolicy` access rule looks at marks only where it finds this.
+            entry.add(&PWD_LOCKOUT, "TRUE");
+            add_common(&mut entry, &APPLICATION_PROCESS, false);
+        }
+    }
+    entry
+}
+
+fn add_unit(entry: &mut Entry, name: &str) {
+    add_classes(entry, &[&TOP, &ORGANIZATIONAL_UNIT_CLASS]);
+    entry.add(&ORGANIZATIONAL_UNIT, name);
+    add_common(entry, &ORGANIZATIONAL_UNIT_CLASS, true);
+}
+
+/// The base is an organisation, named by whatever attribute the configuration gave it.
+fn add_base(tree: &Tree, entry: &mut Entry) {
+    let (naming, value) = base_name(tree);
+    let structural = if naming == ORGANIZATIONAL_UNIT.name() {
+        add_classes(entry, &[&TOP, &ORGANIZATIONAL_UNIT_CLASS]);
+        &ORGANIZATIONAL_UNIT_CLASS
+    } else {
+        add_classes(entry, &[&TOP, &ORGANIZATION_CLASS]);
+        if naming == DOMAIN_COMPONENT.name() {
+            add_classes(entry, &[&DC_OBJECT]);
+        } else if naming != ORGANIZATION.name() {
+            add_classes(entry, &[&EXTENSIBLE_OBJECT]);
+        }
+        &ORGANIZATION_CLASS
+    };
+    if let Some(naming) = attribute(&naming) {
+        entry.add(naming, value);
+    }
+    if *structural == ORGANIZATION_CLASS && !tree.organization().is_empty() {
+        entry.add(&ORGANIZATION, tree.organization());
+    }
+    add_common(entry, structural, true);
+}
+
+fn add_classes(entry: &mut Entry, classes: &[&ObjectClass]) {
+    for class in classes {
+        entry.add(&OBJECT_CLASS, class.name());
+    }
+}
+
+fn add_common(entry: &mut Entry, structural: &ObjectClass, has_subordinates: bool) {
+    let dn = entry.dn().to_string();
+    entry.add(&ENTRY_DN, dn);
+    entry.add(&STRUCTURAL_OBJECT_CLASS, structural.name());
+    entry.add(&SUBSCHEMA_SUBENTRY, SUBSCHEMA);
+    entry.add(
+        &HAS_SUBORDINATES,
+        if has_subordinates { "TRUE" } else { "FALSE" },
+    );
+}
+
+fn add_times(entry: &mut Entry, created: Timestamp, modified: Timestamp) {
+    entry.add(&CREATE_TIMESTAMP, created.generalized());
+    entry.add(&MODIFY_TIMESTAMP, modified.generalized());
+}

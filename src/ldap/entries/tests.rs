@@ -1,0 +1,238 @@
+use std::time::Duration;
+
+use super::*;
+use crate::domain::account::Conditions;
+use crate::domain::refusal::Refusal;
+use crate::ldap::attribute::Selection;
+use crate::ldap::dn::DistinguishedName;
+use crate::ldap::stubs::{self, NOON, World};
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn tree() -> Tree {
+    stubs::settings().tree
+}
+
+fn shown(entry: &Entry, kind: &AttributeType) -> Vec<String> {
+    let values = entry.values_of(kind).iter();
+    values
+        .map(|value| String::from_utf8(value.clone()).unwrap())
+        .collect()
+}
+
+fn alice() -> Person {
+    stubs::person("Alice", 20_001)
+}
+
+#[test]
+fn a_user_has_what_hosts_and_mail_servers_ask_for() {
+    let entry = person(&tree(), &alice(), NOON);
+    assert_eq!(
+        entry.dn().to_string(),
+        "uid=Alice,ou=people,dc=example,dc=org"
+    );
+    let expected = [
+        (&USER_ID, "Alice"),
+        (&COMMON_NAME, "Alice van Example"),
+        (&SURNAME, "Example"),
+        (&DISPLAY_NAME, "Alice van Example"),
+        (&MAIL, "Alice@example.org"),
+        (&UID_NUMBER, "20001"),
+        (&GID_NUMBER, "20000"),
+        (&HOME_DIRECTORY, "/home/Alice"),
+        (&LOGIN_SHELL, "/bin/bash"),
+        (&GECOS, "Alice van Example"),
+        (&MEMBER_OF, "cn=staff,ou=groups,dc=example,dc=org"),
+        (&ENTRY_DN, "uid=Alice,ou=people,dc=example,dc=org"),
+        (&ENTRY_UUID, "00000000-0000-0000-0000-000000004e21"),
+        (&CREATE_TIMESTAMP, "20261121120000Z"),
+        (&MODIFY_TIMESTAMP, "20261122120000Z"),
+        (&PWD_CHANGED_TIME, "20261122110000Z"),
+        (&SHADOW_LAST_CHANGE, "20779"),
+        (&STRUCTURAL_OBJECT_CLASS, "inetOrgPerson"),
+        (&SUBSCHEMA_SUBENTRY, "cn=subschema"),
+        (&HAS_SUBORDINATES, "FALSE"),
+    ];
+    for (kind, value) in expected {
+        assert_eq!(shown(&entry, kind), [value], "{kind:?}");
+    }
+    assert_eq!(
+        shown(&entry, &OBJECT_CLASS),
+        [
+            "top",
+            "person",
+            "organizationalPerson",
+            "inetOrgPerson",
+            "posixAccount",
+            "shadowAccount",
+            "ldapPublicKey"
+        ]
+    );
+}
+
+#[test]
+fn a_user_without_a_full_name_goes_by_the_username() {
+    let mut alice = alice();
+    alice.full_name = None;
+    let entry = person(&tree(), &alice, NOON);
+    for kind in [&COMMON_NAME, &SURNAME, &GECOS] {
+        assert_eq!(shown(&entry, kind), ["Alice"], "{kind:?}");
+    }
+    assert!(shown(&entry, &DISPLAY_NAME).is_empty());
+}
+
+#[test]
+fn the_comment_field_begins_no_other_field() {
+    let mut alice = alice();
+    alice.full_name = Some("Alice:0:0\nroot".to_owned());
+    assert_eq!(
+        shown(&person(&tree(), &alice, NOON), &GECOS),
+        ["Alice 0 0 root"]
+    );
+}
+
+#[test]
+fn who_would_be_refused_carries_the_marks_and_nobody_else() {
+    let mut alice = alice();
+    let marks = [&PWD_ACCOUNT_LOCKED_TIME, &NS_ACCOUNT_LOCK, &SHADOW_EXPIRE];
+    let entry = person(&tree(), &alice, NOON);
+    for kind in marks {
+        assert!(shown(&entry, kind).is_empty(), "{kind:?}");
+    }
+    // For any reason, no binding included.
+    for refusal in [
+        Refusal::NotBound,
+        Refusal::Locked,
+        Refusal::Suspended,
+        Refusal::NoResource,
+    ] {
+        alice.standing.refused = Some(refusal);
+        let entry = person(&tree(), &alice, NOON);
+        assert_eq!(shown(&entry, &PWD_ACCOUNT_LOCKED_TIME), ["000001010000Z"]);
+        assert_eq!(shown(&entry, &NS_ACCOUNT_LOCK), ["TRUE"]);
+        assert_eq!(shown(&entry, &SHADOW_EXPIRE), ["1"]);
+    }
+}
+
+#[test]
+fn the_end_of_an_account_is_a_day() {
+    let mut alice = alice();
+    let expire = |alice: &Person| shown(&person(&tree(), alice, NOON), &SHADOW_EXPIRE);
+    let today = NOON.as_days();
+    // Ends tomorrow at noon: closed from the day after, and exactly at noon by the marks.
+    alice.standing.ends_at = Some(NOON.plus(DAY));
+    assert_eq!(expire(&alice), [(today + 2).to_string()]);
+    // Ends at midnight: closed from that day.
+    alice.standing.ends_at = Some(Timestamp::from_millis((today + 1) * 86_400_000));
+    assert_eq!(expire(&alice), [(today + 1).to_string()]);
+    // Refused for another reason before its end.
+    alice.standing.refused = Some(Refusal::Locked);
+    assert_eq!(expire(&alice), ["1"]);
+    // Past its end.
+    alice.standing.ends_at = Some(NOON.minus(DAY));
+    assert_eq!(expire(&alice), [(today - 1).to_string()]);
+}
+
+#[test]
+fn the_age_of_a_password_is_shown_in_days() {
+    let mut alice = alice();
+    alice.standing.expires_at = Some(NOON.plus(DAY * 30));
+    let entry = person(&tree(), &alice, NOON);
+    assert_eq!(shown(&entry, &SHADOW_MAX), ["30"]);
+    alice.standing.password_set_at = None;
+    alice.standing.conditions = Conditions::NONE.with(Condition::PasswordPending);
+    let entry = person(&tree(), &alice, NOON);
+    assert!(shown(&entry, &SHADOW_MAX).is_empty());
+    assert!(shown(&entry, &SHADOW_LAST_CHANGE).is_empty());
+}
+
+#[test]
+fn a_group_names_its_members_in_both_ways() {
+    let world = World::new();
+    let entry = group(&tree(), &world.groups[0]);
+    assert_eq!(
+        entry.dn().to_string(),
+        "cn=staff,ou=groups,dc=example,dc=org"
+    );
+    assert_eq!(
+        shown(&entry, &MEMBER),
+        [
+            "uid=Alice,ou=people,dc=example,dc=org",
+            "uid=susan,ou=people,dc=example,dc=org",
+            "uid=bob,ou=people,dc=example,dc=org",
+            "cn=interns,ou=groups,dc=example,dc=org"
+        ]
+    );
+    assert_eq!(shown(&entry, &MEMBER_UID), ["Alice", "susan", "bob"]);
+    assert_eq!(
+        shown(&entry, &OBJECT_CLASS),
+        ["top", "groupOfNames", "posixGroup"]
+    );
+    assert_eq!(shown(&entry, &DESCRIPTION), ["Everybody"]);
+}
+
+#[test]
+fn planning_knows_every_attribute_that_is_rendered() {
+    let world = World::new();
+    let mut full = world.people[1].clone();
+    full.standing.expires_at = Some(NOON.plus(DAY));
+    full.standing.conditions = Conditions::NONE.with(Condition::MustChange);
+    let held = |entry: &Entry| {
+        let all = Selection::new(&["*", "+"]).apply(entry, true);
+        all.attributes
+            .into_iter()
+            .map(|own| own.name)
+            .collect::<Vec<_>>()
+    };
+    for name in held(&person(&tree(), &full, NOON)) {
+        assert!(
+            PERSON_ATTRIBUTES.iter().any(|kind| kind.name() == name),
+            "{name}"
+        );
+    }
+    for name in held(&group(&tree(), &world.groups[0])) {
+        assert!(
+            GROUP_ATTRIBUTES.iter().any(|kind| kind.name() == name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_base_is_an_organisation_by_any_name() {
+    let classes = |base: &str| {
+        let tree = Tree::new(DistinguishedName::parse(base).unwrap(), "Example Ltd");
+        let entry = fixed(&tree, Fixed::Base);
+        (shown(&entry, &OBJECT_CLASS), shown(&entry, &ORGANIZATION))
+    };
+    let example = || vec!["Example Ltd".to_owned()];
+    assert_eq!(
+        classes("dc=example,dc=org"),
+        (
+            ["top", "organization", "dcObject"]
+                .map(str::to_owned)
+                .to_vec(),
+            example()
+        )
+    );
+    assert_eq!(
+        classes("ou=unit,dc=org"),
+        (
+            ["top", "organizationalUnit"].map(str::to_owned).to_vec(),
+            vec![]
+        )
+    );
+    let (classes, names) = classes("o=Example");
+    assert_eq!(classes, ["top", "organization"]);
+    assert_eq!(names, ["Example", "Example Ltd"]);
+}
+
+#[test]
+fn sssd_finds_the_policy_it_looks_for() {
+    let entry = fixed(&tree(), Fixed::PasswordPolicy);
+    assert_eq!(
+        entry.dn().to_string(),
+        "cn=ppolicy,ou=policies,dc=example,dc=org"
+    );
+    assert_eq!(shown(&entry, &PWD_LOCKOUT), ["TRUE"]);
+}

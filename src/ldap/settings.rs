@@ -1,0 +1,135 @@
+//! What one listener is told: how connections are protected, what they may ask, and for how long.
+//!
+//! Built by the runtime from the configuration and swapped whole on reload; a connection keeps
+//! the settings it began with. Nothing here opens a socket.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::limits::Limits;
+use super::tree::Tree;
+use crate::domain::name::ListenerName;
+use crate::domain::resource::canonical;
+
+/// How a listener's connections are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// In the clear until the client asks for TLS (RFC 4511 section 4.14).
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Never.
+    None,
+}
+
+/// Whether a password may come over a connection without TLS (RFC 4513 section 6.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaintextBind {
+    /// Never.
+    Refuse,
+    /// From a loopback address only.
+    Loopback,
+    /// From anywhere.
+    Allow,
+}
+
+impl PlaintextBind {
+    /// Whether a client at `source` may send one.
+    pub fn permits(self, source: IpAddr) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::Loopback => canonical(source).is_loopback(),
+            Self::Allow => true,
+        }
+    }
+}
+
+/// How long a connection may take over what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A TLS handshake.
+    pub handshake: Duration,
+    /// From one request to the next while nobody has bound; single bytes do not count.
+    pub anonymous_idle: Duration,
+    /// From one request to the next once somebody has bound.
+    pub bound_idle: Duration,
+    /// Until a client has taken what was sent to it.
+    pub write: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            anonymous_idle: Duration::from_mins(1),
+            bound_idle: Duration::from_mins(15),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How much one search may do, whatever it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchLimits {
+    /// The most entries it returns.
+    pub size: u32,
+    /// The longest it runs.
+    pub time: Duration,
+    /// How many operations of one connection run at once; further requests wait unread.
+    pub at_once: usize,
+}
+
+impl Default for SearchLimits {
+    fn default() -> Self {
+        Self {
+            size: 10_000,
+            time: Duration::from_secs(30),
+            at_once: 16,
+        }
+    }
+}
+
+/// One listener.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name, on which a resource's `match` may rest.
+    pub listener: ListenerName,
+    /// How its connections are protected.
+    pub tls: TlsMode,
+    /// Whether passwords may come in the clear.
+    pub plaintext_bind: PlaintextBind,
+    /// Who may connect; everyone where empty.
+    pub sources: Vec<IpNet>,
+    /// The tree served.
+    pub tree: Tree,
+    /// Bounds on one message.
+    pub limits: Limits,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+    /// Bounds on searches.
+    pub search: SearchLimits,
+}
+
+impl Settings {
+    /// A listener with the default bounds that nobody may send a password to in the clear.
+    pub fn new(listener: ListenerName, tls: TlsMode, tree: Tree) -> Self {
+        Self {
+            listener,
+            tls,
+            plaintext_bind: PlaintextBind::Refuse,
+            sources: Vec::new(),
+            tree,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            search: SearchLimits::default(),
+        }
+    }
+
+    /// Whether `source` may connect.
+    pub fn admits(&self, source: IpAddr) -> bool {
+        let source = canonical(source);
+        self.sources.is_empty() || self.sources.iter().any(|network| network.contains(&source))
+    }
+}
