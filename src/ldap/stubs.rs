@@ -1,0 +1,296 @@
+//! A world small enough for tests: some users, one group, two service accounts, and switches for
+//! what can go wrong.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::authenticator::{
+    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Claim, Decide, Evidence,
+    Refusal, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
+};
+use crate::directory::{Group, GroupQuery, Person, PersonQuery, Read, Standing, Viewer};
+use crate::domain::account::{Condition, Conditions};
+use crate::domain::id::{AccountId, GroupId};
+use crate::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
+use crate::domain::resource::Asking;
+use crate::domain::time::{Clock, Monotonic, Now, Timestamp};
+use crate::ldap::dn::DistinguishedName;
+use crate::ldap::settings::{PlaintextBind, Settings, TlsMode};
+use crate::ldap::tree::Tree;
+
+/// 2026-11-22T12:00:00Z.
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_795_348_800_000);
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+pub(crate) fn now() -> Now {
+    Now {
+        wall: NOON,
+        mono: Monotonic::default(),
+        clock_suspect: false,
+    }
+}
+
+pub(crate) struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Now {
+        now()
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    let base = DistinguishedName::parse("dc=example,dc=org").unwrap();
+    let listener = ListenerName::parse("hosts").unwrap();
+    let mut settings = Settings::new(listener, TlsMode::StartTls, Tree::new(base, "Example"));
+    settings.plaintext_bind = PlaintextBind::Loopback;
+    settings
+}
+
+pub(crate) fn person(name: &str, uid_number: u32) -> Person {
+    Person {
+        account: AccountId::from_uuid(uuid::Uuid::from_u128(u128::from(uid_number))),
+        username: Username::parse(name).unwrap(),
+        full_name: Some(format!("{name} van Example")),
+        email: MailAddress::parse(&format!("{name}@example.org")).unwrap(),
+        uid_number,
+        gid_number: 20_000,
+        home: format!("/home/{name}"),
+        shell: "/bin/bash".to_owned(),
+        groups: vec![GroupName::parse("staff").unwrap()],
+        created: NOON.minus(Duration::from_hours(24)),
+        modified: NOON,
+        standing: Standing {
+            refused: None,
+            conditions: Conditions::NONE,
+            password_set_at: Some(NOON.minus(Duration::from_hours(1))),
+            expires_at: None,
+            ends_at: None,
+        },
+    }
+}
+
+/// Everything that the LDAP front end can ask, with an answer.
+pub(crate) struct World {
+    pub(crate) people: Vec<Person>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) attempts: Mutex<Vec<Attempt>>,
+    pub(crate) service_attempts: Mutex<Vec<ServiceAttempt>>,
+    pub(crate) asked_by: Mutex<Vec<Asking>>,
+    pub(crate) person_queries: Mutex<Vec<PersonQuery>>,
+    pub(crate) undecided: Mutex<Option<Undecided>>,
+    pub(crate) stands: AtomicBool,
+    pub(crate) panics: AtomicBool,
+    pub(crate) hangs: AtomicBool,
+    pub(crate) reads: AtomicUsize,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let mut suspended = person("susan", 20_002);
+        suspended.standing.refused = Some(Refusal::Suspended);
+        suspended.standing.conditions = Conditions::NONE.with(Condition::Suspended);
+        let people = vec![person("Alice", 20_001), suspended, person("bob", 20_003)];
+        let staff = Group {
+            group: GroupId::from_uuid(uuid::Uuid::from_u128(1)),
+            name: GroupName::parse("staff").unwrap(),
+            gid_number: 30_000,
+            description: Some("Everybody".to_owned()),
+            users: people
+                .iter()
+                .map(|person| person.username.clone())
+                .collect(),
+            groups: vec![GroupName::parse("interns").unwrap()],
+            created: NOON,
+            modified: NOON,
+        };
+        Self {
+            people,
+            groups: vec![staff],
+            attempts: Mutex::default(),
+            service_attempts: Mutex::default(),
+            asked_by: Mutex::default(),
+            person_queries: Mutex::default(),
+            undecided: Mutex::default(),
+            stands: AtomicBool::new(true),
+            panics: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+        }
+    }
+
+    fn broken(&self) -> Result<(), Undecided> {
+        self.undecided.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    async fn mishap(&self) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "asked to");
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn is_right(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Password(password) if password.as_str() == Some(PASSWORD))
+}
+
+impl Decide for World {
+    fn decide(&self, attempt: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
+        Box::pin(async move {
+            self.attempts.lock().unwrap().push(attempt.clone());
+            self.broken()?;
+            let Claim::Typed(name) = &attempt.claim else {
+                return Ok(Verdict::Refused(Refusal::MalformedName));
+            };
+            if !is_right(&attempt.evidence) {
+                return Ok(Verdict::Refused(Refusal::WrongPassword));
+            }
+            if name.eq_ignore_ascii_case("mona") {
+                let account = AccountId::new(NOON);
+                return Ok(Verdict::ChangeOnly(ChangeProof::for_tests(account, "mona")));
+            }
+            let found = self
+                .people
+                .iter()
+                .find(|person| person.username.folded() == name.to_lowercase());
+            Ok(match found {
+                Some(person) if person.standing.refused.is_none() => {
+                    Verdict::Granted(Authenticated::for_tests(
+                        person.account,
+                        person.username.as_str(),
+                        Some("hosts"),
+                    ))
+                }
+                _ => Verdict::Refused(Refusal::UnknownUser),
+            })
+        })
+    }
+
+    fn decide_service(
+        &self,
+        attempt: ServiceAttempt,
+    ) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
+        Box::pin(async move {
+            self.service_attempts.lock().unwrap().push(attempt.clone());
+            self.broken()?;
+            let may_search = attempt.name.eq_ignore_ascii_case("sssd");
+            let known = may_search || attempt.name == "dovecot";
+            Ok(if known && is_right(&attempt.evidence) {
+                let proof = AuthenticatedService::for_tests(&attempt.name, may_search);
+                ServiceVerdict::Granted(proof)
+            } else {
+                ServiceVerdict::Refused(Refusal::WrongPassword)
+            })
+        })
+    }
+
+    fn still_granted<'a>(&'a self, _: &'a Authenticated) -> Answer<'a, Result<bool, Undecided>> {
+        Box::pin(async {
+            self.broken()?;
+            Ok(self.stands.load(Ordering::SeqCst))
+        })
+    }
+
+    fn still_change_only<'a>(&'a self, _: &'a ChangeProof) -> Answer<'a, Result<bool, Undecided>> {
+        Box::pin(async {
+            self.broken()?;
+            Ok(self.stands.load(Ordering::SeqCst))
+        })
+    }
+
+    fn still_bound<'a>(
+        &'a self,
+        _: &'a AuthenticatedService,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        Box::pin(async {
+            self.broken()?;
+            Ok(self.stands.load(Ordering::SeqCst))
+        })
+    }
+}
+
+impl Read for World {
+    fn resource_asking(&self, _: &Asking) -> Option<ResourceName> {
+        None
+    }
+
+    fn people<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        asking: &'a Asking,
+        query: &'a PersonQuery,
+        after: Option<AccountId>,
+        limit: usize,
+        _: Now,
+    ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
+        Box::pin(async move {
+            self.mishap().await;
+            self.broken()?;
+            self.asked_by.lock().unwrap().push(asking.clone());
+            self.person_queries.lock().unwrap().push(query.clone());
+            let visible = |person: &&Person| match viewer {
+                Viewer::Service(proof) => proof.may_search(),
+                Viewer::User(proof) => proof.account() == person.account,
+                Viewer::ChangeOnly(proof) => proof.username().folded() == person.username.folded(),
+            };
+            let wanted = |person: &&Person| match query {
+                PersonQuery::Id(id) => person.account == *id,
+                PersonQuery::Username(name) => person.username.folded() == name.to_lowercase(),
+                PersonQuery::UidNumber(number) => person.uid_number == *number,
+                PersonQuery::Mail(mail) => person.email.folded() == mail.to_lowercase(),
+                PersonQuery::MemberOf(name) => {
+                    person.groups.iter().any(|group| group.folded() == *name)
+                }
+                PersonQuery::All => true,
+            };
+            let later = |person: &&Person| after.is_none_or(|after| person.account > after);
+            Ok(self
+                .people
+                .iter()
+                .filter(visible)
+                .filter(wanted)
+                .filter(later)
+                .take(limit)
+                .cloned()
+                .collect())
+        })
+    }
+
+    fn groups<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a GroupQuery,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
+        Box::pin(async move {
+            self.mishap().await;
+            self.broken()?;
+            if !matches!(viewer, Viewer::Service(proof) if proof.may_search()) {
+                return Ok(Vec::new());
+            }
+            let wanted = |group: &&Group| match query {
+                GroupQuery::Id(id) => group.group == *id,
+                GroupQuery::Name(name) => group.name.folded() == *name,
+                GroupQuery::GidNumber(number) => group.gid_number == *number,
+                GroupQuery::HasUser(name) => group.users.iter().any(|user| user.folded() == *name),
+                GroupQuery::HasGroup(name) => {
+                    group.groups.iter().any(|inner| inner.folded() == *name)
+                }
+                GroupQuery::All => true,
+            };
+            let later = |group: &&Group| after.is_none_or(|after| group.group > after);
+            Ok(self
+                .groups
+                .iter()
+                .filter(wanted)
+                .filter(later)
+                .take(limit)
+                .cloned()
+                .collect())
+        })
+    }
+}
