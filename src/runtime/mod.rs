@@ -2,4 +2,5 @@
 //!
 //! The only module besides `cli` that names a concrete store.
 
+pub mod certificates;
 pub mod clock;
