@@ -8,6 +8,7 @@ pub mod attempts;
 pub mod changes;
 pub mod events;
 pub mod records;
+pub mod sqlite;
 
 use std::future::Future;
 

@@ -1,0 +1,136 @@
+//! Changes of service accounts (CONTRACT.md 3.8).
+
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+use crate::domain::id::ServiceId;
+use crate::domain::name::ServiceName;
+use crate::domain::secret::HashText;
+use crate::domain::time::Timestamp;
+
+use super::super::fault::Fault;
+use super::super::rows::{Key, exists, first, number, run};
+use super::{Changed, not_found, taken};
+
+/// A service account to be added.
+pub(super) struct NewService<'change> {
+    pub(super) service: ServiceId,
+    pub(super) name: &'change ServiceName,
+    pub(super) password: &'change HashText,
+    pub(super) may_search: bool,
+    pub(super) sources: &'change [ipnet::IpNet],
+}
+
+fn find(connection: &Connection, name: &ServiceName) -> Result<Key, Fault> {
+    first(
+        connection,
+        "SELECT id FROM services WHERE name_folded = ?1",
+        [name.folded()],
+        |row| Ok(row.get(0)?),
+    )?
+    .ok_or_else(|| not_found("service account", name))
+}
+
+fn changed(action: &'static str, name: &ServiceName, before: Value, after: Value) -> Changed {
+    Changed {
+        action,
+        target: name.to_string(),
+        account: None,
+        resource: None,
+        before,
+        after,
+    }
+}
+
+fn keep(connection: &Connection, service: Key, password: &HashText) -> Result<(), Fault> {
+    run(
+        connection,
+        "INSERT INTO service_passwords (service, hash) VALUES (?1, ?2)",
+        (service, password.expose()),
+    )?;
+    Ok(())
+}
+
+fn live(connection: &Connection, service: Key) -> Result<i64, Fault> {
+    number(
+        connection,
+        "SELECT count(*) FROM service_passwords WHERE service = ?1",
+        [service],
+    )
+}
+
+pub(super) fn add(
+    connection: &Connection,
+    at: Timestamp,
+    new: &NewService<'_>,
+) -> Result<Changed, Fault> {
+    if exists(
+        connection,
+        "SELECT 1 FROM services WHERE name_folded = ?1",
+        [new.name.folded()],
+    )? {
+        return Err(taken("service account name", new.name));
+    }
+    let key = new.service.as_uuid().into_bytes();
+    run(
+        connection,
+        "INSERT INTO services (id, name, name_folded, may_search, sources, epoch, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        params![
+            key,
+            new.name.as_str(),
+            new.name.folded(),
+            new.may_search,
+            serde_json::to_string(new.sources)?,
+            at.as_millis()
+        ],
+    )?;
+    keep(connection, key, new.password)?;
+    Ok(changed(
+        "service.add",
+        new.name,
+        Value::Null,
+        json!({ "name": new.name, "may_search": new.may_search, "sources": new.sources }),
+    ))
+}
+
+pub(super) fn set_password(
+    connection: &Connection,
+    name: &ServiceName,
+    password: &HashText,
+    keep_old: bool,
+) -> Result<Changed, Fault> {
+    let key = find(connection, name)?;
+    let before = live(connection, key)?;
+    run(
+        connection,
+        "DELETE FROM service_passwords WHERE service = ?1 AND number NOT IN
+         (SELECT number FROM service_passwords WHERE service = ?1
+          ORDER BY number DESC LIMIT ?2)",
+        (key, i64::from(keep_old)),
+    )?;
+    keep(connection, key, password)?;
+    run(
+        connection,
+        "UPDATE services SET epoch = epoch + 1 WHERE id = ?1",
+        [key],
+    )?;
+    let after = live(connection, key)?;
+    Ok(changed(
+        "service.set_password",
+        name,
+        json!({ "passwords": before }),
+        json!({ "passwords": after }),
+    ))
+}
+
+pub(super) fn remove(connection: &Connection, name: &ServiceName) -> Result<Changed, Fault> {
+    let key = find(connection, name)?;
+    run(connection, "DELETE FROM services WHERE id = ?1", [key])?;
+    Ok(changed(
+        "service.remove",
+        name,
+        json!({ "name": name }),
+        Value::Null,
+    ))
+}

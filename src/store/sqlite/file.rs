@@ -1,0 +1,181 @@
+//! The database file as the file system sees it: who owns it, which one it is, who holds it.
+
+use std::fs::{File, Metadata, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::Fault;
+use super::open::OpenError;
+use crate::store::Unavailable;
+
+/// Which file a connection was opened on; another one under the same name is not it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// The file that stands under `path` now.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Self::of(&metadata))
+    }
+}
+
+/// Appends to the file's name: `doorward.db` and `.lock` give `doorward.db.lock`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The folder a file stands in.
+pub(super) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether this process runs as root. `/proc/self` belongs to the effective user.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// Makes an empty file that only its owner can read; where root makes it, it is given to the
+/// owner of the folder, so that the daemon can use what a root shell made.
+pub(super) fn create_owned(path: &Path) -> io::Result<File> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    if is_root() {
+        let owner = std::fs::metadata(folder(path))?;
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(file)
+}
+
+/// Makes a file durable in its folder after it was made or renamed.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+/// How this process holds the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Beside others.
+    Shared,
+    /// Alone: to migrate or to restore.
+    Alone,
+}
+
+/// Opens the lock file beside the database, making it where it is missing. A lock on it says that
+/// a process uses the store; the kernel drops it with the process.
+pub(super) fn open_lock(path: &Path) -> io::Result<File> {
+    let lock = beside(path, ".lock");
+    match create_owned(&lock) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&lock),
+        made => made,
+    }
+}
+
+/// Takes the lock, trying for about `patience`; false where others keep it.
+pub(super) fn hold(lock: &File, how: Hold, patience: Duration) -> io::Result<bool> {
+    const STEP: Duration = Duration::from_millis(20);
+    let tries = patience.as_millis() / STEP.as_millis() + 1;
+    for _ in 0..tries {
+        let taken = match how {
+            Hold::Shared => lock.try_lock_shared(),
+            Hold::Alone => lock.try_lock(),
+        };
+        match taken {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(STEP),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Read and write.
+    Write,
+    /// Read only.
+    Read,
+}
+
+/// Opens a connection to a database that exists, with every setting the store depends on, and
+/// reads back the two that durability depends on.
+pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Connection, Fault> {
+    // A reader is opened for writing too, because in WAL mode it maps the shared-memory file;
+    // query_only keeps it from changing anything.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024)?;
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA synchronous = FULL;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    if mode != "wal" || synchronous != 2 {
+        return Err(Fault::Unavailable(Unavailable(format!(
+            "SQLite did not take the write-ahead log and full synchronisation \
+             (journal_mode={mode}, synchronous={synchronous})"
+        ))));
+    }
+    if access == Access::Read {
+        connection.execute_batch("PRAGMA query_only = ON")?;
+    }
+    Ok(connection)
+}
+
+/// Says in a sentence why the file under `path` cannot be used, where the file system tells.
+pub(super) fn explain(path: &Path, fault: &Fault) -> OpenError {
+    if let Fault::Database(error) = fault {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => {
+                return OpenError::NotADatabase(path.to_owned());
+            }
+            Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+                return OpenError::NotWritable {
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                };
+            }
+            _ => {}
+        }
+    }
+    OpenError::Broken {
+        path: path.to_owned(),
+        reason: fault.to_string(),
+    }
+}

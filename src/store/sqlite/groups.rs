@@ -1,0 +1,271 @@
+//! Reads of groups, bindings and service accounts.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use crate::domain::id::{AccountId, GroupId, ServiceId};
+use crate::domain::name::{GroupName, ResourceName, ServiceName, Username};
+use crate::store::changes::GroupFilter;
+use crate::store::records::{Binding, BoundTo, GroupRecord, ServiceSummary};
+
+use super::fault::Fault;
+use super::rows::{
+    Key, account_key, after, all, exists, first, group_id, group_key, instant, limit, name, posix,
+};
+
+/// How deep groups nest, the outermost and the innermost included.
+pub(super) const LEVELS: i64 = 8;
+
+/// Groups after the one named.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &GroupFilter,
+    after_group: Option<GroupId>,
+    most: usize,
+) -> Result<Vec<GroupRecord>, Fault> {
+    let begin = after(after_group.map(group_key));
+    let most = limit(most);
+    let mut groups = match filter {
+        GroupFilter::Id(id) => page(connection, "id = ?3", &begin, most, group_key(*id)),
+        GroupFilter::Name(name) => page(
+            connection,
+            "name_folded = ?3",
+            &begin,
+            most,
+            name.to_lowercase(),
+        ),
+        GroupFilter::GidNumber(gid) => page(connection, "gid_number = ?3", &begin, most, *gid),
+        GroupFilter::HasUser(user) => page(
+            connection,
+            "id IN (
+                 WITH RECURSIVE within (id, depth) AS (
+                     SELECT group_users.container, 1 FROM group_users
+                     JOIN accounts ON accounts.id = group_users.account
+                     WHERE accounts.username_folded = ?3
+                     UNION
+                     SELECT group_groups.container, within.depth + 1
+                     FROM group_groups JOIN within ON group_groups.member = within.id
+                     WHERE within.depth < 8
+                 )
+                 SELECT id FROM within
+             )",
+            &begin,
+            most,
+            user.to_lowercase(),
+        ),
+        GroupFilter::HasGroup(group) => page(
+            connection,
+            "id IN (SELECT group_groups.container FROM group_groups
+                    JOIN groups AS inner_group ON inner_group.id = group_groups.member
+                    WHERE inner_group.name_folded = ?3)",
+            &begin,
+            most,
+            group.to_lowercase(),
+        ),
+        GroupFilter::All => page(connection, "?3", &begin, most, true),
+    }?;
+    for group in &mut groups {
+        complete(connection, group)?;
+    }
+    Ok(groups)
+}
+
+fn page(
+    connection: &Connection,
+    condition: &'static str,
+    begin: &[u8],
+    most: i64,
+    value: impl rusqlite::ToSql,
+) -> Result<Vec<GroupRecord>, Fault> {
+    let sql = format!(
+        "SELECT id, name, gid_number, description, created, modified FROM groups
+         WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?2"
+    );
+    all(connection, &sql, params![begin, most, value], group)
+}
+
+fn group(row: &Row<'_>) -> Result<GroupRecord, Fault> {
+    Ok(GroupRecord {
+        group: group_id(row.get(0)?),
+        name: name(row, 1, GroupName::parse)?,
+        gid_number: posix(row, 2)?,
+        description: row.get(3)?,
+        users: Vec::new(),
+        direct_users: Vec::new(),
+        groups: Vec::new(),
+        resources: Vec::new(),
+        created: instant(row, 4)?,
+        modified: instant(row, 5)?,
+    })
+}
+
+fn complete(connection: &Connection, group: &mut GroupRecord) -> Result<(), Fault> {
+    let key = group_key(group.group);
+    group.direct_users = direct_users(connection, key)?;
+    group.groups = direct_groups(connection, key)?;
+    group.users = if group.groups.is_empty() {
+        group.direct_users.clone()
+    } else {
+        let mut users = all(
+            connection,
+            "WITH RECURSIVE inside (id, depth) AS (
+                 SELECT ?1, 1
+                 UNION
+                 SELECT group_groups.member, inside.depth + 1
+                 FROM group_groups JOIN inside ON group_groups.container = inside.id
+                 WHERE inside.depth < 8
+             )
+             SELECT username FROM accounts WHERE id IN
+             (SELECT group_users.account
+              FROM group_users JOIN inside ON group_users.container = inside.id)",
+            [key],
+            |row| name(row, 0, Username::parse),
+        )?;
+        users.sort();
+        users
+    };
+    group.resources = all(
+        connection,
+        "SELECT resource FROM bindings WHERE bound_group = ?1",
+        [key],
+        |row| name(row, 0, ResourceName::parse),
+    )?;
+    group.resources.sort();
+    Ok(())
+}
+
+/// Users in a group directly, sorted.
+pub(super) fn direct_users(connection: &Connection, key: Key) -> Result<Vec<Username>, Fault> {
+    let mut users = all(
+        connection,
+        "SELECT accounts.username FROM group_users
+         JOIN accounts ON accounts.id = group_users.account WHERE group_users.container = ?1",
+        [key],
+        |row| name(row, 0, Username::parse),
+    )?;
+    users.sort();
+    Ok(users)
+}
+
+/// Groups in a group directly, sorted.
+pub(super) fn direct_groups(connection: &Connection, key: Key) -> Result<Vec<GroupName>, Fault> {
+    let mut groups = all(
+        connection,
+        "SELECT groups.name FROM group_groups
+         JOIN groups ON groups.id = group_groups.member WHERE group_groups.container = ?1",
+        [key],
+        |row| name(row, 0, GroupName::parse),
+    )?;
+    groups.sort();
+    Ok(groups)
+}
+
+/// All bindings, by resource; a resource's users before its groups, each by name.
+pub(super) fn bindings(connection: &Connection) -> Result<Vec<Binding>, Fault> {
+    all(
+        connection,
+        "SELECT bindings.resource, accounts.username, groups.name FROM bindings
+         LEFT JOIN accounts ON accounts.id = bindings.account
+         LEFT JOIN groups ON groups.id = bindings.bound_group
+         ORDER BY bindings.resource_folded, accounts.username_folded IS NULL,
+                  accounts.username_folded, groups.name_folded",
+        [],
+        |row| {
+            let user: Option<String> = row.get(1)?;
+            let to = match user {
+                Some(user) => BoundTo::User(Username::parse(&user)?),
+                None => BoundTo::Group(name(row, 2, GroupName::parse)?),
+            };
+            Ok(Binding {
+                resource: name(row, 0, ResourceName::parse)?,
+                to,
+            })
+        },
+    )
+}
+
+/// The shortest chain by which an account is bound to a resource.
+pub(super) fn binding_path(
+    connection: &Connection,
+    account: AccountId,
+    resource: &ResourceName,
+) -> Result<Option<Vec<BoundTo>>, Fault> {
+    let key = account_key(account);
+    let resource = resource.folded();
+    let user = first(
+        connection,
+        "SELECT accounts.username FROM bindings JOIN accounts ON accounts.id = bindings.account
+         WHERE bindings.account = ?1 AND bindings.resource_folded = ?2",
+        (key, &resource),
+        |row| name(row, 0, Username::parse),
+    )?;
+    if let Some(user) = user {
+        return Ok(Some(vec![BoundTo::User(user)]));
+    }
+    // Level by level outwards; a chain lists the groups from the outermost down.
+    let mut level = all(
+        connection,
+        "SELECT groups.id, groups.name FROM group_users
+         JOIN groups ON groups.id = group_users.container WHERE group_users.account = ?1
+         ORDER BY groups.name_folded",
+        [key],
+        |row| Ok((row.get::<_, Key>(0)?, vec![BoundTo::Group(name(row, 1, GroupName::parse)?)])),
+    )?;
+    let mut seen: HashSet<Key> = level.iter().map(|(key, _)| *key).collect();
+    for _ in 0..LEVELS {
+        for (group, path) in &level {
+            if exists(
+                connection,
+                "SELECT 1 FROM bindings WHERE bound_group = ?1 AND resource_folded = ?2",
+                (group, &resource),
+            )? {
+                return Ok(Some(path.clone()));
+            }
+        }
+        let mut outer = Vec::new();
+        for (group, path) in &level {
+            let containers = all(
+                connection,
+                "SELECT groups.id, groups.name FROM group_groups
+                 JOIN groups ON groups.id = group_groups.container
+                 WHERE group_groups.member = ?1 ORDER BY groups.name_folded",
+                [group],
+                |row| Ok((row.get::<_, Key>(0)?, name(row, 1, GroupName::parse)?)),
+            )?;
+            for (container, container_name) in containers {
+                if seen.insert(container) {
+                    let mut longer = vec![BoundTo::Group(container_name)];
+                    longer.extend(path.iter().cloned());
+                    outer.push((container, longer));
+                }
+            }
+        }
+        level = outer;
+    }
+    Ok(None)
+}
+
+/// All service accounts, by name.
+pub(super) fn services(connection: &Connection) -> Result<Vec<ServiceSummary>, Fault> {
+    all(
+        connection,
+        "SELECT id, name, may_search, sources, created,
+                (SELECT count(*) FROM service_passwords WHERE service = services.id)
+         FROM services ORDER BY name_folded",
+        [],
+        |row| {
+            let sources: String = row.get(3)?;
+            let passwords: i64 = row.get(5)?;
+            Ok(ServiceSummary {
+                service: ServiceId::from_uuid(Uuid::from_bytes(row.get(0)?)),
+                name: name(row, 1, ServiceName::parse)?,
+                may_search: row.get(2)?,
+                sources: serde_json::from_str(&sources)?,
+                passwords: usize::try_from(passwords).unwrap_or(0),
+                created: instant(row, 4)?,
+            })
+        },
+    )
+}

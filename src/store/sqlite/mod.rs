@@ -1,0 +1,415 @@
+//! The store in one SQLite file: write-ahead log, full synchronisation, one writer that commits
+//! whole groups of commands, several readers.
+//!
+//! Another process beside this one is normal: nothing read is kept across reads but what is
+//! compared with the file first. It knows no rule of the gateway: instants and numbers are handed
+//! in, and it counts and compares.
+
+mod apply;
+mod attempts;
+mod backup;
+mod events;
+mod fault;
+mod file;
+mod groups;
+mod lifecycle;
+mod merge;
+mod numbers;
+mod open;
+mod outbox;
+mod places;
+mod readers;
+mod rows;
+mod schema;
+mod users;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+pub use backup::{BackupError, backup, restore};
+pub use open::{OpenError, OpenOptions};
+
+use crate::domain::event::{AttemptEvent, Event};
+use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId};
+use crate::domain::name::ResourceName;
+use crate::domain::rules::PolicySettings;
+use crate::domain::secret::HashText;
+use crate::domain::time::Timestamp;
+
+use super::attempts::{
+    AccountKey, AttemptRead, Confirmation, PlaceAnswer, ServiceRecord, SettleAnswer, Settlement,
+    TakePlace,
+};
+use super::changes::{
+    Applied, ChangeRefused, Command, GroupFilter, Noticed, TimeSpans, UserFilter,
+};
+use super::events::EventQuery;
+use super::records::{Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, UserRecord};
+use super::{AttemptStore, DirectoryStore, EventStore, Store, Unavailable};
+
+use fault::Fault;
+use merge::{Gathered, Merges, count_dropped};
+use numbers::Numbering;
+use readers::{Readers, View};
+use writer::{Asked, Message};
+
+/// The store in one SQLite file. Clones share its threads; when the last one goes, what was
+/// queued is committed and the file closed.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Dropped in this order: readers, then the writer, so that the last connection to close is
+    // one that may tidy the write-ahead log away.
+    readers: Option<Readers>,
+    queue: Option<SyncSender<Message>>,
+    writer: Option<JoinHandle<()>>,
+    merges: Arc<Merges>,
+    deadline: Duration,
+    numbering: Arc<Numbering>,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.readers = None;
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("SqliteStore")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let readers = self
+            .inner
+            .readers
+            .as_ref()
+            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
+        let answer = readers.ask(work)?;
+        self.answer(answer).await
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let (job, answer) = Asked::new(work);
+        self.send(Message::Job(job))?;
+        self.answer(answer).await
+    }
+
+    fn send(&self, message: Message) -> Result<(), Unavailable> {
+        let queue = self
+            .inner
+            .queue
+            .as_ref()
+            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
+        queue.try_send(message).map_err(|error| {
+            Unavailable(match error {
+                TrySendError::Full(_) => "the writer's queue is full".to_owned(),
+                TrySendError::Disconnected(_) => "the store is closed".to_owned(),
+            })
+        })
+    }
+
+    async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
+        match tokio::time::timeout(self.inner.deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Unavailable("the store is closed".to_owned()).into()),
+            Err(_) => Err(Unavailable("the store did not answer in time".to_owned()).into()),
+        }
+    }
+}
+
+impl AttemptStore for SqliteStore {
+    async fn read_attempt(
+        &self,
+        key: &AccountKey,
+        resource: Option<&ResourceName>,
+    ) -> Result<AttemptRead, Unavailable> {
+        let (key, resource) = (key.clone(), resource.cloned());
+        let read = self
+            .read(move |view| attempts::read(view, &key, resource.as_ref()))
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_service(&self, name: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        let name = name.to_owned();
+        let read = self
+            .read(move |view| attempts::service(view.connection, &name))
+            .await?;
+        Ok(read)
+    }
+
+    async fn take_place(&self, take: TakePlace) -> Result<PlaceAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::take(connection, &take))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn give_back(&self, place: PlaceId) -> Result<(), Unavailable> {
+        self.write(move |connection| places::give_back(connection, place))
+            .await?;
+        Ok(())
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<SettleAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::settle(connection, &settlement))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn confirm_failure(
+        &self,
+        confirmation: Confirmation,
+    ) -> Result<SettleAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::confirm(connection, &confirmation))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn record_attempt(
+        &self,
+        at: Timestamp,
+        event: AttemptEvent,
+    ) -> Result<EventId, Unavailable> {
+        let id = self
+            .write(move |connection| places::record_attempt(connection, at, &event))
+            .await?;
+        Ok(id)
+    }
+
+    fn merge_attempt(&self, at: Timestamp, event: AttemptEvent) {
+        match self.inner.merges.add(at, event) {
+            // A full queue needs no telling: the writer takes along what waits here with the
+            // next group.
+            Gathered::First => drop(self.send(Message::Merged)),
+            Gathered::Joined => {}
+            Gathered::Dropped => count_dropped(1),
+        }
+    }
+
+    async fn rehash(
+        &self,
+        account: AccountId,
+        old: HashText,
+        new: HashText,
+    ) -> Result<(), Unavailable> {
+        self.write(move |connection| attempts::rehash(connection, account, &old, &new))
+            .await?;
+        Ok(())
+    }
+
+    async fn rehash_service(
+        &self,
+        service: ServiceId,
+        old: HashText,
+        new: HashText,
+    ) -> Result<(), Unavailable> {
+        self.write(move |connection| attempts::rehash_service(connection, service, &old, &new))
+            .await?;
+        Ok(())
+    }
+}
+
+impl DirectoryStore for SqliteStore {
+    async fn apply(&self, command: Command) -> Result<Applied, ChangeRefused> {
+        let numbering = Arc::clone(&self.inner.numbering);
+        let applied = self
+            .write(move |connection| apply::apply(connection, &numbering, &command))
+            .await?;
+        Ok(applied)
+    }
+
+    async fn policy(&self) -> Result<Arc<PolicySettings>, Unavailable> {
+        let policy = self.read(|view| view.policy()).await?;
+        Ok(policy)
+    }
+
+    async fn users(
+        &self,
+        filter: &UserFilter,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<UserRecord>, Unavailable> {
+        let filter = filter.clone();
+        let found = self
+            .read(move |view| users::list(view.connection, &filter, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn groups(
+        &self,
+        filter: &GroupFilter,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> Result<Vec<GroupRecord>, Unavailable> {
+        let filter = filter.clone();
+        let found = self
+            .read(move |view| groups::list(view.connection, &filter, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn services(&self) -> Result<Vec<ServiceSummary>, Unavailable> {
+        let found = self.read(|view| groups::services(view.connection)).await?;
+        Ok(found)
+    }
+
+    async fn bindings(&self) -> Result<Vec<Binding>, Unavailable> {
+        let found = self.read(|view| groups::bindings(view.connection)).await?;
+        Ok(found)
+    }
+
+    async fn binding_path(
+        &self,
+        account: AccountId,
+        resource: &ResourceName,
+    ) -> Result<Option<Vec<BoundTo>>, Unavailable> {
+        let resource = resource.clone();
+        let found = self
+            .read(move |view| groups::binding_path(view.connection, account, &resource))
+            .await?;
+        Ok(found)
+    }
+
+    async fn password_history(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> Result<Vec<HashText>, Unavailable> {
+        let found = self
+            .read(move |view| users::password_history(view.connection, account, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn policy_history(&self) -> Result<Vec<Event>, Unavailable> {
+        let found = self
+            .read(|view| apply::policy::history(view.connection))
+            .await?;
+        Ok(found)
+    }
+
+    async fn lifecycle_cursor(&self) -> Result<Timestamp, Unavailable> {
+        let cursor = self
+            .read(|view| lifecycle::cursor(view.connection))
+            .await?;
+        Ok(cursor)
+    }
+
+    async fn users_touched_by_time(
+        &self,
+        spans: &TimeSpans,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<UserRecord>, Unavailable> {
+        let spans = spans.clone();
+        let found = self
+            .read(move |view| users::touched_by_time(view.connection, &spans, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn notice(&self, noticed: Noticed) -> Result<bool, Unavailable> {
+        let moved = self
+            .write(move |connection| lifecycle::notice(connection, &noticed))
+            .await?;
+        Ok(moved)
+    }
+
+    async fn queued_mail(&self, limit: usize) -> Result<Vec<QueuedMail>, Unavailable> {
+        let found = self
+            .read(move |view| outbox::queued(view.connection, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn directory_version(&self) -> Result<u64, Unavailable> {
+        let version = self
+            .read(|view| rows::meta(view.connection, "directory_version"))
+            .await?;
+        Ok(u64::try_from(version).unwrap_or(0))
+    }
+}
+
+impl EventStore for SqliteStore {
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, Unavailable> {
+        let query = query.clone();
+        let found = self
+            .read(move |view| events::query(view.connection, &query))
+            .await?;
+        Ok(found)
+    }
+
+    async fn newest_event(&self) -> Result<Option<Timestamp>, Unavailable> {
+        let newest = self.read(|view| events::newest(view.connection)).await?;
+        Ok(newest)
+    }
+
+    async fn forget_events(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {
+        let gone = self
+            .write(move |connection| events::forget(connection, before, limit))
+            .await?;
+        Ok(gone)
+    }
+}
+
+impl Store for SqliteStore {
+    async fn probe(&self) -> Result<(), Unavailable> {
+        let written = self
+            .write(|connection| {
+                let next = rows::meta(connection, "probe")?.wrapping_add(1).max(0);
+                rows::set_meta(connection, "probe", next)?;
+                Ok(next)
+            })
+            .await?;
+        let read = self
+            .read(|view| rows::meta(view.connection, "probe"))
+            .await?;
+        // Another process may have probed in between.
+        if read < written {
+            return Err(Unavailable(
+                "what was written is not what is read".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}

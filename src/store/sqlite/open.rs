@@ -1,0 +1,288 @@
+//! Opening the store: the file made or found, its schema checked and brought up to date, and the
+//! threads that serve it started.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::domain::name::GroupName;
+use crate::domain::rules::PolicySettings;
+
+use super::fault::Fault;
+use super::file::{self, Access, Hold, Identity};
+use super::merge::Merges;
+use super::numbers::Numbering;
+use super::readers::Readers;
+use super::rows::{exists, run};
+use super::schema::{self, Found};
+use super::writer::Writer;
+use super::{Inner, SqliteStore, backup};
+
+/// How the store is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Make the file where it is missing.
+    pub create: bool,
+    /// Threads that read.
+    pub readers: usize,
+    /// Commands, and as many reads, that may wait.
+    pub queue: usize,
+    /// How long SQLite waits for another process that writes.
+    pub busy: Duration,
+    /// How long a caller waits for an answer.
+    pub deadline: Duration,
+    /// Users' and groups' POSIX numbers start here.
+    pub first_id: u32,
+    /// The primary group of users to be added; made with the first of them where it is missing.
+    pub primary_group: GroupName,
+}
+
+impl OpenOptions {
+    /// The ordinary values: the file must exist, four readers, a queue of 1024, numbers from
+    /// 20000.
+    pub fn new(primary_group: GroupName) -> Self {
+        Self {
+            create: false,
+            readers: 4,
+            queue: 1024,
+            busy: Duration::from_secs(5),
+            deadline: Duration::from_secs(10),
+            first_id: 20_000,
+            primary_group,
+        }
+    }
+
+    /// These options, and the file made where it is missing.
+    #[must_use]
+    pub fn creating(mut self) -> Self {
+        self.create = true;
+        self
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder does not exist.
+    #[error("the folder {} does not exist: create it first", .0.display())]
+    FolderMissing(PathBuf),
+    /// The file does not exist.
+    #[error("there is no store at {}: run 'doorward init' first", .0.display())]
+    Missing(PathBuf),
+    /// The file or its folder cannot be written.
+    #[error("{} cannot be written: {reason}", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file is something else.
+    #[error("{} is not an SQLite database", .0.display())]
+    NotADatabase(PathBuf),
+    /// The file is an SQLite database of some other program.
+    #[error("{} is an SQLite database, and not one of Doorward's", .0.display())]
+    Foreign(PathBuf),
+    /// The file was written by a newer Doorward.
+    #[error(
+        "{} has schema version {found}, and this doorward knows versions up to {known}: \
+         run the newer doorward, or restore the backup made before it migrated",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// The file must be migrated, and another process uses it.
+    #[error(
+        "{} must be brought to a newer schema, and another process uses it: stop it first",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The migration failed; the backup is where `backup` says.
+    #[error("{} could not be migrated: {reason}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("{} cannot be opened: {reason}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied
+            | std::io::ErrorKind::ReadOnlyFilesystem
+            | std::io::ErrorKind::StorageFull => Self::NotWritable {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            },
+            _ => Self::Broken {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`: checks the schema, migrates an older one after a backup beside
+    /// it, and starts the threads. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
+        let lock = prepare(path, options)?;
+        let broken = |error: std::io::Error| OpenError::io(path, &error);
+        let connection = file::connect(path, Access::Write, options.busy)
+            .map_err(|fault| file::explain(path, &fault))?;
+        ensure_policy(&connection).map_err(|fault| file::explain(path, &fault))?;
+        let identity = Identity::at(path).map_err(broken)?;
+
+        let merges = Arc::new(Merges::default());
+        let (queue, jobs) = sync_channel(options.queue.max(1));
+        let writer = Writer {
+            path: path.to_owned(),
+            busy: options.busy,
+            queue: jobs,
+            merges: Arc::clone(&merges),
+            connection: Some((connection, identity)),
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-write".to_owned())
+            .spawn(move || writer.serve())
+            .map_err(broken)?;
+        let readers =
+            Readers::start(path, options.busy, options.readers, options.queue.max(1)).map_err(broken)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                readers: Some(readers),
+                queue: Some(queue),
+                writer: Some(thread),
+                merges,
+                deadline: options.deadline,
+                numbering: Arc::new(Numbering {
+                    first: options.first_id,
+                    primary_group: options.primary_group.clone(),
+                }),
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+        })
+    }
+}
+
+/// Makes or finds the file and brings it to the known schema; the lock given back is shared.
+fn prepare(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
+    let broken = |error: std::io::Error| OpenError::io(path, &error);
+    if !file::folder(path).is_dir() {
+        return Err(OpenError::FolderMissing(file::folder(path).to_owned()));
+    }
+    if !path.exists() {
+        if !options.create {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        match file::create_owned(path) {
+            Ok(made) => {
+                made.sync_all().map_err(broken)?;
+                file::sync_folder(path).map_err(broken)?;
+            }
+            // Another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    let lock = file::open_lock(path).map_err(broken)?;
+    let in_use = || OpenError::InUse(path.to_owned());
+    // Twice is enough: once migrated the second look finds the known version.
+    for _ in 0..2 {
+        if !file::hold(&lock, Hold::Shared, options.busy).map_err(broken)? {
+            return Err(in_use());
+        }
+        if look(path, options)? {
+            return Ok(lock);
+        }
+        lock.unlock().map_err(broken)?;
+        if !file::hold(&lock, Hold::Alone, options.busy).map_err(broken)? {
+            return Err(in_use());
+        }
+        // Another process may have migrated while the lock was waited for.
+        if !look(path, options)? {
+            migrate(path, options)?;
+        }
+        lock.unlock().map_err(broken)?;
+    }
+    Err(in_use())
+}
+
+/// Whether the file has the known schema; false where it is older or empty.
+fn look(path: &Path, options: &OpenOptions) -> Result<bool, OpenError> {
+    let connection =
+        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|connection| connection.busy_timeout(options.busy).map(|()| connection))
+            .map_err(|error| file::explain(path, &error.into()))?;
+    let known = schema::known();
+    match schema::found(&connection).map_err(|fault| file::explain(path, &fault))? {
+        Found::Foreign => Err(OpenError::Foreign(path.to_owned())),
+        Found::Version(found) if found > known => Err(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        }),
+        Found::Version(found) => Ok(found == known),
+        Found::Empty => Ok(false),
+    }
+}
+
+/// Brings the file to the known schema; an older one is backed up first.
+fn migrate(path: &Path, options: &OpenOptions) -> Result<(), OpenError> {
+    let mut connection = file::connect(path, Access::Write, options.busy)
+        .map_err(|fault| file::explain(path, &fault))?;
+    let known = schema::known();
+    let found = schema::found(&connection).map_err(|fault| file::explain(path, &fault))?;
+    let failed = |reason: String| OpenError::Migration {
+        path: path.to_owned(),
+        reason,
+    };
+    if let Found::Version(version) = found {
+        let kept = file::beside(path, &format!(".before-migration-{known}.db"));
+        // One that stands there was made before an earlier try, from the same older schema.
+        if !kept.exists() {
+            backup::copy(&connection, &kept).map_err(|error| failed(error.to_string()))?;
+        }
+        tracing::info!(from = version, to = known, backup = %kept.display(), "migrating the store");
+    }
+    schema::migrate(&mut connection).map_err(failed)
+}
+
+/// Puts the default policy in force where there is none yet.
+fn ensure_policy(connection: &Connection) -> Result<(), Fault> {
+    if exists(connection, "SELECT 1 FROM policies", [])? {
+        return Ok(());
+    }
+    let policy = PolicySettings::default();
+    let version = i64::try_from(policy.version).unwrap_or(i64::MAX);
+    run(
+        connection,
+        "INSERT INTO policies (version, settings) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        (version, serde_json::to_string(&policy)?),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Reads: a few threads, each with a connection of its own, each read inside one transaction so
+//! that all it sees is of one moment. They never wait for the writer.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::domain::rules::PolicySettings;
+use crate::store::Unavailable;
+
+use super::fault::Fault;
+use super::file::{self, Access, Identity};
+use super::rows::first;
+use super::writer::guarded;
+
+type Task = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// What a read works with.
+pub(super) struct View<'reader> {
+    /// A connection inside a transaction.
+    pub(super) connection: &'reader Connection,
+    remembered: &'reader mut Option<(String, Arc<PolicySettings>)>,
+}
+
+impl View<'_> {
+    /// The policy in force. Its text is read every time, since another process may have changed
+    /// it, and parsed only when it is another.
+    pub(super) fn policy(&mut self) -> Result<Arc<PolicySettings>, Fault> {
+        let text = first(
+            self.connection,
+            "SELECT settings FROM policies ORDER BY version DESC LIMIT 1",
+            [],
+            |row| Ok(row.get::<_, String>(0)?),
+        )?
+        .ok_or_else(|| Fault::Damaged("there is no policy".to_owned()))?;
+        if let Some((known, policy)) = self.remembered.as_ref()
+            && *known == text
+        {
+            return Ok(Arc::clone(policy));
+        }
+        let policy: Arc<PolicySettings> = Arc::new(serde_json::from_str(&text)?);
+        *self.remembered = Some((text, Arc::clone(&policy)));
+        Ok(policy)
+    }
+}
+
+/// One reading thread's state.
+struct Reader {
+    path: PathBuf,
+    busy: Duration,
+    connection: Option<(Connection, Identity)>,
+    remembered: Option<(String, Arc<PolicySettings>)>,
+}
+
+impl Reader {
+    fn read<T>(&mut self, work: impl FnOnce(&mut View<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let here = Identity::at(&self.path)
+            .map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
+        let (connection, identity) = match self.connection.take() {
+            Some((connection, identity)) if identity == here => (connection, identity),
+            _ => (file::connect(&self.path, Access::Read, self.busy)?, here),
+        };
+        let remembered = &mut self.remembered;
+        let outcome = guarded(|| {
+            let transaction = connection.unchecked_transaction()?;
+            let outcome = work(&mut View {
+                connection: &transaction,
+                remembered,
+            });
+            transaction.rollback()?;
+            outcome
+        });
+        let keep = outcome
+            .as_ref()
+            .err()
+            .is_none_or(|fault| !fault.spoils_connection());
+        if keep && connection.is_autocommit() {
+            self.connection = Some((connection, identity));
+        }
+        outcome
+    }
+}
+
+/// The reading threads and their queue.
+pub(super) struct Readers {
+    queue: Option<SyncSender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Readers {
+    /// Starts `count` threads with room for `queue` reads to wait.
+    pub(super) fn start(
+        path: &Path,
+        busy: Duration,
+        count: usize,
+        queue: usize,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel::<Task>(queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut threads = Vec::new();
+        for number in 0..count.max(1) {
+            let receiver = Arc::clone(&receiver);
+            let mut reader = Reader {
+                path: path.to_owned(),
+                busy,
+                connection: None,
+                remembered: None,
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("store-read-{number}"))
+                .spawn(move || {
+                    while let Some(task) = next(&receiver) {
+                        task(&mut reader);
+                    }
+                })?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            queue: Some(sender),
+            threads,
+        })
+    }
+
+    /// Queues a read; its answer arrives at the receiver.
+    pub(super) fn ask<T, F>(
+        &self,
+        work: F,
+    ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task: Task = Box::new(move |reader| {
+            // Whoever asked may have gone away.
+            if !reply.is_closed() {
+                drop(reply.send(reader.read(work)));
+            }
+        });
+        let queue = self
+            .queue
+            .as_ref()
+            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
+        queue.try_send(task).map_err(|error| {
+            Unavailable(match error {
+                TrySendError::Full(_) => "the readers' queue is full".to_owned(),
+                TrySendError::Disconnected(_) => "the store is closed".to_owned(),
+            })
+        })?;
+        Ok(answer)
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+fn next(receiver: &Mutex<Receiver<Task>>) -> Option<Task> {
+    receiver
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv()
+        .ok()
+}

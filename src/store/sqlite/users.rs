@@ -1,0 +1,228 @@
+//! Reads of users, and what time may have done to them.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, Row, params};
+
+use crate::domain::id::AccountId;
+use crate::domain::name::{GroupName, MailAddress, ResourceName, Username};
+use crate::domain::secret::HashText;
+use crate::domain::time::Timestamp;
+use crate::store::changes::{TimeSpans, UserFilter};
+use crate::store::records::UserRecord;
+
+use super::attempts::{FACTS, facts};
+use super::fault::Fault;
+use super::rows::{
+    Key, account_id, account_key, after, all, epoch, first, instant, limit, meta, name, number,
+    posix,
+};
+
+/// Users after the one named.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &UserFilter,
+    after_account: Option<AccountId>,
+    most: usize,
+) -> Result<Vec<UserRecord>, Fault> {
+    let begin = after(after_account.map(account_key));
+    let most = limit(most);
+    let mut users = match filter {
+        UserFilter::Id(id) => page(connection, "id = ?3", &begin, most, account_key(*id)),
+        UserFilter::Username(username) => page(
+            connection,
+            "username_folded = ?3",
+            &begin,
+            most,
+            username.to_lowercase(),
+        ),
+        UserFilter::UidNumber(uid) => page(connection, "uid_number = ?3", &begin, most, *uid),
+        UserFilter::Mail(mail) => page(
+            connection,
+            "email_folded = ?3",
+            &begin,
+            most,
+            mail.to_lowercase(),
+        ),
+        UserFilter::MemberOf(group) => page(
+            connection,
+            "id IN (
+                 WITH RECURSIVE inside (id, depth) AS (
+                     SELECT id, 1 FROM groups WHERE name_folded = ?3
+                     UNION
+                     SELECT group_groups.member, inside.depth + 1
+                     FROM group_groups JOIN inside ON group_groups.container = inside.id
+                     WHERE inside.depth < 8
+                 )
+                 SELECT group_users.account
+                 FROM group_users JOIN inside ON group_users.container = inside.id
+             )",
+            &begin,
+            most,
+            group.to_lowercase(),
+        ),
+        UserFilter::All => page(connection, "?3", &begin, most, true),
+    }?;
+    let day = day_start(connection)?;
+    for user in &mut users {
+        complete(connection, user, day)?;
+    }
+    Ok(users)
+}
+
+fn page(
+    connection: &Connection,
+    condition: &'static str,
+    begin: &[u8],
+    most: i64,
+    value: impl rusqlite::ToSql,
+) -> Result<Vec<UserRecord>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS}, {FACTS} FROM accounts WHERE id > ?1 AND {condition}
+         ORDER BY id LIMIT ?2"
+    );
+    all(connection, &sql, params![begin, most, value], user)
+}
+
+const COLUMNS: &str = "id, username, email, recovery_email, full_name, uid_number, gid_number, \
+                       home, shell, admin, epoch, created, modified";
+
+/// Reads a user without its groups, resources and failures.
+fn user(row: &Row<'_>) -> Result<UserRecord, Fault> {
+    let recovery: Option<String> = row.get(3)?;
+    Ok(UserRecord {
+        account: account_id(row.get(0)?),
+        username: name(row, 1, Username::parse)?,
+        email: name(row, 2, MailAddress::parse)?,
+        recovery_email: recovery
+            .map(|address| MailAddress::parse(&address))
+            .transpose()?,
+        full_name: row.get(4)?,
+        uid_number: posix(row, 5)?,
+        gid_number: posix(row, 6)?,
+        home: row.get(7)?,
+        shell: row.get(8)?,
+        admin: row.get(9)?,
+        epoch: epoch(row, 10)?,
+        created: instant(row, 11)?,
+        modified: instant(row, 12)?,
+        facts: facts(row, 13)?,
+        groups: Vec::new(),
+        resources: Vec::new(),
+        recent_failures: 0,
+    })
+}
+
+/// Reads one user without its groups, resources and failures.
+pub(super) fn bare(
+    connection: &Connection,
+    account: AccountId,
+) -> Result<Option<UserRecord>, Fault> {
+    let sql = format!("SELECT {COLUMNS}, {FACTS} FROM accounts WHERE id = ?1");
+    first(connection, &sql, [account_key(account)], user)
+}
+
+/// The beginning of the last 24 hours as far as the store can know without a clock: counted back
+/// from the newest event, or from where lifecycle stands, which moves every minute.
+fn day_start(connection: &Connection) -> Result<Timestamp, Fault> {
+    let cursor = Timestamp::from_millis(meta(connection, "lifecycle_cursor")?);
+    let newest = super::events::newest(connection)?.unwrap_or(Timestamp::EPOCH);
+    Ok(cursor
+        .max(newest)
+        .minus(std::time::Duration::from_secs(86_400)))
+}
+
+/// The groups an account is in, directly or through others (parameter: the account).
+const WITHIN: &str = "WITH RECURSIVE within (id, depth) AS (
+         SELECT container, 1 FROM group_users WHERE account = ?1
+         UNION
+         SELECT group_groups.container, within.depth + 1
+         FROM group_groups JOIN within ON group_groups.member = within.id
+         WHERE within.depth < 8
+     )";
+
+fn complete(connection: &Connection, user: &mut UserRecord, day: Timestamp) -> Result<(), Fault> {
+    let key = account_key(user.account);
+    let sql = format!("{WITHIN} SELECT name FROM groups WHERE id IN (SELECT id FROM within)");
+    user.groups = all(connection, &sql, [key], |row| {
+        name(row, 0, GroupName::parse)
+    })?;
+    user.groups.sort();
+    let sql = format!(
+        "{WITHIN} SELECT resource FROM bindings
+         WHERE account = ?1 OR bound_group IN (SELECT id FROM within)"
+    );
+    user.resources = all(connection, &sql, [key], |row| {
+        name(row, 0, ResourceName::parse)
+    })?;
+    user.resources.sort();
+    user.resources.dedup_by_key(|resource| resource.folded());
+    let failures = number(
+        connection,
+        "SELECT count(*) FROM failures WHERE account = ?1 AND at >= ?2",
+        (key, day.as_millis()),
+    )?;
+    user.recent_failures = u32::try_from(failures).unwrap_or(u32::MAX);
+    Ok(())
+}
+
+/// The present and former hashes of an account's password, newest first.
+pub(super) fn password_history(
+    connection: &Connection,
+    account: AccountId,
+    most: u32,
+) -> Result<Vec<HashText>, Fault> {
+    all(
+        connection,
+        "SELECT password_hash, NULL AS number, 0 AS former FROM accounts
+         WHERE id = ?1 AND password_hash IS NOT NULL
+         UNION ALL
+         SELECT hash, number, 1 FROM password_history WHERE account = ?1
+         ORDER BY former, number DESC LIMIT ?2",
+        (account_key(account), most),
+        |row| Ok(HashText::new(row.get::<_, String>(0)?)),
+    )
+}
+
+/// Users that `spans` touch, after the one named.
+pub(super) fn touched_by_time(
+    connection: &Connection,
+    spans: &TimeSpans,
+    after_account: Option<AccountId>,
+    most: usize,
+) -> Result<Vec<UserRecord>, Fault> {
+    let begin = after(after_account.map(account_key));
+    let mut keys: BTreeSet<Key> = BTreeSet::new();
+    let mut collect = |column: &str, span: (Timestamp, Timestamp)| -> Result<(), Fault> {
+        let sql = format!(
+            "SELECT id FROM accounts WHERE {column} > ?1 AND {column} <= ?2 AND id > ?3
+             ORDER BY id LIMIT ?4"
+        );
+        let (from, to) = (span.0.as_millis(), span.1.as_millis());
+        keys.extend(all(
+            connection,
+            &sql,
+            params![from, to, begin, limit(most)],
+            |row| Ok(row.get::<_, Key>(0)?),
+        )?);
+        Ok(())
+    };
+    for column in ["start_at", "end_at", "change_by"] {
+        collect(column, spans.dates)?;
+    }
+    for span in &spans.password_set {
+        collect("password_set_at", *span)?;
+    }
+    if let Some(span) = spans.locked {
+        collect("locked_since", span)?;
+    }
+    let day = day_start(connection)?;
+    let mut users = Vec::new();
+    for key in keys.into_iter().take(most) {
+        if let Some(mut user) = bare(connection, account_id(key))? {
+            complete(connection, &mut user, day)?;
+            users.push(user);
+        }
+    }
+    Ok(users)
+}

@@ -1,0 +1,254 @@
+//! The one writer: a thread that takes what is queued into one transaction, commits it, and only
+//! then answers. It knows no command; a job brings its own statements.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::store::Unavailable;
+
+use super::fault::Fault;
+use super::file::{self, Access, Identity};
+use super::merge::Merges;
+
+/// The most jobs one transaction takes.
+const GROUP: usize = 256;
+/// How long merged events may wait for company before they are committed by themselves.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// What the writer is told.
+pub(super) enum Message {
+    /// A job to be done.
+    Job(Box<dyn Job>),
+    /// Merged events wait where none did before.
+    Merged,
+}
+
+/// Whether a job's changes stay.
+pub(super) enum Ran {
+    /// They stay.
+    Kept,
+    /// They are rolled back, and the job alone is told.
+    Undone,
+    /// The file is at fault: the whole group is rolled back.
+    Broken(Unavailable, bool),
+}
+
+/// One piece of work of the writer.
+pub(super) trait Job: Send {
+    /// Does it, inside a savepoint.
+    fn run(&mut self, connection: &Connection) -> Ran;
+    /// Tells who asked, after the commit succeeded or failed.
+    fn answer(self: Box<Self>, committed: Result<(), &Unavailable>);
+}
+
+/// A job with somebody waiting for what it gives.
+pub(super) struct Asked<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, Fault>>,
+}
+
+impl<T, F> Asked<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+{
+    /// A job and where its answer arrives.
+    pub(super) fn new(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
+        let (reply, answer) = oneshot::channel();
+        let job = Self {
+            work: Some(work),
+            outcome: None,
+            reply,
+        };
+        (Box::new(job), answer)
+    }
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+{
+    fn run(&mut self, connection: &Connection) -> Ran {
+        let Some(work) = self.work.take() else {
+            return Ran::Undone;
+        };
+        let outcome = guarded(|| work(connection));
+        let ran = match &outcome {
+            Ok(_) => Ran::Kept,
+            Err(fault) if fault.is_of_the_file() || connection.is_autocommit() => {
+                Ran::Broken(Unavailable(fault.to_string()), fault.spoils_connection())
+            }
+            Err(_) => Ran::Undone,
+        };
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &Unavailable>) {
+        let answer = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(Unavailable("the command was not run".to_owned()).into()),
+            // What a rule refused changed nothing, whatever became of the others.
+            (Err(_), Some(Err(Fault::Refused(refused)))) => Err(refused.into()),
+            (Err(unavailable), _) => Err(unavailable.clone().into()),
+        };
+        // Whoever asked may have gone away.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// Does `work`; a panic in it is a defect of this program that must not take the writer along.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Fault::Damaged(
+            "the store met a defect of its own".to_owned(),
+        ))
+    })
+}
+
+/// The writer's state, moved into its thread.
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) busy: Duration,
+    pub(super) queue: Receiver<Message>,
+    pub(super) merges: Arc<Merges>,
+    pub(super) connection: Option<(Connection, Identity)>,
+}
+
+impl Writer {
+    /// Serves until nobody can ask any more; what was queued and merged by then is written.
+    pub(super) fn serve(mut self) {
+        while let Ok(message) = self.queue.recv() {
+            let mut group: Vec<Box<dyn Job>> = Vec::new();
+            match message {
+                Message::Job(job) => group.push(job),
+                Message::Merged => match self.queue.recv_timeout(LINGER) {
+                    Ok(Message::Job(job)) => group.push(job),
+                    Ok(Message::Merged)
+                    | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                },
+            }
+            while group.len() < GROUP {
+                match self.queue.try_recv() {
+                    Ok(Message::Job(job)) => group.push(job),
+                    Ok(Message::Merged) => {}
+                    Err(_) => break,
+                }
+            }
+            self.commit(group);
+        }
+        self.commit(Vec::new());
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let committed = self.transact(&mut group);
+        if let Err(unavailable) = &committed {
+            tracing::warn!(reason = %unavailable.0, commands = group.len(), "the store cannot commit");
+        }
+        for job in group {
+            job.answer(committed.as_ref().copied());
+        }
+    }
+
+    fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Unavailable> {
+        let (connection, identity) = self.usable()?;
+        let merged = self.merges.take();
+        let done = in_transaction(&connection, |connection| {
+            for job in group {
+                connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+                match job.run(connection) {
+                    Ran::Kept => {}
+                    Ran::Undone => {
+                        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+                    }
+                    Ran::Broken(unavailable, spoils) => {
+                        return Err(Failed { unavailable, spoils });
+                    }
+                }
+                connection.prepare_cached("RELEASE job")?.execute([])?;
+            }
+            for (key, event) in &merged {
+                super::events::record_merged(connection, key, event)?;
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => {
+                self.connection = Some((connection, identity));
+                Ok(())
+            }
+            Err(failed) => {
+                self.merges.put_back(merged);
+                if !failed.spoils {
+                    self.connection = Some((connection, identity));
+                }
+                Err(failed.unavailable)
+            }
+        }
+    }
+
+    /// The connection, opened anew where it was given up or where another file, or none, stands
+    /// under the name: writing on into a file that was removed would lose everything.
+    fn usable(&mut self) -> Result<(Connection, Identity), Unavailable> {
+        let here = Identity::at(&self.path).map_err(|error| {
+            self.connection = None;
+            Unavailable(format!("{}: {error}", self.path.display()))
+        })?;
+        if let Some((connection, identity)) = self.connection.take()
+            && identity == here
+        {
+            return Ok((connection, identity));
+        }
+        let connection = file::connect(&self.path, Access::Write, self.busy)?;
+        Ok((connection, here))
+    }
+}
+
+struct Failed {
+    unavailable: Unavailable,
+    spoils: bool,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self {
+            spoils: fault.spoils_connection(),
+            unavailable: fault.into(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::from(error).into()
+    }
+}
+
+fn in_transaction(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = work(connection).and_then(|()| {
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    });
+    match done {
+        Ok(()) => Ok(()),
+        Err(mut failed) => {
+            // SQLite may have rolled back by itself.
+            if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+                failed.spoils = true;
+            }
+            Err(failed)
+        }
+    }
+}
