@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::event::{Actor, ChangeEvent, Event};
 use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
-use crate::domain::rules::PolicySettings;
+use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
 use crate::domain::time::Timestamp;
 
@@ -332,6 +332,22 @@ pub struct TimeSpans {
     pub locked: Option<(Timestamp, Timestamp)>,
 }
 
+/// What is charged to an account at one moment, counted as a place is granted
+/// (CONTRACT.md 3.2, 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Charged {
+    /// Failures that count toward the lock, inside the window.
+    pub failures: u32,
+    /// Failures of every kind inside the day.
+    pub failures_today: u32,
+    /// Open places of resources that count.
+    pub open_counting: u32,
+    /// Open places of every resource.
+    pub open: u32,
+    /// When the newest failure or open place of any kind was charged.
+    pub newest: Option<Timestamp>,
+}
+
 /// What lifecycle found, to be written in one transaction with the cursor's move.
 #[derive(Debug, Clone)]
 pub struct Noticed {
@@ -385,6 +401,14 @@ pub trait DirectoryStore: Send + Sync + 'static {
         account: AccountId,
         resource: &ResourceName,
     ) -> impl Future<Output = Result<Option<Vec<BoundTo>>, Unavailable>> + Send;
+
+    /// What is charged to an account, counted as a place is granted under `limits`. Nothing is
+    /// charged by looking.
+    fn charged(
+        &self,
+        account: AccountId,
+        limits: &PlaceLimits,
+    ) -> impl Future<Output = Result<Charged, Unavailable>> + Send;
 
     /// The present and former hashes of an account's password, newest first, for the history rule.
     fn password_history(

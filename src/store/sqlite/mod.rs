@@ -40,7 +40,7 @@ pub use open::{OpenError, OpenOptions};
 use crate::domain::event::{AttemptEvent, Event};
 use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId};
 use crate::domain::name::ResourceName;
-use crate::domain::rules::PolicySettings;
+use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
 use crate::domain::time::Timestamp;
 
@@ -49,7 +49,7 @@ use super::attempts::{
     TakePlace,
 };
 use super::changes::{
-    Applied, ChangeRefused, Command, GroupFilter, Noticed, TimeSpans, UserFilter,
+    Applied, ChangeRefused, Charged, Command, GroupFilter, Noticed, TimeSpans, UserFilter,
 };
 use super::events::EventQuery;
 use super::records::{Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, UserRecord};
@@ -317,6 +317,18 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Vec<HashText>, Unavailable> {
         let found = self
             .read(move |view| users::password_history(view.connection, account, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn charged(
+        &self,
+        account: AccountId,
+        limits: &PlaceLimits,
+    ) -> Result<Charged, Unavailable> {
+        let limits = *limits;
+        let found = self
+            .read(move |view| places::look(view.connection, account, &limits))
             .await?;
         Ok(found)
     }

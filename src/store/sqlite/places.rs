@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::store::attempts::{
     Confirmation, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
 };
+use crate::store::changes;
 use crate::store::records::{MailKind, NewMail};
 
 use super::events;
@@ -103,6 +104,39 @@ impl Charged {
             && (self.confirmed >= i64::from(limits.threshold)
                 || self.day_confirmed >= i64::from(limits.daily_cap))
     }
+}
+
+/// What is charged to an account, for whoever explains it; charges nothing.
+pub(super) fn look(
+    connection: &Connection,
+    account: AccountId,
+    limits: &PlaceLimits,
+) -> Result<changes::Charged, Fault> {
+    let charged = charged(connection, account, limits)?;
+    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let key = account_key(account);
+    let lapsed = limits.lapsed_before.as_millis();
+    let open = first(
+        connection,
+        "SELECT count(*), coalesce(sum(counting), 0) FROM places WHERE account = ?1 AND at >= ?2",
+        (key, lapsed),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+    )?;
+    let (open, open_counting) = open.unwrap_or_default();
+    let newest = first(
+        connection,
+        "SELECT max(at) FROM (SELECT at FROM failures WHERE account = ?1
+                              UNION ALL SELECT at FROM places WHERE account = ?1)",
+        [key],
+        |row| maybe_instant(row, 0),
+    )?;
+    Ok(changes::Charged {
+        failures: count(charged.counted),
+        failures_today: count(charged.day),
+        open_counting: count(open_counting),
+        open: count(open),
+        newest: newest.flatten(),
+    })
 }
 
 /// Charges an attempt ([`TakePlace`]).
