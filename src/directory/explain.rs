@@ -1,0 +1,515 @@
+//! What would happen to an attempt, and why (CONTRACT.md 5.6): the deciding rule, every condition
+//! that holds and how to leave it, the binding, the failures counted, the ways in.
+//!
+//! Whoever asks may know the exact reason; the wire never does. What a running daemon holds in
+//! memory alone (throttles, remembered passwords) is not seen from here, and that is said.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::domain::account::{Condition, Conditions, Status};
+use crate::domain::name::{ResourceName, ServiceName, Username};
+use crate::domain::refusal::Refusal;
+use crate::domain::resource::{Asking, Circumstances, Resource, ResourceKind};
+use crate::domain::rules::{PlaceLimits, PolicySettings};
+use crate::domain::time::{Now, Timestamp, format_span};
+use crate::policy::access::{self, Access, Cause, Closing, Permit};
+use crate::policy::conditions::{conditions, expires_at, lock_lapses_at};
+use crate::policy::lockout::{SLOW, place_limits};
+use crate::store::changes::{Charged, DirectoryStore};
+use crate::store::records::{BoundTo, UserRecord};
+use crate::store::{AttemptStore, EventStore};
+
+use super::bindings::no_resource;
+use super::settings::Settings;
+use super::view::{some_time, time};
+use super::{Directory, DirectoryError};
+
+/// What is to be explained.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The user, by name.
+    pub user: String,
+    /// The resource, by name.
+    pub resource: String,
+    /// Where the attempt would come from.
+    pub from: Option<IpAddr>,
+    /// Now, or the time to be looked at: its wall time is what decides.
+    pub at: Now,
+}
+
+/// How an attempt with the right password would end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Let in.
+    Granted,
+    /// Led to a change of the password where the client asks for password policy; else refused.
+    ChangeOnly,
+    /// Refused.
+    Refused,
+    /// No place is free: it waits up to a second, and then is told to come again.
+    Busy,
+}
+
+/// One thing that holds and bears on the resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holding {
+    /// A condition's name, or `not_bound`.
+    pub cause: String,
+    /// Whether it keeps the user out of this resource.
+    pub closes: bool,
+    /// The rule that says so.
+    pub rule: String,
+    /// Since when, or until when, where that is a date.
+    pub when: Option<String>,
+    /// How to leave it.
+    pub way_out: String,
+}
+
+/// What is counted against the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Whether failures at this resource count toward the lock.
+    pub counts_here: bool,
+    /// Failures that count, inside the window.
+    pub failures: u32,
+    /// As many lock.
+    pub threshold: u32,
+    /// The window.
+    pub window: String,
+    /// Failures of every kind in 24 hours.
+    pub failures_today: u32,
+    /// As many lock, or slow what does not lock.
+    pub daily_cap: u32,
+    /// Attempts that are being decided now.
+    pub open_places: u32,
+    /// Whether another attempt would get a place at once.
+    pub place_free: bool,
+}
+
+/// A way by which a request from the given source comes in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// The listener or RADIUS client, and what else it takes.
+    pub through: String,
+    /// The resource that is then asking; none where it is refused.
+    pub resource: Option<ResourceName>,
+    /// Why that one.
+    pub why: String,
+}
+
+/// The explanation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The user.
+    pub username: Username,
+    /// The word for how it stands.
+    pub status: Status,
+    /// The resource.
+    pub resource: ResourceName,
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// The time looked at.
+    #[serde(serialize_with = "some_time")]
+    pub at: Timestamp,
+    /// How an attempt with the right password would end.
+    pub answer: Answer,
+    /// The reason in the audit log, where it would be refused.
+    pub reason: Option<Refusal>,
+    /// The rule that decides.
+    pub rule: String,
+    /// Everything that holds and bears on the resource, the deciding first.
+    pub holds: Vec<Holding>,
+    /// From the group that is bound down to the user; empty where nothing is bound.
+    pub binding: Vec<String>,
+    /// When the password expires.
+    #[serde(serialize_with = "time")]
+    pub expires: Option<Timestamp>,
+    /// What is counted against the account.
+    pub counted: Counted,
+    /// The ways in from the source given.
+    pub ways: Vec<Way>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+impl Explanation {
+    /// Whether the user would be let in.
+    pub fn grants(&self) -> bool {
+        self.answer == Answer::Granted
+    }
+}
+
+impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+    /// Explains how an attempt of a user at a resource would end, the password being right.
+    ///
+    /// # Errors
+    /// No such user or resource, the store cannot answer.
+    pub async fn explain(&self, question: &Question) -> Result<Explanation, DirectoryError> {
+        let settings = self.settings();
+        let resource = ResourceName::parse(&question.resource)
+            .ok()
+            .and_then(|name| settings.resource(&name))
+            .ok_or_else(|| no_resource(&settings, &question.resource))?;
+        let record = self.user_named(&question.user).await?;
+        let policy = self.policy_in_force().await?;
+        let now = question.at;
+        let conditions = conditions(&record.facts, &policy, now);
+        let path = self
+            .store
+            .binding_path(record.account, &resource.name)
+            .await?;
+        let bound = path.is_some();
+        let limits = place_limits(&policy, resource, now);
+        let charged = self.store.charged(record.account, &limits).await?;
+        let place = place(&charged, &limits);
+
+        let closings = access::closed_by(conditions, bound, resource);
+        let (mut answer, mut reason, mut rule) = decided(conditions, bound, resource, &closings);
+        // The lock is looked at before a place is taken, everything else after (CONTRACT.md 5.1).
+        let refused_before = reason == Some(Refusal::Locked);
+        let mut notes = Vec::new();
+        if !refused_before {
+            match &place {
+                Place::Free => {}
+                Place::Locks => {
+                    (answer, reason) = (Answer::Refused, Some(Refusal::Locked));
+                    "failed attempts have reached the limit: the next attempt locks the account"
+                        .clone_into(&mut rule);
+                }
+                Place::None => {
+                    (answer, reason) = (Answer::Busy, None);
+                    "failures and attempts under way together reach the threshold: an attempt \
+                     waits up to a second for one of them to end, and is then told busy"
+                        .clone_into(&mut rule);
+                }
+                Place::Slowed => {
+                    (answer, reason) = (Answer::Refused, Some(Refusal::Throttled));
+                    rule = format!(
+                        "the daily cap is reached: one guess in {} here",
+                        format_span(SLOW)
+                    );
+                }
+            }
+        }
+        notes.extend(source_notes(&settings, resource, question.from));
+        Ok(Explanation {
+            status: Status::of(conditions),
+            resource: resource.name.clone(),
+            kind: resource.kind,
+            at: now.wall,
+            answer,
+            reason,
+            rule,
+            holds: closings
+                .iter()
+                .map(|closing| holding(closing, &record, &policy, resource))
+                .collect(),
+            binding: path
+                .map(|path| links(&path, &record.username))
+                .unwrap_or_default(),
+            expires: expires_at(&record.facts, &policy),
+            counted: Counted {
+                counts_here: limits.counting,
+                failures: charged.failures,
+                threshold: limits.threshold,
+                window: format_span(policy.lockout.window),
+                failures_today: charged.failures_today,
+                daily_cap: limits.daily_cap,
+                open_places: charged.open,
+                place_free: place == Place::Free,
+            },
+            ways: question
+                .from
+                .map(|from| ways(&settings, from))
+                .unwrap_or_default(),
+            notes,
+            username: record.username,
+        })
+    }
+}
+
+/// What the decision would be if there were a place.
+fn decided(
+    conditions: Conditions,
+    bound: bool,
+    resource: &Resource,
+    closings: &[Closing],
+) -> (Answer, Option<Refusal>, String) {
+    let deciding = closings.iter().find(|closing| closing.closes());
+    let rule = || {
+        deciding.map_or_else(
+            || format!("an active user bound to '{}' is let in", resource.name),
+            |closing| closing.rule.clone(),
+        )
+    };
+    match access::judge(conditions, bound, resource, true) {
+        Access::Granted => {
+            let lenient = closings.first().map(|closing| closing.rule.clone());
+            (Answer::Granted, None, lenient.unwrap_or_else(rule))
+        }
+        Access::ChangeOnly => (Answer::ChangeOnly, Some(Refusal::MustChange), rule()),
+        Access::Refused(refusal) => {
+            // A closing that leads to a change is not the one that refuses.
+            let refusing = closings
+                .iter()
+                .find(|closing| closing.closes() && closing.permit != Permit::ChangeOnly)
+                .or(deciding);
+            let rule = refusing.map_or_else(rule, |closing| closing.rule.clone());
+            (Answer::Refused, Some(refusal), rule)
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Free,
+    /// Failures alone reach the limit: the next attempt finds that and locks.
+    Locks,
+    None,
+    Slowed,
+}
+
+/// Whether another attempt would get a place, by the rule the store grants them by.
+fn place(charged: &Charged, limits: &PlaceLimits) -> Place {
+    let day_is_full = charged.failures_today.saturating_add(charged.open) >= limits.daily_cap;
+    if limits.counting {
+        if charged.failures >= limits.threshold || charged.failures_today >= limits.daily_cap {
+            return Place::Locks;
+        }
+        let full = charged.failures.saturating_add(charged.open_counting) >= limits.threshold;
+        return if day_is_full || full {
+            Place::None
+        } else {
+            Place::Free
+        };
+    }
+    if day_is_full
+        && charged
+            .newest
+            .is_some_and(|newest| newest > limits.slow_since)
+    {
+        Place::Slowed
+    } else {
+        Place::Free
+    }
+}
+
+fn holding(
+    closing: &Closing,
+    record: &UserRecord,
+    policy: &PolicySettings,
+    resource: &Resource,
+) -> Holding {
+    let facts = &record.facts;
+    let said = |word: &str, at: Option<Timestamp>| at.map(|at| format!("{word} {at}"));
+    let when = match closing.cause {
+        Cause::Condition(Condition::Staged) => said("until", facts.start),
+        Cause::Condition(Condition::Expired) => said("since", expires_at(facts, policy)),
+        Cause::Condition(Condition::Locked) => {
+            said("until", lock_lapses_at(facts, policy)).or(said("since", facts.locked_since))
+        }
+        Cause::Condition(Condition::Suspended) if !facts.suspended => said("since", facts.end),
+        Cause::Condition(_) | Cause::NotBound => None,
+    };
+    let name = &record.username;
+    let command = match closing.cause {
+        Cause::Condition(Condition::Staged) => format!("doorward user set {name} start_date=now"),
+        Cause::Condition(Condition::PasswordPending) => {
+            format!("doorward user activation-link {name}")
+        }
+        Cause::Condition(Condition::MustChange) => {
+            format!("doorward user set {name} must_change_password=false")
+        }
+        Cause::Condition(Condition::Expired) => format!("doorward user reset-link {name}"),
+        Cause::Condition(Condition::Locked) => format!("doorward user unlock {name}"),
+        Cause::Condition(Condition::Suspended) => format!("doorward user resume {name}"),
+        Cause::NotBound => format!("doorward resource bind {} --user {name}", resource.name),
+    };
+    Holding {
+        cause: closing.cause.to_string(),
+        closes: closing.closes(),
+        rule: closing.rule.clone(),
+        when,
+        way_out: format!("{} ({command})", closing.way_out),
+    }
+}
+
+/// The binding, from what is bound down to the user.
+fn links(path: &[BoundTo], username: &Username) -> Vec<String> {
+    let groups = path.iter().filter_map(|link| match link {
+        BoundTo::User(_) => None,
+        BoundTo::Group(name) => Some(format!("group {name}")),
+    });
+    groups.chain([format!("user {username}")]).collect()
+}
+
+/// Every listener and client that takes requests from a source, and the resource then asking.
+fn ways(settings: &Settings, from: IpAddr) -> Vec<Way> {
+    let from = from.to_canonical();
+    let mut ways = Vec::new();
+    let services: Vec<&ServiceName> = settings
+        .resources
+        .iter()
+        .filter_map(|resource| resource.matched_by.as_ref())
+        .flat_map(|matched| &matched.service)
+        .collect();
+    for door in &settings.doors.listeners {
+        let mut seen = None;
+        for service in std::iter::once(None).chain(services.iter().copied().map(Some)) {
+            let through = match service {
+                None => format!("listener {}", door.name),
+                Some(service) => {
+                    format!(
+                        "listener {}, after service account {service} bound",
+                        door.name
+                    )
+                }
+            };
+            if !admits(&door.sources, from) {
+                ways.push(Way {
+                    through,
+                    resource: None,
+                    why: "the listener does not admit this source".to_owned(),
+                });
+                break;
+            }
+            let asking = Asking::Connection(Circumstances {
+                listener: door.name.clone(),
+                source: from,
+                service: service.cloned(),
+            });
+            let found = settings.resources.explain_asking(&asking);
+            let resource = found.chosen.map(|resource| resource.name.clone());
+            // A service account that changes nothing is not worth a line.
+            if service.is_some() && seen == Some(resource.clone()) {
+                continue;
+            }
+            if service.is_none() {
+                seen = Some(resource.clone());
+            }
+            let why = found
+                .steps
+                .last()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            ways.push(Way {
+                through,
+                resource,
+                why,
+            });
+        }
+    }
+    for door in settings
+        .doors
+        .clients
+        .iter()
+        .filter(|door| admits(&door.addresses, from))
+    {
+        let client = &door.resources;
+        let mut add = |through: String, resource: Option<&ResourceName>| {
+            ways.push(Way {
+                through,
+                resource: resource.cloned(),
+                why: format!("the entry of RADIUS client {}", client.client),
+            });
+        };
+        add(
+            format!("RADIUS client {}", client.client),
+            Some(&client.resource),
+        );
+        for (ssid, resource) in &client.ssid {
+            add(
+                format!("RADIUS client {}, SSID {ssid}", client.client),
+                Some(resource),
+            );
+        }
+        if !client.ssid.is_empty() {
+            add(
+                format!("RADIUS client {}, another SSID", client.client),
+                client.ssid_default.as_ref(),
+            );
+        }
+    }
+    ways
+}
+
+fn admits(networks: &[IpNet], source: IpAddr) -> bool {
+    networks.is_empty() || networks.iter().any(|network| network.contains(&source))
+}
+
+fn source_notes(settings: &Settings, resource: &Resource, from: Option<IpAddr>) -> Vec<String> {
+    let mut notes = vec![
+        "throttles are kept in the daemon's memory and not looked at here: 'doorward events' \
+         shows what was throttled"
+            .to_owned(),
+    ];
+    let Some(from) = from else { return notes };
+    let from = from.to_canonical();
+    if settings
+        .doors
+        .relays
+        .iter()
+        .any(|relay| relay.contains(&from))
+    {
+        notes.push(format!(
+            "{from} is a relay: the throttle by source spares it"
+        ));
+    }
+    let reached = ways(settings, from)
+        .iter()
+        .any(|way| way.resource.as_ref() == Some(&resource.name));
+    if !reached {
+        notes.push(format!("nothing leads from {from} to '{}'", resource.name));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: PlaceLimits = PlaceLimits {
+        counting: true,
+        threshold: 3,
+        window_start: Timestamp::from_millis(0),
+        daily_cap: 5,
+        day_start: Timestamp::from_millis(0),
+        slow_since: Timestamp::from_millis(1000),
+        lapsed_before: Timestamp::from_millis(0),
+    };
+
+    #[test]
+    fn a_place_is_free_until_failures_and_places_reach_the_threshold() {
+        let charged = |failures, open| Charged {
+            failures,
+            failures_today: failures,
+            open_counting: open,
+            open,
+            newest: None,
+        };
+        assert_eq!(place(&charged(1, 1), &LIMITS), Place::Free);
+        assert_eq!(place(&charged(1, 2), &LIMITS), Place::None);
+        assert_eq!(place(&charged(3, 0), &LIMITS), Place::Locks);
+    }
+
+    #[test]
+    fn past_the_daily_cap_what_does_not_lock_is_slowed() {
+        let limits = PlaceLimits {
+            counting: false,
+            ..LIMITS
+        };
+        let charged = |today, newest| Charged {
+            failures_today: today,
+            newest: Some(Timestamp::from_millis(newest)),
+            ..Charged::default()
+        };
+        assert_eq!(place(&charged(4, 2000), &limits), Place::Free);
+        assert_eq!(place(&charged(5, 2000), &limits), Place::Slowed);
+        assert_eq!(place(&charged(5, 900), &limits), Place::Free);
+        assert_eq!(place(&charged(5, 2000), &LIMITS), Place::Locks);
+    }
+}
