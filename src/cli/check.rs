@@ -1,0 +1,153 @@
+//! `doorward check`: the configuration, and what it refers to.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::config::store::StoreUrl;
+use crate::config::tls::Tls;
+use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
+use crate::directory::Warning;
+use crate::domain::time::Clock as _;
+use crate::ldap::dn::DistinguishedName;
+use crate::runtime::certificates::Certificate;
+use crate::runtime::clock::SystemClock;
+
+use super::context::{Context, Opened};
+use super::failure::{self, CONFIG};
+use super::{output, wiring};
+
+#[derive(Serialize, Default)]
+struct Report {
+    file: String,
+    ok: bool,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Runs the command; 78 where the daemon would refuse to start.
+pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
+    let output = context.output;
+    let mut report = Report {
+        file: context
+            .file()
+            .map(|file| file.display().to_string())
+            .unwrap_or_default(),
+        ..Report::default()
+    };
+    match context.config() {
+        Ok(config) => {
+            report.file = config.path().display().to_string();
+            look(&config, &mut report);
+        }
+        Err(error) => match error.downcast_ref::<ConfigErrors>() {
+            Some(errors) => report.add(errors),
+            None => return Err(error),
+        },
+    }
+    report.ok = report.errors.is_empty();
+    if output.is_json() {
+        output.value(&report, |_| String::new())?;
+    } else {
+        output::warn(&report.warnings);
+        for note in &report.notes {
+            output.note(note);
+        }
+        for error in &report.errors {
+            failure::say(error);
+        }
+        if report.ok {
+            output::text(&format!("{}: sound", report.file))?;
+        }
+    }
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(CONFIG)
+    })
+}
+
+impl Report {
+    fn add(&mut self, errors: &ConfigErrors) {
+        self.errors
+            .extend(errors.iter().map(ConfigError::to_string));
+    }
+}
+
+/// Everything that can be looked at without serving.
+fn look(config: &Config, report: &mut Report) {
+    report
+        .warnings
+        .extend(config.warnings().iter().map(ToString::to_string));
+    match secrets::read(config) {
+        Ok(secrets) => {
+            report
+                .warnings
+                .extend(secrets.warnings().iter().map(ToString::to_string));
+        }
+        Err(errors) => report.add(&errors),
+    }
+    if let Err(errors) = wiring::check_resources(config) {
+        report.add(&errors);
+    }
+    if let Err(refused) = DistinguishedName::parse(config.directory.base_dn.as_str()) {
+        let cited = config.cite(Subject::Key("directory.base_dn"), refused.to_string());
+        report.errors.push(cited.to_string());
+    }
+    if let Some(tls) = &config.tls {
+        certificate(config, tls, report);
+    }
+    bindings(config, report);
+}
+
+/// Whether the certificate belongs to its key and holds now.
+fn certificate(config: &Config, tls: &Tls, report: &mut Report) {
+    let key = Subject::Key("tls.certificate");
+    match Certificate::open(&tls.certificate, &tls.private_key) {
+        Err(fault) => report
+            .errors
+            .push(config.cite(key, fault.to_string()).to_string()),
+        Ok(certificate) => {
+            let now = SystemClock::start().now().wall;
+            if certificate
+                .validity()
+                .is_some_and(|validity| !validity.holds(now))
+            {
+                let message = "the certificate does not hold today: clients will refuse it";
+                report
+                    .warnings
+                    .push(config.cite_warning(key, message).to_string());
+            }
+        }
+    }
+}
+
+/// Bindings of what the file does not define; a store that is not there yet has none.
+fn bindings(config: &Config, report: &mut Report) {
+    let StoreUrl::Sqlite(path) = &config.store.url;
+    if !path.exists() {
+        report
+            .notes
+            .push(format!("there is no store at {} yet", path.display()));
+        return;
+    }
+    let clock = SystemClock::start();
+    let opened = wiring::store(config, false)
+        .map_err(anyhow::Error::from)
+        .and_then(|store| Opened::new(config.clone(), store, clock));
+    let unknown = opened.and_then(|opened| Ok(opened.wait(opened.directory.unknown_bindings())?));
+    match unknown {
+        Ok(names) => {
+            for name in names {
+                let warning = Warning::UnknownResource(name).to_string();
+                let cited = config.cite_warning(Subject::Key("resource"), warning);
+                report.warnings.push(cited.to_string());
+            }
+        }
+        Err(error) => {
+            let cited = config.cite(Subject::Key("store.url"), format!("{error:#}"));
+            report.errors.push(cited.to_string());
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What every command starts from: the configuration, the store, the clock, who asks.
+
+use std::env;
+use std::future::Future;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+
+use crate::config::{Config, DEFAULT_PATH};
+use crate::directory::{By, Directory};
+use crate::domain::event::Actor;
+use crate::domain::time::{Clock as _, DayEdge, Now, Timestamp, parse_moment, parse_span};
+use crate::runtime::clock::SystemClock;
+use crate::store::EventStore as _;
+use crate::store::sqlite::SqliteStore;
+
+use super::failure::{self, Failure};
+use super::output::Output;
+use super::wiring;
+
+/// What the command line as a whole was given.
+pub(super) struct Context {
+    file: Option<PathBuf>,
+    pub(super) output: Output,
+}
+
+impl Context {
+    pub(super) fn new(file: Option<PathBuf>, output: Output) -> Self {
+        Self { file, output }
+    }
+
+    /// The configuration file asked for.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Reads the configuration.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        if let Some(file) = self.file()
+            && !file.exists()
+        {
+            let message = format!("there is no configuration file {}", file.display());
+            return Err(Failure::error(failure::NO_INPUT, message));
+        }
+        Ok(Config::locate(self.file())?)
+    }
+
+    /// Opens the store that the configuration names.
+    pub(super) fn open(&self) -> anyhow::Result<Opened> {
+        let config = self.config()?;
+        let clock = SystemClock::start();
+        let store = wiring::store(&config, false);
+        let store = if self.file.is_none() && !Path::new(DEFAULT_PATH).exists() {
+            store.with_context(|| {
+                format!(
+                    "no -c FILE was given and there is no {DEFAULT_PATH} ('doorward init' makes \
+                     one)"
+                )
+            })?
+        } else {
+            store?
+        };
+        Opened::new(config, store, clock)
+    }
+}
+
+/// An open store and the directory before it.
+pub(super) struct Opened {
+    pub(super) config: Config,
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) directory: Directory<SqliteStore>,
+    clock: SystemClock,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Opened {
+    pub(super) fn new(
+        config: Config,
+        store: SqliteStore,
+        clock: SystemClock,
+    ) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let store = Arc::new(store);
+        let pool = Arc::new(wiring::pool(&config)?);
+        let settings = wiring::directory_settings(&config);
+        let directory = Directory::new(Arc::clone(&store), pool, settings);
+        // A clock behind the newest event opens no lock and revives nothing (CONTRACT.md 10).
+        clock.examine(runtime.block_on(store.newest_event())?);
+        Ok(Self {
+            config,
+            store,
+            directory,
+            clock,
+            runtime,
+        })
+    }
+
+    /// Waits for an answer.
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Who asks, now.
+    pub(super) fn by(&self) -> By {
+        By {
+            actor: local_login(),
+            now: self.now(),
+        }
+    }
+
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.config.directory.timezone
+    }
+
+    /// Reads a time; a bare date is its beginning or its end in the configured zone.
+    pub(super) fn moment(&self, text: &str, edge: DayEdge) -> anyhow::Result<Timestamp> {
+        parse_moment(text, self.zone(), edge, self.now().wall)
+            .map_err(|refused| Failure::error(failure::DATA, refused.to_string()))
+    }
+
+    /// Reads a time, or a span that reaches back from now.
+    pub(super) fn since(&self, text: &str) -> anyhow::Result<Timestamp> {
+        match parse_span(text) {
+            Ok(span) => Ok(self.now().wall.minus(span)),
+            Err(_) => self.moment(text, DayEdge::Start),
+        }
+    }
+
+    /// How long ago a time was, given as one or as a span.
+    pub(super) fn span_since(&self, text: &str) -> anyhow::Result<Duration> {
+        Ok(self.now().wall.since(self.since(text)?))
+    }
+}
+
+/// The Unix login of whoever runs the command, for the audit log. It is what the environment says
+/// and so for information only: whoever can write the store is an administrator anyway.
+pub(super) fn local_login() -> Actor {
+    let named = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| env::var(name).ok())
+        .map(|name| {
+            name.chars()
+                .filter(|c| !c.is_control())
+                .take(64)
+                .collect::<String>()
+        })
+        .find(|name| !name.is_empty());
+    Actor::LocalLogin {
+        login: named.unwrap_or_else(|| match user_number() {
+            Some(number) => format!("uid {number}"),
+            None => "unknown".to_owned(),
+        }),
+    }
+}
+
+/// The effective user of this process, to whom `/proc/self` belongs.
+pub(super) fn user_number() -> Option<u32> {
+    std::fs::metadata("/proc/self")
+        .ok()
+        .map(|metadata| metadata.uid())
+}

@@ -1,0 +1,143 @@
+//! `doorward explain USER --resource R`.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use crate::directory::{Answer, Explanation, Question};
+use crate::domain::time::{DayEdge, Now};
+
+use super::context::Context;
+use super::failure::NO;
+use super::output::moment;
+use super::table::{Table, plain};
+
+/// What is to be explained.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The username.
+    user: String,
+    /// The resource.
+    #[arg(long, value_name = "RESOURCE")]
+    resource: String,
+    /// Where the attempt would come from.
+    #[arg(long, value_name = "IP")]
+    from: Option<IpAddr>,
+    /// At this time instead of now; a bare date is its beginning.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+/// Runs the command; 1 where the user would not be let in.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<ExitCode> {
+    let opened = context.open()?;
+    let now = opened.now();
+    let at = match &arguments.at {
+        Some(text) => Now {
+            wall: opened.moment(text, DayEdge::Start)?,
+            ..now
+        },
+        None => now,
+    };
+    let question = Question {
+        user: arguments.user.clone(),
+        resource: arguments.resource.clone(),
+        from: arguments.from,
+        at,
+    };
+    let explanation = opened.wait(opened.directory.explain(&question))?;
+    context.output.value(&explanation, people)?;
+    Ok(if explanation.grants() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    })
+}
+
+fn people(explanation: &Explanation) -> String {
+    let mut text = format!(
+        "{} at {} ({}): {}\n",
+        explanation.username,
+        explanation.resource,
+        explanation.kind,
+        match explanation.answer {
+            Answer::Granted => "let in, with the right password".to_owned(),
+            Answer::ChangeOnly =>
+                "may change the password, if the client asks for password policy; else refused"
+                    .to_owned(),
+            Answer::Busy => "busy".to_owned(),
+            Answer::Refused => match explanation.reason {
+                Some(reason) => format!("refused ({reason})"),
+                None => "refused".to_owned(),
+            },
+        }
+    );
+    let mut table = Table::facts();
+    table.fact("because", Some(explanation.rule.as_str()));
+    table.fact("status", Some(explanation.status.as_str()));
+    for holding in &explanation.holds {
+        let closes = if holding.closes {
+            ""
+        } else {
+            " (leaves this door open)"
+        };
+        let when = holding
+            .when
+            .as_ref()
+            .map(|when| format!(" {when}"))
+            .unwrap_or_default();
+        table.fact("holds", Some(format!("{}{when}{closes}", holding.cause)));
+        table.fact("  leave it by", Some(holding.way_out.as_str()));
+    }
+    let binding = if explanation.binding.is_empty() {
+        "none".to_owned()
+    } else {
+        explanation.binding.join(" > ")
+    };
+    table.fact("binding", Some(binding));
+    table.fact("password expires", explanation.expires.map(moment));
+    let counted = &explanation.counted;
+    let toward = if counted.counts_here {
+        "count toward the lock"
+    } else {
+        "are only throttled"
+    };
+    table.fact(
+        "failures",
+        Some(format!(
+            "{} of {} in {}, {} of {} in 24 hours; here they {toward}",
+            counted.failures,
+            counted.threshold,
+            counted.window,
+            counted.failures_today,
+            counted.daily_cap
+        )),
+    );
+    table.fact(
+        "places",
+        Some(format!(
+            "{} taken; {}",
+            counted.open_places,
+            if counted.place_free {
+                "one is free"
+            } else {
+                "none is free"
+            }
+        )),
+    );
+    for way in &explanation.ways {
+        let asked = way
+            .resource
+            .as_ref()
+            .map_or_else(|| "refused".to_owned(), ToString::to_string);
+        table.fact(
+            "way",
+            Some(format!("{}: {asked} ({})", way.through, way.why)),
+        );
+    }
+    table.fact("looked at", Some(moment(explanation.at)));
+    for note in &explanation.notes {
+        table.fact("note", Some(plain(note)));
+    }
+    text.push_str(&table.render());
+    text
+}

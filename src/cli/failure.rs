@@ -1,0 +1,156 @@
+//! What went wrong, as an exit code of `sysexits.h` and a sentence on standard error.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::config::ConfigErrors;
+use crate::directory::DirectoryError;
+use crate::hashing::QueueFull;
+use crate::store::Unavailable;
+use crate::store::changes::ChangeRefused;
+use crate::store::sqlite::{BackupError, OpenError};
+
+/// A "no": what was asked for does not hold or does not exist.
+pub(super) const NO: u8 = 1;
+/// `EX_USAGE`: the command was written wrongly.
+pub(super) const USAGE: u8 = 64;
+/// `EX_DATAERR`: a value is refused.
+pub(super) const DATA: u8 = 65;
+/// `EX_NOINPUT`: a file to be read is missing.
+pub(super) const NO_INPUT: u8 = 66;
+/// `EX_UNAVAILABLE`: the store cannot be used.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// `EX_IOERR`: reading or writing failed.
+pub(super) const IO: u8 = 74;
+/// `EX_TEMPFAIL`: to be repeated.
+pub(super) const AGAIN: u8 = 75;
+/// `EX_NOPERM`: not allowed.
+pub(super) const NOT_ALLOWED: u8 = 77;
+/// `EX_CONFIG`: the configuration is refused.
+pub(super) const CONFIG: u8 = 78;
+
+/// A failure of the command line's own, with its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    pub(super) fn error(code: u8, message: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self {
+            code,
+            message: message.into(),
+        })
+    }
+}
+
+/// Prints what clap has to say; help and version are no failures.
+pub(super) fn usage(refused: &clap::Error) -> ExitCode {
+    // Whoever reads neither is past telling.
+    let _ = refused.print();
+    if refused.use_stderr() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Prints a failure and gives its exit code back. A reader who went away is no failure.
+pub(super) fn report(error: &anyhow::Error) -> ExitCode {
+    let gone = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    if gone {
+        return ExitCode::SUCCESS;
+    }
+    complain(error);
+    ExitCode::from(code_of(error))
+}
+
+/// Prints a failure.
+pub(super) fn complain(error: &anyhow::Error) {
+    let mut stderr = io::stderr().lock();
+    let _ = if error.is::<ConfigErrors>() {
+        // These begin with the place they cite.
+        writeln!(stderr, "{error}")
+    } else {
+        writeln!(stderr, "doorward: {error:#}")
+    };
+}
+
+/// Prints a text on standard error.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// The exit code of a failure.
+pub(super) fn code_of(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(known_code).unwrap_or(IO)
+}
+
+fn known_code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(failure.code);
+    }
+    if let Some(error) = cause.downcast_ref::<DirectoryError>() {
+        return Some(of_directory(error));
+    }
+    if cause.is::<ConfigErrors>() {
+        return Some(CONFIG);
+    }
+    if let Some(error) = cause.downcast_ref::<OpenError>() {
+        return Some(match error {
+            OpenError::NotWritable { .. } => NOT_ALLOWED,
+            _ => UNAVAILABLE,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return Some(match error {
+            BackupError::Exists(_) => NO,
+            BackupError::Unreadable { .. } => NO_INPUT,
+            BackupError::Unwritable { .. } => IO,
+            BackupError::Damaged { .. } | BackupError::Foreign { .. } => DATA,
+            BackupError::InUse(_) => UNAVAILABLE,
+        });
+    }
+    if cause.is::<Unavailable>() || cause.is::<QueueFull>() {
+        return Some(UNAVAILABLE);
+    }
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return Some(match error.kind() {
+            io::ErrorKind::PermissionDenied => NOT_ALLOWED,
+            io::ErrorKind::NotFound => NO_INPUT,
+            _ => IO,
+        });
+    }
+    None
+}
+
+fn of_directory(error: &DirectoryError) -> u8 {
+    match error {
+        DirectoryError::Refused(ChangeRefused::Unavailable(_)) => UNAVAILABLE,
+        DirectoryError::Refused(ChangeRefused::Moved) | DirectoryError::Busy => AGAIN,
+        DirectoryError::Refused(_)
+        | DirectoryError::NotFound { .. }
+        | DirectoryError::HasPassword(_)
+        | DirectoryError::NeverHadPassword(_)
+        | DirectoryError::LinkWouldNotWork { .. }
+        | DirectoryError::PrimaryGroup(_) => NO,
+        DirectoryError::NotAllowed => NOT_ALLOWED,
+        DirectoryError::NothingGiven => USAGE,
+        DirectoryError::NoRandomness => IO,
+        DirectoryError::Name(_)
+        | DirectoryError::Time(_)
+        | DirectoryError::Span(_)
+        | DirectoryError::BadValue { .. }
+        | DirectoryError::UnknownField { .. }
+        | DirectoryError::OtherCommand { .. }
+        | DirectoryError::Repeated(_)
+        | DirectoryError::EndsBeforeStart
+        | DirectoryError::PasswordShape(_)
+        | DirectoryError::PasswordRefused(_)
+        | DirectoryError::Policy(_) => DATA,
+    }
+}
