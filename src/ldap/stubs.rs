@@ -1,8 +1,8 @@
 //! A world small enough for tests: some users, one group, two service accounts, and switches for
 //! what can go wrong.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::authenticator::{

@@ -118,21 +118,14 @@ impl MatchingRule {
         }
     }
 
-    /// Whether the rule can be applied to values of a syntax. The rules for strings fit every
-    /// syntax of strings; the others only their own.
+    /// Whether the rule can be applied to values of a syntax (RFC 4517 section 4.2): what is no
+    /// directory string has no rule of directory strings.
     pub(crate) fn fits(self, syntax: Syntax) -> bool {
         match self {
-            Self::CaseIgnore
-            | Self::CaseIgnoreOrdering
-            | Self::CaseIgnoreSubstrings
-            | Self::CaseExact
-            | Self::CaseExactOrdering
-            | Self::CaseExactSubstrings
-            | Self::CaseExactIa5
-            | Self::CaseIgnoreIa5
-            | Self::CaseIgnoreIa5Substrings => {
-                matches!(syntax, Syntax::DirectoryString | Syntax::Ia5String)
+            Self::CaseIgnoreSubstrings | Self::CaseExactSubstrings => {
+                syntax == Syntax::DirectoryString
             }
+            Self::CaseIgnoreIa5Substrings => syntax == Syntax::Ia5String,
             Self::ObjectIdentifierFirstComponent => matches!(
                 syntax,
                 Syntax::AttributeTypeDescription
