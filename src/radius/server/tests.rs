@@ -265,3 +265,66 @@ async fn an_address_in_use_is_named() {
         .unwrap();
     assert!(fault.to_string().contains(&address.to_string()), "{fault}");
 }
+
+#[tokio::test]
+async fn what_happens_is_counted_under_the_names_of_the_manual() {
+    // The runtime of this test has one thread, so a recorder of the thread sees every task.
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let running = start(&["127.0.0.1:0"], 9, 9, settings("s3cret"));
+    let socket = client(running.addresses[0]).await;
+    socket.send(b"garbage").await.unwrap();
+    socket.send(&login(1, "another secret")).await.unwrap();
+    socket.send(&login(2, "s3cret")).await.unwrap();
+    received(&socket).await;
+    socket.send(&login(2, "s3cret")).await.unwrap();
+    received(&socket).await;
+    let eap = [
+        (kind::USER_NAME, &b"alice"[..]),
+        (kind::EAP_MESSAGE, &[2, 1, 0, 4]),
+    ];
+    let mut draft = Draft::new(Code::AccessRequest, 3);
+    eap.iter()
+        .for_each(|(kind, value)| draft.push(*kind, value).unwrap());
+    socket
+        .send(&draft.seal_request(&[3; 16], &secret("s3cret")).unwrap())
+        .await
+        .unwrap();
+    received(&socket).await;
+    running.shutdown.cancel();
+    running.task.await.unwrap().unwrap();
+
+    let rendered = recorder.handle().render();
+    for line in [
+        r#"doorward_radius_datagrams_total{service="authentication"} 5"#,
+        r#"doorward_radius_drops_total{reason="short",client="gateway"} 1"#,
+        r#"doorward_radius_drops_total{reason="message_authenticator_wrong",client="gateway"} 1"#,
+        r#"doorward_radius_replies_total{code="Access-Accept",client="gateway"} 1"#,
+        r#"doorward_radius_replies_total{code="Access-Reject",client="gateway"} 1"#,
+        r#"doorward_radius_resends_total{client="gateway"} 1"#,
+        r#"doorward_radius_rejects_without_asking_total{reason="unsupported_authentication",client="gateway"} 1"#,
+        "doorward_radius_in_flight 0",
+    ] {
+        assert!(
+            rendered.lines().any(|rendered| rendered == line),
+            "{line}\n{rendered}"
+        );
+    }
+}
+
+#[test]
+fn the_manual_lists_every_metric() {
+    let manual = include_str!("../../../docs/radius.md");
+    let source = include_str!("report.rs");
+    let names: Vec<_> = source
+        .split('"')
+        .filter(|part| part.starts_with("doorward_"))
+        .collect();
+    assert_eq!(names.len(), 9, "eight names, one of them twice");
+    for name in names {
+        assert!(
+            manual.contains(&format!("`{name}`")),
+            "docs/radius.md lacks {name}"
+        );
+    }
+}
