@@ -1,0 +1,93 @@
+//! A run of datagrams at one client's exchanges: never a panic, never an answer to what does not
+//! parse, every reply with its Message-Authenticator first, and a retransmission never asked twice.
+#![no_main]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use doorward::authenticator::{Refusal, Undecided, Verdict};
+use doorward::domain::name::{ClientName, ResourceName};
+use doorward::domain::resource::ClientResources;
+use doorward::domain::secret::Secret;
+use doorward::domain::time::{Monotonic, Now, Timestamp};
+use doorward::radius::client::ClientSettings;
+use doorward::radius::exchange::{Arrival, Exchanges, Service, Step};
+use doorward::radius::wire::{Packet, kind};
+use libfuzzer_sys::fuzz_target;
+
+/// A client of the lax kind, so that datagrams without any proof reach the deepest code.
+static CLIENT: LazyLock<Arc<ClientSettings>> = LazyLock::new(|| {
+    let resources = ClientResources {
+        client: ClientName::parse("fuzz").unwrap(),
+        resource: ResourceName::parse("vpn").unwrap(),
+        ssid: Vec::new(),
+        ssid_default: None,
+    };
+    let networks = ["192.0.2.0/24".parse().unwrap()];
+    let secret = Secret::new(b"testing123".to_vec());
+    let mut client = ClientSettings::new(&networks, secret, Arc::new(resources)).unwrap();
+    client.require_message_authenticator = false;
+    client.limit_proxy_state = false;
+    Arc::new(client)
+});
+
+// Each datagram is two octets of choices and lengths, then its octets.
+fuzz_target!(|bytes: &[u8]| {
+    let mut exchanges = Exchanges::with_capacity(8);
+    let mut rest = bytes;
+    let mut seconds = 0;
+    while let Some((&[choice, length], tail)) = rest.split_first_chunk::<2>() {
+        let (datagram, tail) = tail.split_at(usize::from(length).min(tail.len()));
+        rest = tail;
+        seconds += u64::from(choice >> 4);
+        let now = Now {
+            wall: Timestamp::EPOCH,
+            mono: Monotonic::from_start(Duration::from_secs(seconds)),
+            clock_suspect: false,
+        };
+        let service = if choice & 1 == 0 {
+            Service::Authentication
+        } else {
+            Service::Accounting
+        };
+        let arrival = Arrival {
+            datagram,
+            client: &CLIENT,
+            service,
+            peer: SocketAddr::from(([192, 0, 2, 1], 40_000)),
+            local: SocketAddr::from(([192, 0, 2, 2], 1812)),
+            now,
+            available: choice & 8 == 0,
+        };
+        let step = exchanges.receive(&arrival);
+        let step = match step {
+            Step::Ask(question) => {
+                assert!(matches!(exchanges.receive(&arrival), Step::Drop(_)));
+                match choice & 6 {
+                    0 => continue,
+                    2 => exchanges.answer(question.open, &Err(Undecided::Busy), now.mono),
+                    _ => {
+                        let verdict = Ok(Verdict::Refused(Refusal::WrongPassword));
+                        let step = exchanges.answer(question.open, &verdict, now.mono);
+                        let Step::Reply(reply) = &step else {
+                            panic!("no reply to a verdict")
+                        };
+                        let again = exchanges.receive(&arrival);
+                        assert!(matches!(again, Step::Resend(bytes) if bytes == reply.bytes));
+                        step
+                    }
+                }
+            }
+            step => step,
+        };
+        if let Step::Reply(reply) | Step::Reject(_, reply) = step {
+            assert!(Packet::parse(datagram).is_ok());
+            let reply = Packet::parse(&reply.bytes).unwrap();
+            assert_eq!(
+                reply.attributes().next().unwrap().kind,
+                kind::MESSAGE_AUTHENTICATOR
+            );
+        }
+    }
+});
