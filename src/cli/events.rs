@@ -129,7 +129,7 @@ fn follow(
 ) -> anyhow::Result<()> {
     let from = query.since.unwrap_or(started);
     loop {
-        opened.wait(tokio::time::sleep(LOOK));
+        opened.wait(async { tokio::time::sleep(LOOK).await });
         let back = opened.now().wall.minus(OVERLAP).max(from);
         let recent = EventQuery {
             since: Some(back),
