@@ -1,7 +1,12 @@
 //! The command line as scripts and people use it: the true binary in a folder that goes away.
 
+#[cfg(test)]
 mod configuration;
+#[cfg(test)]
 mod decisions;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
 mod nouns;
+#[cfg(test)]
 mod world;
