@@ -34,7 +34,7 @@ static CLIENT: LazyLock<Arc<ClientSettings>> = LazyLock::new(|| {
 
 // Each datagram is two octets of choices and lengths, then its octets.
 fuzz_target!(|bytes: &[u8]| {
-    let mut exchanges = Exchanges::with_capacity(8);
+    let mut exchanges = Exchanges::new(8, Duration::from_secs(10));
     let mut rest = bytes;
     let mut seconds = 0;
     while let Some((&[choice, length], tail)) = rest.split_first_chunk::<2>() {

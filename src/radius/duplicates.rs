@@ -14,11 +14,11 @@ use bytes::Bytes;
 use super::wire::Authenticator;
 use crate::domain::time::Monotonic;
 
-/// How long an answered request is remembered, counted from its answer.
+/// How long an answered request is remembered, counted from its answer, unless told otherwise.
 pub const FINISHED_LIFETIME: Duration = Duration::from_secs(10);
 /// How long a request may take to be answered before its entry lapses.
 pub const IN_FLIGHT_LIFETIME: Duration = Duration::from_secs(30);
-/// How many requests are remembered.
+/// How many requests are remembered, unless told otherwise.
 pub const CAPACITY: usize = 16_384;
 
 /// What a client may use for one request at a time.
@@ -59,6 +59,7 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Duplicates {
     capacity: usize,
+    finished_lifetime: Duration,
     next: u64,
     entries: HashMap<Key, Entry>,
     // Numbers grow with time and each state has one lifetime, so the order of numbers is the order
@@ -78,15 +79,16 @@ struct Entry {
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self::with_capacity(CAPACITY)
+        Self::new(CAPACITY, FINISHED_LIFETIME)
     }
 }
 
 impl Duplicates {
-    /// An empty table of at most that many entries.
-    pub fn with_capacity(capacity: usize) -> Self {
+    /// An empty table of at most that many entries, which keeps replies for that long.
+    pub fn new(capacity: usize, finished_lifetime: Duration) -> Self {
         Self {
             capacity,
+            finished_lifetime,
             next: 0,
             entries: HashMap::new(),
             in_flight: BTreeMap::new(),
@@ -148,7 +150,7 @@ impl Duplicates {
             return false;
         }
         entry.number = number;
-        entry.lapses = now.plus(FINISHED_LIFETIME);
+        entry.lapses = now.plus(self.finished_lifetime);
         entry.reply = Some(reply);
         self.in_flight.remove(&ticket.number);
         self.finished.insert(number, ticket.key);
@@ -325,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_full_table_lets_answered_requests_go_and_never_open_ones() {
-        let mut table = Duplicates::with_capacity(2);
+        let mut table = Duplicates::new(2, FINISHED_LIFETIME);
         let first = admitted(&mut table, 1, 0, 0);
         admitted(&mut table, 2, 0, 0);
         assert_eq!(table.admit(key(3), &[0; 16], true, at(0)), Admission::Full);
@@ -340,7 +342,7 @@ mod tests {
         /// admitted twice.
         #[test]
         fn the_table_stays_whole(steps in prop::collection::vec((0_u8..6, 0_u8..3, 0_u8..4, 0_u64..20), 1..200)) {
-            let mut table = Duplicates::with_capacity(4);
+            let mut table = Duplicates::new(4, FINISHED_LIFETIME);
             let mut tickets = Vec::new();
             let mut now = 0;
             for (identifier, authenticator, action, wait) in steps {

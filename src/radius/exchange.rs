@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -122,10 +123,10 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
-    /// Remembers at most that many requests.
-    pub fn with_capacity(capacity: usize) -> Self {
+    /// Remembers at most that many requests, and their replies for that long.
+    pub fn new(capacity: usize, lifetime: Duration) -> Self {
         Self {
-            duplicates: Duplicates::with_capacity(capacity),
+            duplicates: Duplicates::new(capacity, lifetime),
         }
     }
 

@@ -26,6 +26,7 @@ use self::rate::Gates;
 use self::report::{InFlight, Report};
 use self::socket::{Received, Return, Socket};
 use super::client::{ClientSettings, Clients};
+use super::duplicates;
 use super::exchange::{Arrival, ExchangeId, Exchanges, Question, Service, Step};
 use super::reason::DropReason;
 use super::wire::MAX_LENGTH;
@@ -46,6 +47,24 @@ pub struct Listen {
     pub accounting: Vec<SocketAddr>,
     /// How many requests may be decided at a time.
     pub max_in_flight: usize,
+    /// How many requests are remembered, so that none is decided twice.
+    pub max_requests: usize,
+    /// How long a reply is kept to be sent again (RFC 5080 §2.2.2).
+    pub duplicate_lifetime: Duration,
+}
+
+impl Listen {
+    /// Nowhere yet, with the default bounds: 4096 requests being decided, 16,384 remembered,
+    /// replies for ten seconds.
+    pub fn nowhere() -> Self {
+        Self {
+            authentication: Vec::new(),
+            accounting: Vec::new(),
+            max_in_flight: MAX_IN_FLIGHT,
+            max_requests: duplicates::CAPACITY,
+            duplicate_lifetime: duplicates::FINISHED_LIFETIME,
+        }
+    }
 }
 
 /// What a reload replaces as a whole.
@@ -130,7 +149,10 @@ impl Server {
         let live = Live::new(settings, &clock);
         let shared = Shared {
             live: ArcSwap::from_pointee(live),
-            exchanges: Mutex::new(Exchanges::default()),
+            exchanges: Mutex::new(Exchanges::new(
+                listen.max_requests,
+                listen.duplicate_lifetime,
+            )),
             available: AtomicBool::new(true),
             permits: Arc::new(Semaphore::new(listen.max_in_flight)),
             tasks: TaskTracker::new(),

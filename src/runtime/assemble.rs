@@ -133,10 +133,12 @@ pub fn store(config: &Config, create: bool, now: Timestamp) -> Result<SqliteStor
 
 /// Where RADIUS listens; none where nothing is configured.
 pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
-    config.radius.as_ref().map(|radius| radius::server::Listen {
-        authentication: radius.sockets.authentication.clone(),
-        accounting: radius.sockets.accounting.clone(),
-        max_in_flight: radius.sockets.max_requests,
+    config.radius.as_ref().map(|section| radius::server::Listen {
+        authentication: section.sockets.authentication.clone(),
+        accounting: section.sockets.accounting.clone(),
+        max_requests: section.sockets.max_requests,
+        duplicate_lifetime: section.sockets.duplicate_lifetime,
+        ..radius::server::Listen::nowhere()
     })
 }
 

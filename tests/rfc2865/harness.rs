@@ -124,7 +124,7 @@ impl Running {
         let listen = Listen {
             authentication: vec!["127.0.0.1:0".parse().unwrap()],
             accounting: vec!["127.0.0.1:0".parse().unwrap()],
-            max_in_flight: 16,
+            ..Listen::nowhere()
         };
         let decide: Arc<dyn Decide> = Arc::clone(&told) as _;
         let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use crate::authenticator::{Authenticated, ChangeProof, Claim, Evidence, Refusal};
 use crate::domain::id::AccountId;

@@ -92,8 +92,8 @@ fn start(addresses: &[&str], turns: usize, max_in_flight: usize, settings: Setti
     let grant = Arc::new(Grant(Semaphore::new(turns)));
     let listen = Listen {
         authentication: addresses.iter().map(|text| text.parse().unwrap()).collect(),
-        accounting: Vec::new(),
         max_in_flight,
+        ..Listen::nowhere()
     };
     let decide: Arc<dyn Decide> = Arc::clone(&grant) as _;
     let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();
@@ -256,8 +256,7 @@ async fn an_address_in_use_is_named() {
     let address = taken.local_addr().unwrap();
     let listen = Listen {
         authentication: vec![address],
-        accounting: Vec::new(),
-        max_in_flight: 1,
+        ..Listen::nowhere()
     };
     let decide = Arc::new(Grant(Semaphore::new(0)));
     let fault = Server::bind(&listen, settings("s"), decide, Arc::new(Still))
