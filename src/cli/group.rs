@@ -77,7 +77,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             })?;
         }
         Verb::List => {
-            let groups = opened.wait(directory.groups())?;
+            let groups = opened.wait(directory.list_groups())?;
             output.list(
                 &groups,
                 &[

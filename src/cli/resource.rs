@@ -94,7 +94,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
     let directory = &opened.directory;
     match verb {
         Verb::List => {
-            let resources = opened.wait(directory.resources())?;
+            let resources = opened.wait(directory.list_resources())?;
             output.list(
                 &resources,
                 &["RESOURCE", "KIND", "USERS", "GROUPS", "ASKS WHEN"],

@@ -88,7 +88,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             shown(&added, "added", output)?;
         }
         Verb::List => {
-            let services = opened.wait(directory.services())?;
+            let services = opened.wait(directory.list_services())?;
             output.list(
                 &services,
                 &["SERVICE", "SEARCHES", "FROM", "PASSWORDS", "CREATED"],

@@ -183,7 +183,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Add(add) => add_user(add, &opened, output)?,
         Verb::List { status } => {
-            let users = opened.wait(opened.directory.users(status, opened.now()))?;
+            let users = opened.wait(opened.directory.list_users(status, opened.now()))?;
             output.list(
                 &users,
                 &[

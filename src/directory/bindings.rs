@@ -36,7 +36,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     ///
     /// # Errors
     /// The store cannot answer.
-    pub async fn resources(&self) -> Result<Vec<ResourceView>, DirectoryError> {
+    pub async fn list_resources(&self) -> Result<Vec<ResourceView>, DirectoryError> {
         let bindings = self.store.bindings().await?;
         let settings = self.settings();
         let mut views: Vec<ResourceView> = settings
@@ -67,7 +67,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     pub async fn resource(&self, name: &str) -> Result<ResourceView, DirectoryError> {
         let wanted = name.to_ascii_lowercase();
         let found = self
-            .resources()
+            .list_resources()
             .await?
             .into_iter()
             .find(|view| view.name.folded() == wanted);

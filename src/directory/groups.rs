@@ -57,7 +57,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     ///
     /// # Errors
     /// The store cannot answer.
-    pub async fn groups(&self) -> Result<Vec<GroupView>, DirectoryError> {
+    pub async fn list_groups(&self) -> Result<Vec<GroupView>, DirectoryError> {
         let mut groups: Vec<GroupView> = self
             .all_groups()
             .await?

@@ -107,7 +107,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     ///
     /// # Errors
     /// The store cannot answer.
-    pub async fn services(&self) -> Result<Vec<ServiceView>, DirectoryError> {
+    pub async fn list_services(&self) -> Result<Vec<ServiceView>, DirectoryError> {
         Ok(self
             .store
             .services()
@@ -118,7 +118,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     }
 
     async fn service_named(&self, name: &str) -> Result<ServiceView, DirectoryError> {
-        let services = self.services().await?;
+        let services = self.list_services().await?;
         let folded = name.to_ascii_lowercase();
         if let Some(found) = services
             .iter()

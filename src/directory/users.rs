@@ -320,7 +320,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     ///
     /// # Errors
     /// The store cannot answer.
-    pub async fn users(
+    pub async fn list_users(
         &self,
         wanted: Option<Status>,
         now: Now,

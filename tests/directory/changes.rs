@@ -1,0 +1,252 @@
+//! Changes and their rights (CONTRACT.md 6).
+
+use std::time::Duration;
+
+use doorward::directory::{BrokenRule, By, DirectoryError, Viewer};
+use doorward::domain::event::Actor;
+use doorward::domain::name::Username;
+use doorward::hashing::Comparison;
+use doorward::store::DirectoryStore as _;
+use doorward::store::changes::{ChangeRefused, LinkPurpose, UserPatch};
+use doorward::store::records::MailKind;
+
+use crate::world::{OTHER, RIGHT, World, password};
+
+async fn rules(world: &World, changes: &[(&str, &str)]) {
+    let changes: Vec<(String, String)> = changes
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    world
+        .directory
+        .set_policy(&world.by(), &changes, None)
+        .await
+        .unwrap();
+}
+
+fn broken(result: Result<impl Sized, DirectoryError>) -> Vec<BrokenRule> {
+    match result {
+        Err(DirectoryError::PasswordRefused(broken)) => broken,
+        Err(other) => panic!("{other}"),
+        Ok(_) => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn only_administrators_change_others() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let by = By {
+        actor: Actor::User {
+            username: Username::parse("alice").unwrap(),
+        },
+        now: world.now(),
+    };
+    let directory = &world.directory;
+    let refused = DirectoryError::NotAllowed;
+    assert_eq!(
+        directory.unlock_user(&by, "alice").await.unwrap_err(),
+        refused
+    );
+    assert_eq!(
+        directory.remove_user(&by, "alice").await.unwrap_err(),
+        refused
+    );
+    let set = directory.set_password(&by, "alice", password(OTHER), false);
+    assert_eq!(set.await.unwrap_err(), refused);
+    assert_eq!(
+        directory.set_policy(&by, &[], None).await.unwrap_err(),
+        refused
+    );
+    let link = directory.make_link(&by, "alice", LinkPurpose::Reset);
+    assert_eq!(link.await.unwrap_err(), refused);
+}
+
+#[tokio::test]
+async fn the_history_is_as_long_as_the_policy_says() {
+    let world = World::new().await;
+    world.add("alice").await;
+    rules(&world, &[("password.history", "2")]).await;
+    let set = |text: &'static str| {
+        let world = &world;
+        async move {
+            world
+                .directory
+                .set_password(&world.by(), "alice", password(text), false)
+                .await
+        }
+    };
+    assert_eq!(broken(set(RIGHT).await), [BrokenRule::History(2)]);
+    assert_eq!(broken(set(OTHER).await), []);
+    assert_eq!(broken(set(RIGHT).await), [BrokenRule::History(2)]);
+    assert_eq!(broken(set("marble thunder kettle").await), []);
+    assert_eq!(broken(set(RIGHT).await), [], "two others came since");
+}
+
+#[tokio::test]
+async fn the_minimum_age_hinders_the_owner_and_neither_an_admin_nor_a_required_change() {
+    let world = World::new().await;
+    world.add("alice").await;
+    rules(
+        &world,
+        &[("password.min_age", "1d"), ("password.history", "0")],
+    )
+    .await;
+    let proof = world.signed_in("alice").await;
+    let own = |text: &'static str| {
+        let (world, proof) = (&world, &proof);
+        async move {
+            let change = world.directory.change_own_password(
+                Viewer::User(proof),
+                password(text),
+                world.now(),
+            );
+            change.await
+        }
+    };
+    let until = world.now().wall.plus(Duration::from_hours(24));
+    assert_eq!(broken(own(OTHER).await), [BrokenRule::MinAge(until)]);
+    world
+        .directory
+        .set_password(&world.by(), "alice", password(RIGHT), false)
+        .await
+        .unwrap();
+    world.advance(Duration::from_hours(24));
+    assert_eq!(broken(own(OTHER).await), []);
+
+    world
+        .directory
+        .set_password(&world.by(), "alice", password(RIGHT), true)
+        .await
+        .unwrap();
+    let proof = world.may_change("alice").await;
+    let viewer = Viewer::ChangeOnly(&proof);
+    let changed = world
+        .directory
+        .change_own_password(viewer, password(OTHER), world.now());
+    changed.await.unwrap();
+    let again = world
+        .directory
+        .change_own_password(viewer, password(RIGHT), world.now());
+    let moved = DirectoryError::Refused(ChangeRefused::Moved);
+    assert_eq!(again.await.unwrap_err(), moved, "a proof is of one epoch");
+}
+
+#[tokio::test]
+async fn a_service_account_changes_no_password_of_its_own() {
+    let world = World::new().await;
+    let service = world.service("sssd", true).await;
+    let viewer = Viewer::Service(&service);
+    let change = world
+        .directory
+        .change_own_password(viewer, password(OTHER), world.now());
+    assert_eq!(change.await.unwrap_err(), DirectoryError::NotAllowed);
+}
+
+#[tokio::test]
+async fn a_changed_password_is_told_by_mail_queued_with_the_change() {
+    let world = World::new().await;
+    world.add("alice").await;
+    world
+        .directory
+        .set_password(&world.by(), "alice", password(OTHER), false)
+        .await
+        .unwrap();
+    let mails = world.store.queued_mail(10).await.unwrap();
+    let kinds: Vec<MailKind> = mails.iter().map(|queued| queued.mail.kind).collect();
+    assert_eq!(kinds, [MailKind::PasswordChanged]);
+    assert!(!mails[0].mail.details.to_string().contains(OTHER));
+}
+
+#[tokio::test]
+async fn what_is_stored_is_a_hash_of_the_new_password() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let account = world.directory.user("alice", world.now()).await.unwrap().id;
+    let hashes = world.store.password_history(account, 5).await.unwrap();
+    assert_eq!(hashes.len(), 1);
+    assert!(!hashes[0].expose().contains(RIGHT));
+    let compared = world
+        .pool
+        .verify(hashes[0].clone(), password(RIGHT))
+        .await
+        .unwrap();
+    assert!(matches!(
+        compared,
+        Comparison::Right {
+            needs_rehash: false
+        }
+    ));
+}
+
+#[tokio::test]
+async fn a_link_is_for_those_who_can_use_it() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let directory = &world.directory;
+    let link = async |purpose| directory.make_link(&world.by(), "alice", purpose).await;
+    assert!(matches!(
+        link(LinkPurpose::Activation).await.unwrap_err(),
+        DirectoryError::HasPassword(_)
+    ));
+    let made = link(LinkPurpose::Reset).await.unwrap().value;
+    assert_eq!(
+        made.expires(),
+        world.now().wall.plus(Duration::from_hours(1))
+    );
+    assert!(!format!("{made:?}").contains(made.expose().rsplit('/').next().unwrap()));
+
+    let patch = UserPatch {
+        start: Some(Some(world.now().wall.plus(Duration::from_hours(1)))),
+        ..UserPatch::default()
+    };
+    let _ = directory
+        .set_user(&world.by(), "alice", patch)
+        .await
+        .unwrap();
+    assert!(matches!(
+        link(LinkPurpose::Reset).await.unwrap_err(),
+        DirectoryError::LinkWouldNotWork { .. }
+    ));
+    world.advance(Duration::from_hours(1));
+    assert!(
+        link(LinkPurpose::Reset).await.is_ok(),
+        "the start date came"
+    );
+}
+
+#[tokio::test]
+async fn a_preview_names_those_whose_failures_would_lock_them() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let preview = async |changes: &[(&str, &str)]| {
+        let changes: Vec<(String, String)> = changes
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        world
+            .directory
+            .preview_policy(&changes, None, world.now())
+            .await
+            .unwrap()
+    };
+    assert!(
+        preview(&[("lockout.threshold", "1")])
+            .await
+            .affected
+            .is_empty()
+    );
+    for guess in ["wrong guess one", "wrong guess two"] {
+        world.guess("alice", guess).await;
+    }
+    assert!(
+        preview(&[("lockout.threshold", "3")])
+            .await
+            .affected
+            .is_empty()
+    );
+    let touched = preview(&[("lockout.threshold", "2")]).await.affected;
+    assert_eq!(touched.len(), 1);
+    assert!(touched[0].locks_at_next_attempt);
+    assert_eq!(touched[0].status.as_str(), "active");
+}

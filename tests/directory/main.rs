@@ -1,0 +1,8 @@
+//! The directory over a true store: who may read what, with which marks, and what changes refuse.
+
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod world;
