@@ -77,10 +77,6 @@ pub(crate) fn not(filter: &[u8]) -> Vec<u8> {
     tlv(0xa2, filter)
 }
 
-pub(crate) fn any_of(filters: &[Vec<u8>]) -> Vec<u8> {
-    tlv(0xa1, &filters.concat())
-}
-
 /// How far a search looks.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope {

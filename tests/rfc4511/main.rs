@@ -1,0 +1,17 @@
+//! LDAP by the sections of RFC 4511, against a true server on loopback.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod section_4_11_to_4_14;
+#[cfg(test)]
+mod section_4_1_messages;
+#[cfg(test)]
+mod section_4_2_bind;
+#[cfg(test)]
+mod section_4_5_search;
+#[cfg(test)]
+mod section_5_transport;

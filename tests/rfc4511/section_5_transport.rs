@@ -1,0 +1,101 @@
+//! Connections: who may open one, how many, and how long they may stay silent.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use doorward::ldap::server::Caps;
+use doorward::ldap::settings::TlsMode;
+
+use crate::client::{bind, extended, message};
+use crate::harness::{Served, settings};
+
+const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+
+fn caps(connections: usize, per_source: usize, burst: u32) -> Caps {
+    let burst = NonZeroU32::new(burst).unwrap();
+    Caps {
+        connections,
+        per_source,
+        rate: NonZeroU32::MIN,
+        burst,
+    }
+}
+
+#[test]
+fn who_is_not_listed_may_not_connect() {
+    let mut elsewhere = settings(TlsMode::None);
+    elsewhere.sources = vec!["192.0.2.0/24".parse().unwrap()];
+    let served = Served::with(elsewhere);
+    assert!(served.connect().is_closed());
+    let mut here = settings(TlsMode::None);
+    here.sources = vec![
+        "192.0.2.0/24".parse().unwrap(),
+        "127.0.0.0/8".parse().unwrap(),
+    ];
+    let served = Served::with(here);
+    assert_eq!(served.connect().ask(&extended(WHO_AM_I, None)).code(), 0);
+}
+
+#[test]
+fn connections_past_the_bounds_are_closed_and_others_stay() {
+    for caps in [caps(2, 9, 99), caps(9, 2, 99), caps(9, 9, 2)] {
+        let served = Served::capped(settings(TlsMode::None), caps);
+        let mut inside: Vec<_> = (0..2).map(|_| served.connect()).collect();
+        for client in &mut inside {
+            assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
+        }
+        assert!(served.connect().is_closed());
+        for client in &mut inside {
+            assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_place_is_free_again_when_its_connection_ends() {
+    let served = Served::capped(settings(TlsMode::None), caps(1, 1, 99));
+    for _ in 0..5 {
+        let mut client = served.connect();
+        assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
+        drop(client);
+        while served.gate.open() > 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn silence_ends_a_connection_and_single_bytes_are_silence() {
+    let mut impatient = settings(TlsMode::None);
+    impatient.timeouts.anonymous_idle = Duration::from_millis(200);
+    let served = Served::with(impatient);
+    let mut silent = served.connect();
+    assert!(silent.is_closed());
+    let mut dripping = served.connect();
+    let request = message(1, &extended(WHO_AM_I, None), &[]);
+    let (all_but_one, _) = request.split_at(request.len() - 1);
+    for byte in all_but_one {
+        dripping.raw(&[*byte]);
+    }
+    assert!(dripping.is_closed());
+}
+
+#[test]
+fn a_handshake_that_never_comes_ends_the_connection() {
+    let mut impatient = settings(TlsMode::Implicit);
+    impatient.timeouts.handshake = Duration::from_millis(100);
+    let served = Served::with(impatient);
+    assert!(served.connect().is_closed());
+}
+
+#[test]
+fn section_4_4_1_shutting_down_is_told() {
+    let served = Served::new();
+    let mut client = served.connect();
+    assert_eq!(client.ask(&bind("", "")).code(), 0);
+    served.shutdown.cancel();
+    let notice = client.read().unwrap();
+    assert!(notice.is_notice());
+    assert_eq!(notice.code(), 52);
+    assert!(client.is_closed());
+}
