@@ -16,6 +16,7 @@
 
 mod connection;
 mod gate;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
 pub use gate::{Caps, Gate, Permit, Turned};
+pub use socket::listen;
 
 use super::session::CloseReason;
 use super::settings::Settings;
