@@ -1,16 +1,162 @@
-//! `doorward demo`: a gateway on loopback with a user for every row of the contract's table.
+//! `doorward demo`: a gateway on loopback with a user for every row of the contract's table, a
+//! line to try for each, and then events as they happen.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::failure::{self, Failure};
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use tracing::level_filters::LevelFilter;
+
+use crate::config::Config;
+use crate::domain::event::{Event, EventBody, Subject};
+use crate::domain::id::EventId;
+use crate::domain::time::Clock as _;
+use crate::runtime::certificates;
+use crate::runtime::clock::SystemClock;
+use crate::runtime::daemon::Daemon;
+use crate::runtime::demo::{self, PASSWORD, USERS};
+use crate::runtime::observe::{LogShape, start_logging};
+use crate::store::events::{EventQuery, EventStore};
+use crate::store::sqlite::SqliteStore;
+
+/// How often new events are looked for.
+const LOOK: Duration = Duration::from_millis(300);
+/// How many events are shown at once.
+const PAGE: usize = 200;
 
 /// Runs the demo in `folder`, or in one that goes away with it.
 ///
 /// # Errors
 /// The folder cannot be prepared, or an address is taken.
-pub(super) fn run(_folder: Option<&Path>) -> anyhow::Result<()> {
-    Err(Failure::error(
-        failure::UNAVAILABLE,
-        "this build has no demo yet",
-    ))
+pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
+    start_logging(LogShape::Text, LevelFilter::WARN);
+    let temporary;
+    let folder: PathBuf = match folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            folder.canonicalize()?
+        }
+        None => {
+            temporary = tempfile::Builder::new().prefix("doorward-demo-").tempdir()?;
+            temporary.path().to_owned()
+        }
+    };
+    let file = folder.join("doorward.toml");
+    let fresh = !file.exists();
+    if fresh {
+        certificates::make(&folder.join("certs"), &SystemClock::start().now().wall)?;
+        demo::write_configuration(&folder)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let daemon = Daemon::start(Config::load(&file)?).await?;
+        if fresh {
+            demo::populate(&daemon).await?;
+        }
+        let store = daemon.store();
+        let seen = newest(&store).await?;
+        say(&introduction(&folder));
+        let stop = CancellationToken::new();
+        let following = tokio::spawn(follow(store, seen, stop.clone()));
+        let ended = daemon.run(|| Config::load(&file), CancellationToken::new()).await;
+        stop.cancel();
+        following.await?;
+        ended?;
+        Ok(())
+    })
+}
+
+async fn newest(store: &SqliteStore) -> anyhow::Result<Option<EventId>> {
+    let query = EventQuery { limit: 1, newest: true, ..EventQuery::default() };
+    Ok(store.events(&query).await?.pop().map(|event| event.id))
+}
+
+/// Shows events as they happen.
+async fn follow(store: Arc<SqliteStore>, mut seen: Option<EventId>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let query = EventQuery { after: seen, limit: PAGE, ..EventQuery::default() };
+        let Ok(events) = store.events(&query).await else { continue };
+        for event in events {
+            seen = Some(event.id);
+            say(&line_of(&event));
+        }
+    }
+}
+
+/// One event on one line.
+fn line_of(event: &Event) -> String {
+    let time = event.at.rfc3339();
+    let time = time.get(11..19).unwrap_or(&time);
+    match &event.body {
+        EventBody::Attempt(attempt) => {
+            let who = match &attempt.subject {
+                Subject::Account { username, .. } => username.to_string(),
+                Subject::Service { service } => format!("service {service}"),
+                Subject::Unknown { length, .. } => format!("an unknown name of {length} bytes"),
+            };
+            let at = attempt.resource.as_ref().map_or_else(String::new, |name| format!(" at {name}"));
+            let why = attempt.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            let outcome = attempt.outcome.as_str();
+            let protocol = attempt.protocol;
+            format!("{time}  {protocol:<6}  {outcome:<11}  {who}{at}{why}\n")
+        }
+        EventBody::Change(change) => {
+            format!("{time}  change  {}  {}\n", change.action, change.target)
+        }
+    }
+}
+
+fn introduction(folder: &Path) -> String {
+    let mut text = String::new();
+    let config = folder.join("doorward.toml");
+    let config = config.display();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "Doorward's demo: every user stands for a row of the table of who gets in where.\n\
+         \n\
+         LDAP      ldap://127.0.0.1:3389   resource hosts (endpoint), StartTLS\n\
+         LDAPS     ldaps://127.0.0.1:3636  resource hosts (endpoint), CA {folder}/certs/ca.pem\n\
+         LDAP      ldap://127.0.0.1:3390   resource mail (email)\n\
+         RADIUS    127.0.0.1:11812         resource vpn, secret testing123 (accounting 11813)\n\
+         Metrics   http://127.0.0.1:9909/metrics\n\
+         Commands  doorward -c {config} user list\n\
+         Password  {PASSWORD}\n\
+         Services  cn=sssd and cn=dovecot in ou=services,dc=example,dc=org may search\n\n",
+        folder = folder.display(),
+    );
+    for user in USERS {
+        let _ = write!(
+            text,
+            "{name} ({row})\n  ldapwhoami -x -H ldap://127.0.0.1:3389 -D uid={name},ou=people,dc=example,dc=org -w '{PASSWORD}'\n",
+            name = user.name,
+            row = user.row.as_str(),
+        );
+    }
+    let _ = write!(
+        text,
+        "\nThe same at mail (port 3390) lets leo in. Over RADIUS:\n  \
+         radtest alice '{PASSWORD}' 127.0.0.1:11812 0 testing123\n\
+         What a host reads:\n  \
+         ldapsearch -x -LLL -H ldap://127.0.0.1:3389 -D cn=sssd,ou=services,dc=example,dc=org \
+         -w '{PASSWORD}' -b dc=example,dc=org '(uid=alice)'\n\
+         Why somebody is refused:\n  \
+         doorward -c {config} explain leo --resource hosts\n\
+         \nEvents as they happen (Ctrl-C ends the demo):\n",
+    );
+    text
+}
+
+/// Writes to standard output. Where nobody reads it, the demo goes on.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -5,18 +5,24 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 
-use crate::authenticator;
-use crate::config::{Config, ConfigError, ConfigErrors, Subject};
+use crate::config::ldap::{Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
+use crate::config::{Config, ConfigError, ConfigErrors, Subject};
 use crate::domain::time::Timestamp;
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
 use crate::policy::asking::check::{ComplaintKind, ListenerFacts, check};
 use crate::policy::asking::Resources;
 use crate::policy::buckets::Rate;
+use crate::ldap::dn::DistinguishedName;
 use crate::policy::naming::Realms;
-use crate::radius;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
+use crate::{authenticator, directory, ldap, radius};
+
+use super::certificates::CertificateHolder;
+
+/// How many seconds' worth of connections one source may open at once.
+const BURST: NonZeroU32 = const { NonZeroU32::new(5).unwrap() };
 
 /// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
@@ -172,4 +178,93 @@ pub fn radius(config: &Config, secrets: &Secrets) -> Result<radius::server::Sett
         settings.burst = rate.saturating_add(rate.get());
     }
     Ok(settings)
+}
+
+/// One LDAP listener's settings.
+///
+/// # Errors
+/// The suffix is no DN; the error cites the key.
+pub fn ldap(config: &Config, listener: &Listener) -> Result<ldap::settings::Settings, ConfigErrors> {
+    let directory = &config.directory;
+    let base = DistinguishedName::parse(directory.base_dn.as_str()).map_err(|error| {
+        ConfigErrors::from(config.cite(Subject::Key("directory.base_dn"), error.to_string()))
+    })?;
+    let tls = match listener.tls() {
+        ListenerTls::Starttls => ldap::settings::TlsMode::StartTls,
+        ListenerTls::Implicit => ldap::settings::TlsMode::Implicit,
+        ListenerTls::None => ldap::settings::TlsMode::None,
+    };
+    let tree = ldap::tree::Tree::new(base, directory.organization.clone());
+    let mut settings = ldap::settings::Settings::new(listener.name.clone(), tls, tree);
+    settings.plaintext_bind = match listener.plaintext_bind {
+        PlaintextBind::Refuse => ldap::settings::PlaintextBind::Refuse,
+        PlaintextBind::Loopback => ldap::settings::PlaintextBind::Loopback,
+        PlaintextBind::Allow => ldap::settings::PlaintextBind::Allow,
+    };
+    settings.sources.clone_from(&listener.sources);
+    let limits = &config.ldap.limits;
+    settings.timeouts.handshake = limits.handshake_timeout;
+    settings.timeouts.bound_idle = limits.idle_timeout;
+    settings.search.size = limits.size_limit;
+    settings.search.time = limits.time_limit;
+    Ok(settings)
+}
+
+/// The bounds on LDAP connections.
+pub fn ldap_caps(config: &Config) -> ldap::server::Caps {
+    let mut caps = ldap::server::Caps {
+        connections: config.ldap.limits.max_connections,
+        per_source: config.ldap.limits.max_connections_per_source,
+        ..ldap::server::Caps::default()
+    };
+    if let Some(rate) = NonZeroU32::new(config.throttle.source_connections) {
+        caps.rate = rate;
+        caps.burst = rate.saturating_mul(BURST);
+    }
+    caps
+}
+
+/// The directory's settings.
+pub fn directory(config: &Config) -> directory::Settings {
+    let clients = config.radius.as_ref().map_or(&[][..], |radius| &radius.clients);
+    directory::Settings {
+        resources: resources(config),
+        realms: Realms::new(&config.directory.realms),
+        posix: directory::PosixSettings {
+            home: config.posix.home.as_str().to_owned(),
+            shell: config.posix.shell.as_str().to_owned(),
+        },
+        timezone: config.directory.timezone.clone(),
+        public_url: config.web.as_ref().map(|web| web.public_url.as_str().to_owned()),
+        doors: directory::Doors {
+            listeners: config
+                .ldap
+                .listeners
+                .iter()
+                .map(|listener| directory::ListenerDoor {
+                    name: listener.name.clone(),
+                    sources: listener.sources.clone(),
+                })
+                .collect(),
+            clients: clients
+                .iter()
+                .map(|client| directory::ClientDoor {
+                    resources: client.resources(),
+                    addresses: client.address.clone(),
+                })
+                .collect(),
+            relays: config.throttle.relays.clone(),
+        },
+    }
+}
+
+/// The certificate, where one is configured.
+///
+/// # Errors
+/// It cannot be read or does not fit its key.
+pub fn certificates(config: &Config) -> Result<Option<Arc<CertificateHolder>>, ConfigErrors> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    CertificateHolder::load(&tls.certificate, &tls.private_key)
+        .map(|holder| Some(Arc::new(holder)))
+        .map_err(|error| config.cite(Subject::Key("tls.certificate"), error.to_string()).into())
 }

@@ -2,5 +2,12 @@
 //!
 //! The only module besides `cli` that names a concrete store.
 
+pub mod assemble;
 pub mod certificates;
+mod chores;
 pub mod clock;
+pub mod daemon;
+pub mod demo;
+pub mod observe;
+mod status;
+mod systemd;

@@ -1,0 +1,110 @@
+//! What the daemon does by the clock, each in a task of its own that ends with the shutdown.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit;
+use crate::domain::time::Clock as _;
+use crate::lifecycle::{self, Look};
+use crate::store::Store;
+
+use super::clock::SystemClock;
+
+/// How often time's effects are looked for: well within the minute of CONTRACT.md 7.
+const LIFECYCLE: Duration = Duration::from_secs(15);
+/// How often old events are removed.
+const RETENTION: Duration = Duration::from_secs(3600);
+/// How often the clock is doubted.
+const CLOCK: Duration = Duration::from_secs(5);
+/// How often the store is probed.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// Runs `chore` now and every `period` until shutdown.
+pub(super) async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    shutdown: CancellationToken,
+    mut chore: impl FnMut() -> F,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => chore().await,
+        }
+    }
+}
+
+/// Notices what time alone causes.
+pub(super) async fn follow_time<S: Store>(
+    store: Arc<S>,
+    clock: Arc<SystemClock>,
+    shutdown: CancellationToken,
+) {
+    every(LIFECYCLE, shutdown, || async {
+        match lifecycle::notice(&*store, clock.now()).await {
+            Ok(Look::Wrote { transitions, mails }) if transitions + mails > 0 => {
+                counter!("doorward_lifecycle_transitions_total")
+                    .increment(u64::try_from(transitions).unwrap_or(0));
+                tracing::info!(transitions, mails, "time passed");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what time caused was not noticed yet"),
+        }
+    })
+    .await;
+}
+
+/// Removes events past their retention.
+pub(super) async fn forget_events<S: Store>(
+    store: Arc<S>,
+    clock: Arc<SystemClock>,
+    retention: impl Fn() -> Duration,
+    shutdown: CancellationToken,
+) {
+    every(RETENTION, shutdown, || async {
+        match audit::forget_old(&*store, retention(), clock.now()).await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(gone, "events past their retention were removed"),
+            Err(error) => tracing::warn!(%error, "old events were not removed yet"),
+        }
+    })
+    .await;
+}
+
+/// Doubts the wall clock.
+pub(super) async fn doubt_clock<S: Store>(
+    store: Arc<S>,
+    clock: Arc<SystemClock>,
+    shutdown: CancellationToken,
+) {
+    every(CLOCK, shutdown, || async {
+        // Without an answer the clock is still compared with itself.
+        let newest = store.newest_event().await.ok().flatten();
+        clock.examine(newest);
+    })
+    .await;
+}
+
+/// Tells whether the store takes writes, so that Status-Server is answered with silence where it
+/// does not (RFC 5997 4.2).
+pub(super) async fn probe_store<S: Store>(
+    store: Arc<S>,
+    tell: impl Fn(bool),
+    shutdown: CancellationToken,
+) {
+    every(PROBE, shutdown, || async {
+        let answer = store.probe().await;
+        if let Err(error) = &answer {
+            tracing::warn!(%error, "the store does not take writes");
+        }
+        gauge!("doorward_store_up").set(f64::from(answer.is_ok()));
+        tell(answer.is_ok());
+    })
+    .await;
+}

@@ -1,0 +1,436 @@
+//! The daemon: starts every part, reloads, and stops in order.
+//!
+//! Start: check the configuration, bind, open the store, then say ready. Stop: accept nothing
+//! more, let what is under way end within a deadline, settle, close the store.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::authenticator::{Authenticator, Decide};
+use crate::config::{Config, ConfigErrors, secrets};
+use crate::directory::{Directory, Read};
+use crate::domain::name::ListenerName;
+use crate::domain::time::Clock;
+use crate::hashing::HashingPool;
+use crate::ldap::server::{Gate, Services, TlsSource};
+use crate::store::sqlite::SqliteStore;
+use crate::{ldap, metrics as metrics_page, radius};
+
+use super::assemble::{self, AssemblyError};
+use super::certificates::CertificateHolder;
+use super::clock::SystemClock;
+use super::{chores, status, systemd};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How often the certificate's files are looked at.
+const CERTIFICATES: Duration = Duration::from_secs(10);
+
+/// Why the daemon ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// It could not start.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// An address cannot be listened on.
+    #[error("{0}")]
+    Bind(String),
+    /// A part that must run for ever ended.
+    #[error("{0} ended by itself: the service must be restarted")]
+    PartEnded(&'static str),
+    /// The system gives no signals or no randomness.
+    #[error("{0}")]
+    System(String),
+}
+
+impl From<ConfigErrors> for DaemonError {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Assembly(AssemblyError::Config(errors))
+    }
+}
+
+/// One LDAP listener with its sockets.
+struct LdapListener {
+    name: ListenerName,
+    server: Arc<ldap::server::Server>,
+    sockets: Vec<TcpListener>,
+}
+
+/// Everything bound and open, and nothing served yet.
+pub struct Daemon {
+    config: Config,
+    clock: Arc<SystemClock>,
+    store: Arc<SqliteStore>,
+    pool: Arc<HashingPool>,
+    authenticator: Arc<Authenticator<SqliteStore>>,
+    directory: Arc<Directory<SqliteStore>>,
+    certificates: Option<Arc<CertificateHolder>>,
+    ldap: Vec<LdapListener>,
+    gate: Arc<Gate>,
+    radius: Option<radius::server::Server>,
+    status: Option<(TcpListener, metrics_exporter_prometheus::PrometheusHandle)>,
+}
+
+impl Daemon {
+    /// Checks the configuration, binds every address and opens the store, making it where it is
+    /// missing.
+    ///
+    /// # Errors
+    /// Says what cannot be had; nothing was served.
+    pub async fn start(config: Config) -> Result<Self, DaemonError> {
+        assemble::check_resources(&config)?;
+        let secrets = secrets::read(&config)?;
+        for warning in config.warnings().iter().chain(secrets.warnings()) {
+            tracing::warn!("{warning}");
+        }
+        let certificates = assemble::certificates(&config)?;
+        let clock = Arc::new(SystemClock::start());
+        let status = match &config.metrics {
+            Some(section) => {
+                let listener = status::bind(section.address).await.map_err(|error| {
+                    DaemonError::Bind(format!("{}: {error} (metrics)", section.address))
+                })?;
+                let handle = metrics_page::install()
+                    .map_err(|error| DaemonError::System(error.to_string()))?;
+                Some((listener, handle))
+            }
+            None => None,
+        };
+        let store = assemble::store(&config, true, clock.now().wall)
+            .map_err(AssemblyError::from)?;
+        let store = Arc::new(store);
+        let pool = Arc::new(assemble::pool(&config)?);
+        let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let authenticator = Authenticator::new(
+            Arc::clone(&store),
+            Arc::clone(&pool),
+            Arc::clone(&as_clock),
+            assemble::authenticator(&config),
+        )
+        .map_err(|error| DaemonError::System(error.to_string()))?;
+        let authenticator = Arc::new(authenticator);
+        let directory = Arc::new(Directory::new(
+            Arc::clone(&store),
+            Arc::clone(&pool),
+            assemble::directory(&config),
+        ));
+        let decide: Arc<dyn Decide> = Arc::clone(&authenticator) as _;
+        let read: Arc<dyn Read> = Arc::clone(&directory) as _;
+        let gate = Gate::new(assemble::ldap_caps(&config), Arc::clone(&as_clock));
+        let services = Services {
+            decide: Arc::clone(&decide),
+            directory: read,
+            clock: Arc::clone(&as_clock),
+            tls: tls_source(certificates.clone()),
+            gate: Arc::clone(&gate),
+        };
+        let mut ldap = Vec::new();
+        for listener in &config.ldap.listeners {
+            let settings = assemble::ldap(&config, listener)?;
+            let mut sockets = Vec::new();
+            for address in &listener.address {
+                sockets.push(listen(*address).map_err(|error| {
+                    DaemonError::Bind(format!(
+                        "LDAP listener '{}' cannot listen on {address}: {error}",
+                        listener.name
+                    ))
+                })?);
+            }
+            let server = ldap::server::Server::new(settings, services.clone());
+            ldap.push(LdapListener { name: listener.name.clone(), server, sockets });
+        }
+        let radius = match assemble::radius_listen(&config) {
+            Some(listen) => {
+                let settings = assemble::radius(&config, &secrets)?;
+                let server = radius::server::Server::bind(&listen, settings, decide, as_clock)
+                    .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
+                Some(server)
+            }
+            None => None,
+        };
+        Ok(Self {
+            config,
+            clock,
+            store,
+            pool,
+            authenticator,
+            directory,
+            certificates,
+            ldap,
+            gate,
+            radius,
+            status,
+        })
+    }
+
+    /// The store, for whoever prepares or watches the daemon.
+    pub fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// The directory, for whoever prepares or watches the daemon.
+    pub fn directory(&self) -> Arc<Directory<SqliteStore>> {
+        Arc::clone(&self.directory)
+    }
+
+    /// The authenticator, for whoever prepares the daemon.
+    pub fn authenticator(&self) -> Arc<Authenticator<SqliteStore>> {
+        Arc::clone(&self.authenticator)
+    }
+
+    /// The clock everything goes by.
+    pub fn clock(&self) -> Arc<SystemClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Serves until SIGTERM or SIGINT, or until `stop` is cancelled; SIGHUP puts the configuration
+    /// that `read_again` gives in force.
+    ///
+    /// # Errors
+    /// A part that must run for ever ended.
+    pub async fn run(
+        self,
+        read_again: impl Fn() -> Result<Config, ConfigErrors>,
+        stop: CancellationToken,
+    ) -> Result<(), DaemonError> {
+        let no_signals = |error: std::io::Error| DaemonError::System(error.to_string());
+        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+        let shutdown = CancellationToken::new();
+        let deadline = self.config.runtime.shutdown_deadline;
+        let mut reloader = Reloader {
+            retention: Arc::new(arc_swap::ArcSwap::from_pointee(self.config.audit.retention)),
+            authenticator: Arc::clone(&self.authenticator),
+            directory: Arc::clone(&self.directory),
+            pool: Arc::clone(&self.pool),
+            certificates: self.certificates.clone(),
+            ldap: self
+                .ldap
+                .iter()
+                .map(|listener| (listener.name.clone(), Arc::clone(&listener.server)))
+                .collect(),
+            gate: Arc::clone(&self.gate),
+            radius: self.radius.as_ref().map(radius::server::Server::handle),
+        };
+        let authenticator = Arc::clone(&self.authenticator);
+        let pool = Arc::clone(&self.pool);
+        let mut parts = self.spawn_parts(&shutdown, &reloader);
+        systemd::ready();
+        tracing::info!("doorward is ready");
+        let ended = loop {
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                _ = terminate.recv() => break Ok(()),
+                _ = interrupt.recv() => break Ok(()),
+                _ = hangup.recv() => {
+                    systemd::reloading();
+                    reloader.reload(&read_again);
+                    systemd::ready();
+                }
+                ended = parts.join_next() => {
+                    break Err(DaemonError::PartEnded(match ended {
+                        Some(Ok(part)) => part,
+                        _ => "a part",
+                    }));
+                }
+            }
+        };
+        systemd::stopping();
+        tracing::info!("doorward stops");
+        shutdown.cancel();
+        let drained = async {
+            while parts.join_next().await.is_some() {}
+            authenticator.drained().await;
+        };
+        if tokio::time::timeout(deadline, drained).await.is_err() {
+            tracing::warn!("what was under way did not end within the deadline");
+            parts.shutdown().await;
+        }
+        pool.close();
+        tracing::info!("doorward stopped");
+        ended
+    }
+
+    fn spawn_parts(
+        self,
+        shutdown: &CancellationToken,
+        reloader: &Reloader,
+    ) -> JoinSet<&'static str> {
+        let mut parts = JoinSet::new();
+        let radius_handle = self.radius.as_ref().map(radius::server::Server::handle);
+        let token = || shutdown.clone();
+        for listener in self.ldap {
+            let served = listener.server.serve(listener.sockets, token());
+            parts.spawn(async move {
+                served.await;
+                "an LDAP listener"
+            });
+        }
+        if let Some(radius) = self.radius {
+            let token = token();
+            parts.spawn(async move {
+                if let Err(error) = radius.run(token).await {
+                    tracing::error!(%error, "RADIUS ended");
+                }
+                "RADIUS"
+            });
+        }
+        if let Some((listener, metrics)) = self.status {
+            let status = status::Status {
+                store: Arc::clone(&self.store),
+                pool: Arc::clone(&self.pool),
+                clock: Arc::clone(&self.clock) as _,
+                metrics,
+                shutdown: token(),
+            };
+            parts.spawn(async move {
+                status::serve(listener, status).await;
+                "the status page"
+            });
+        }
+        let time = chores::follow_time(Arc::clone(&self.store), Arc::clone(&self.clock), token());
+        parts.spawn(async move {
+            time.await;
+            "lifecycle"
+        });
+        let retention = Arc::clone(&reloader.retention);
+        let old = chores::forget_events(
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            move || **retention.load(),
+            token(),
+        );
+        parts.spawn(async move {
+            old.await;
+            "retention"
+        });
+        let doubt = chores::doubt_clock(Arc::clone(&self.store), Arc::clone(&self.clock), token());
+        parts.spawn(async move {
+            doubt.await;
+            "the clock's examination"
+        });
+        let tell = move |available| {
+            if let Some(radius) = &radius_handle {
+                radius.set_available(available);
+            }
+        };
+        let probe = chores::probe_store(Arc::clone(&self.store), tell, token());
+        parts.spawn(async move {
+            probe.await;
+            "the store's probe"
+        });
+        if let Some(certificates) = self.certificates {
+            let watched = chores::every(CERTIFICATES, token(), move || {
+                reload_certificate(&certificates);
+                std::future::ready(())
+            });
+            parts.spawn(async move {
+                watched.await;
+                "the certificate's watch"
+            });
+        }
+        if let Some(period) = systemd::watchdog_period() {
+            let alive = chores::every(period, token(), || {
+                systemd::alive();
+                std::future::ready(())
+            });
+            parts.spawn(async move {
+                alive.await;
+                "the watchdog"
+            });
+        }
+        parts
+    }
+}
+
+/// The certificate of the moment, for LDAP.
+fn tls_source(certificates: Option<Arc<CertificateHolder>>) -> TlsSource {
+    Arc::new(move || certificates.as_ref().map(|certificates| certificates.server_config()))
+}
+
+/// Listens on an address; an IPv6 one is IPv6 alone, so that both families can have all addresses.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn reload_certificate(certificates: &CertificateHolder) {
+    match certificates.reload_if_changed() {
+        Ok(true) => tracing::info!("a new certificate is in use"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the certificate was not reloaded; the old one stays"),
+    }
+}
+
+/// What a reload replaces.
+struct Reloader {
+    retention: Arc<arc_swap::ArcSwap<Duration>>,
+    authenticator: Arc<Authenticator<SqliteStore>>,
+    directory: Arc<Directory<SqliteStore>>,
+    pool: Arc<HashingPool>,
+    certificates: Option<Arc<CertificateHolder>>,
+    ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
+    gate: Arc<Gate>,
+    radius: Option<radius::server::Handle>,
+}
+
+impl Reloader {
+    /// Puts a new configuration in force, all of it or nothing. Listeners stay as they are.
+    fn reload(&mut self, read_again: &impl Fn() -> Result<Config, ConfigErrors>) {
+        match read_again().map_err(DaemonError::from).and_then(|config| self.put_in_force(&config)) {
+            Ok(()) => {
+                counter!("doorward_reloads_total", "outcome" => "done").increment(1);
+                tracing::info!("the configuration was reloaded");
+            }
+            Err(error) => {
+                counter!("doorward_reloads_total", "outcome" => "refused").increment(1);
+                tracing::error!("the new configuration is refused and the old one stays: {error}");
+            }
+        }
+    }
+
+    fn put_in_force(&self, config: &Config) -> Result<(), DaemonError> {
+        assemble::check_resources(config)?;
+        let secrets = secrets::read(config)?;
+        let parameters = assemble::parameters(config)?;
+        let radius = assemble::radius(config, &secrets)?;
+        let mut ldap = Vec::new();
+        for listener in &config.ldap.listeners {
+            ldap.push((&listener.name, assemble::ldap(config, listener)?));
+        }
+        // From here on nothing can be refused.
+        self.authenticator.set_settings(assemble::authenticator(config));
+        self.directory.set_settings(assemble::directory(config));
+        self.pool.set_parameters(parameters);
+        self.retention.store(Arc::new(config.audit.retention));
+        self.gate.set_caps(assemble::ldap_caps(config));
+        for (name, settings) in ldap {
+            if let Some((_, server)) = self.ldap.iter().find(|(listener, _)| listener == name) {
+                server.set_settings(settings);
+            }
+        }
+        if let Some(handle) = &self.radius {
+            handle.replace(radius);
+        }
+        if let Some(certificates) = &self.certificates {
+            reload_certificate(certificates);
+        }
+        Ok(())
+    }
+}
