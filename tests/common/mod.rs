@@ -1,6 +1,9 @@
 //! A gateway of its own for each test: the true binary, a folder that goes away, free ports on
 //! loopback.
 
+pub mod ldap;
+pub mod radius;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;

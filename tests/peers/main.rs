@@ -1,0 +1,10 @@
+//! The gateway as clients meet it: Debian's own programs against the demo, and storms of guesses
+//! against a daemon of its own.
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "each test binary uses its own part of it")]
+mod common;
+
+mod demo;
+mod failures;
+mod storms;
