@@ -18,8 +18,8 @@ pub(super) enum Landing {
     Wrong,
     /// The account is not as it was read: decide anew.
     Moved,
-    /// The daily cap allows no guess now.
-    Slowed,
+    /// It was throttled, and nothing compared.
+    Throttled,
     /// There was no verdict: no place, no room in the queue, or a broken store.
     Undecided(Undecided),
 }

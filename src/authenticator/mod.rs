@@ -4,6 +4,7 @@
 
 mod afterwards;
 pub mod attempt;
+mod comparison;
 mod decision;
 mod flights;
 mod memory;

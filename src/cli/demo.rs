@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use crate::config::Config;
 use crate::domain::event::{Event, EventBody, Subject};
 use crate::domain::id::EventId;
 use crate::domain::time::Clock as _;
-use crate::runtime::certificates;
+use crate::runtime::certificates::making::{
+    SubjectAltName, make_private_ca_and_server_certificate,
+};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::daemon::Daemon;
 use crate::runtime::demo::{self, PASSWORD, USERS};
@@ -25,6 +28,8 @@ use crate::store::sqlite::SqliteStore;
 
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(300);
+/// How long the demo's certificate lasts.
+const CERTIFICATE_LASTS: Duration = Duration::from_secs(90 * 86_400);
 /// How many events are shown at once.
 const PAGE: usize = 200;
 
@@ -48,7 +53,14 @@ pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
     let file = folder.join("doorward.toml");
     let fresh = !file.exists();
     if fresh {
-        certificates::make(&folder.join("certs"), &SystemClock::start().now().wall)?;
+        let names = [
+            SubjectAltName::Dns("localhost".to_owned()),
+            SubjectAltName::Ip(Ipv4Addr::LOCALHOST.into()),
+        ];
+        let certs = folder.join("certs");
+        std::fs::create_dir_all(&certs)?;
+        let now = SystemClock::start().now().wall;
+        make_private_ca_and_server_certificate(&certs, &names, now, CERTIFICATE_LASTS)?;
         demo::write_configuration(&folder)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -39,6 +39,7 @@ fn log_as_configured(config: &Config) {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     };
     start_logging(shape, level);
 }

@@ -9,17 +9,15 @@ use crate::config::ldap::{Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
-use crate::domain::time::Timestamp;
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
-use crate::policy::asking::check::{ComplaintKind, ListenerFacts, check};
-use crate::policy::asking::Resources;
+use crate::policy::asking::{ComplaintKind, ListenerFacts, Resources, check};
 use crate::policy::buckets::Rate;
 use crate::ldap::dn::DistinguishedName;
 use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
 use crate::{authenticator, directory, ldap, radius};
 
-use super::certificates::CertificateHolder;
+use super::certificates::Certificate;
 
 /// How many seconds' worth of connections one source may open at once.
 const BURST: NonZeroU32 = const { NonZeroU32::new(5).unwrap() };
@@ -129,12 +127,12 @@ pub fn pool(config: &Config) -> Result<HashingPool, AssemblyError> {
 ///
 /// # Errors
 /// As [`SqliteStore::open`].
-pub fn store(config: &Config, create: bool, now: Timestamp) -> Result<SqliteStore, OpenError> {
+pub fn store(config: &Config, create: bool) -> Result<SqliteStore, OpenError> {
     let StoreUrl::Sqlite(path) = &config.store.url;
     let mut options = OpenOptions::new(config.posix.primary_group.clone());
     options.first_id = config.posix.first_id;
     options.create = create;
-    SqliteStore::open(path, &options, now)
+    SqliteStore::open(path, &options)
 }
 
 /// Where RADIUS listens; none where nothing is configured.
@@ -262,9 +260,9 @@ pub fn directory(config: &Config) -> directory::Settings {
 ///
 /// # Errors
 /// It cannot be read or does not fit its key.
-pub fn certificates(config: &Config) -> Result<Option<Arc<CertificateHolder>>, ConfigErrors> {
+pub fn certificates(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
     let Some(tls) = &config.tls else { return Ok(None) };
-    CertificateHolder::load(&tls.certificate, &tls.private_key)
-        .map(|holder| Some(Arc::new(holder)))
+    Certificate::open(&tls.certificate, &tls.private_key)
+        .map(|certificate| Some(Arc::new(certificate)))
         .map_err(|error| config.cite(Subject::Key("tls.certificate"), error.to_string()).into())
 }

@@ -17,6 +17,8 @@ pub struct SystemClock {
     /// Wall time minus monotonic time, in milliseconds, when the wall clock was last believed.
     offset: AtomicI64,
     suspect: AtomicBool,
+    /// While suspect: wall time is not earlier than this, so that nothing that ended revives.
+    floor: AtomicI64,
 }
 
 impl SystemClock {
@@ -26,6 +28,7 @@ impl SystemClock {
             start: instant(),
             offset: AtomicI64::new(0),
             suspect: AtomicBool::new(false),
+            floor: AtomicI64::new(i64::MIN),
         };
         clock.offset.store(wall().as_millis(), Ordering::Relaxed);
         clock
@@ -34,14 +37,14 @@ impl SystemClock {
     /// Looks whether the wall clock jumped or stands behind the newest event; raises or lifts
     /// `clock_suspect`, and says whether it is raised.
     pub fn examine(&self, newest_event: Option<Timestamp>) -> bool {
-        let now = self.now();
-        let offset = now
-            .wall
-            .as_millis()
-            .saturating_sub(millis(now.mono.since_start()));
+        let system = wall();
+        let passed = instant().saturating_duration_since(self.start);
+        let offset = system.as_millis().saturating_sub(millis(passed));
         let drift = offset.abs_diff(self.offset.load(Ordering::Relaxed));
         let jumped = u128::from(drift) > JUMP.as_millis();
-        let behind = newest_event.is_some_and(|newest| newest.since(now.wall) > BEHIND);
+        let behind = newest_event.is_some_and(|newest| newest.since(system) > BEHIND);
+        let floor = newest_event.filter(|_| behind).map_or(i64::MIN, Timestamp::as_millis);
+        self.floor.store(floor, Ordering::Relaxed);
         if !jumped {
             // Small corrections by NTP are followed, so that they never add up to a jump.
             self.offset.store(offset, Ordering::Relaxed);
@@ -65,7 +68,7 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Now {
         Now {
-            wall: wall(),
+            wall: wall().max(Timestamp::from_millis(self.floor.load(Ordering::Relaxed))),
             mono: Monotonic::from_start(instant().saturating_duration_since(self.start)),
             clock_suspect: self.suspect.load(Ordering::Relaxed),
         }
@@ -100,7 +103,8 @@ mod tests {
         let ahead = clock.now().wall.plus(Duration::from_secs(3600));
         assert!(clock.examine(Some(ahead)));
         assert!(clock.now().clock_suspect);
-        assert!(!clock.examine(Some(clock.now().wall)));
+        assert!(clock.now().wall >= ahead, "what ended before the newest event stays ended");
+        assert!(!clock.examine(Some(wall())));
         assert!(!clock.now().clock_suspect);
     }
 

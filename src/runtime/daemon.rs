@@ -24,7 +24,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::{ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
-use super::certificates::CertificateHolder;
+use super::certificates::{Certificate, CertificateError, Reload};
 use super::clock::SystemClock;
 use super::{chores, status, systemd};
 
@@ -71,7 +71,7 @@ pub struct Daemon {
     pool: Arc<HashingPool>,
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
-    certificates: Option<Arc<CertificateHolder>>,
+    certificates: Option<Arc<Certificate>>,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
@@ -103,7 +103,7 @@ impl Daemon {
             }
             None => None,
         };
-        let store = assemble::store(&config, true, clock.now().wall)
+        let store = assemble::store(&config, true)
             .map_err(AssemblyError::from)?;
         let store = Arc::new(store);
         let pool = Arc::new(assemble::pool(&config)?);
@@ -128,7 +128,8 @@ impl Daemon {
             decide: Arc::clone(&decide),
             directory: read,
             clock: Arc::clone(&as_clock),
-            tls: tls_source(certificates.clone()),
+            tls: tls_source(certificates.as_ref())
+                .map_err(|error| DaemonError::System(error.to_string()))?,
             gate: Arc::clone(&gate),
         };
         let mut ldap = Vec::new();
@@ -352,8 +353,9 @@ impl Daemon {
 }
 
 /// The certificate of the moment, for LDAP.
-fn tls_source(certificates: Option<Arc<CertificateHolder>>) -> TlsSource {
-    Arc::new(move || certificates.as_ref().map(|certificates| certificates.server_config()))
+fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, CertificateError> {
+    let config = certificate.map(Certificate::server_config).transpose()?.map(Arc::new);
+    Ok(Arc::new(move || config.clone()))
 }
 
 /// Listens on an address; an IPv6 one is IPv6 alone, so that both families can have all addresses.
@@ -370,10 +372,10 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-fn reload_certificate(certificates: &CertificateHolder) {
+fn reload_certificate(certificates: &Certificate) {
     match certificates.reload_if_changed() {
-        Ok(true) => tracing::info!("a new certificate is in use"),
-        Ok(false) => {}
+        Ok(Reload::Replaced) => tracing::info!("a new certificate is in use"),
+        Ok(Reload::Unchanged) => {}
         Err(error) => tracing::error!(%error, "the certificate was not reloaded; the old one stays"),
     }
 }
@@ -384,7 +386,7 @@ struct Reloader {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
-    certificates: Option<Arc<CertificateHolder>>,
+    certificates: Option<Arc<Certificate>>,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Handle>,

@@ -1,8 +1,10 @@
 //! The two-minute tour: a configuration on loopback, certificates, three resources, and one user
 //! for every row of the contract's table (CONTRACT.md 2; DESIGN.md 6).
 
-use std::fs;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +136,13 @@ pub const CONFIGURATION: &str = include_str!("demo.toml");
 /// It cannot be written.
 pub fn write_configuration(folder: &Path) -> Result<(), DemoError> {
     let path = folder.join("doorward.toml");
-    fs::write(&path, CONFIGURATION)
+    // It holds a secret, which others on the machine must not read.
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(CONFIGURATION.as_bytes()))
         .map_err(|source| DemoError::File { path: path.display().to_string(), source })
 }
 
@@ -150,7 +158,8 @@ pub async fn populate(daemon: &Daemon) -> Result<(), DemoError> {
     let directory = daemon.directory();
     directory.add_group(&by, GroupName::parse("staff")?, None, None).await?;
     for resource in RESOURCES {
-        directory.bind(&by, resource, &Grantee::Group("staff".to_owned())).await?;
+        let staff = Grantee::Group("staff".to_owned());
+        let _warned = directory.bind(&by, resource, &staff).await?;
     }
     for service in SERVICES {
         let (name, password) = (ServiceName::parse(service)?, password()?);
@@ -163,15 +172,15 @@ pub async fn populate(daemon: &Daemon) -> Result<(), DemoError> {
     }
     while let Some(added) = adding.join_next().await {
         if let Ok(added) = added {
-            added?;
+            let _warned = added?;
         }
     }
     let names: Vec<String> = USERS.iter().map(|user| user.name.to_owned()).collect();
-    directory.join(&by, "staff", &names, &[]).await?;
+    let _warned = directory.join(&by, "staff", &names, &[]).await?;
     lock(daemon).await?;
     for user in USERS {
         if user.row.is_expired() {
-            directory.expire_user(&by, user.name, by.now.wall).await?;
+            let _warned = directory.expire_user(&by, user.name, by.now.wall).await?;
         }
         if user.row == Row::Suspended {
             directory.suspend_user(&by, user.name, by.now.wall).await?;

@@ -1,5 +1,7 @@
 //! Logs: `tracing` as text or as JSON lines, to standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -25,7 +27,9 @@ pub fn start_logging(shape: LogShape, level: LevelFilter) {
         .with_target("radius", LevelFilter::OFF)
         .with_target("rustls", level.min(LevelFilter::WARN))
         .with_target("refinery_core", level.min(LevelFilter::WARN));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let lines = match shape {
         LogShape::Text => lines.with_target(false).boxed(),
         LogShape::Json => lines.json().flatten_event(true).boxed(),

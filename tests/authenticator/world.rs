@@ -84,12 +84,7 @@ impl World {
             start: Instant::now(),
             ahead: AtomicI64::new(0),
         });
-        let store = SqliteStore::open(
-            &folder.path().join("doorward.db"),
-            &options,
-            clock.now().wall,
-        )
-        .unwrap();
+        let store = SqliteStore::open(&folder.path().join("doorward.db"), &options).unwrap();
         let store = Arc::new(store);
         let pool = HashingPool::start(PoolSettings {
             threads: NonZeroUsize::new(2).unwrap(),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -70,6 +71,8 @@ impl Gateway {
             status: free_tcp(),
         };
         fs::write(gateway.config(), gateway.configuration(setting)).unwrap();
+        // It holds a secret.
+        fs::set_permissions(gateway.config(), fs::Permissions::from_mode(0o600)).unwrap();
         let certificates = gateway.path("certs");
         gateway.run(&["certs", certificates.to_str().unwrap()]).assert_success();
         gateway
