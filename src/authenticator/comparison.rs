@@ -47,7 +47,10 @@ pub(super) struct Guess<'a> {
 impl<S: AttemptStore> Core<S> {
     /// Compares the password, alone or together with everybody who sent the same one.
     pub(super) async fn compare(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
-        let key = FlightKey { digest: guess.digest, counting: guess.limits.counting };
+        let key = FlightKey {
+            digest: guess.digest,
+            counting: guess.limits.counting,
+        };
         let follow = match self.flights.board(key) {
             Boarding::Lead(lead) => {
                 let (landing, round) = self.lead(guess).await;
@@ -61,12 +64,15 @@ impl<S: AttemptStore> Core<S> {
             Landing::Wrong => {
                 let reason = Refusal::RepeatedWrongPassword;
                 let report = &guess.found.report;
-                report.refuse(&*self.store, reason, self.clock.now()).await?;
+                report
+                    .refuse(&*self.store, reason, self.clock.now())
+                    .await?;
                 Ok(Round::Verdict(Verdict::Refused(reason)))
             }
             Landing::Moved => Ok(Round::Again),
             Landing::Throttled => {
-                self.refuse_uncompared(&guess.found.report, Refusal::Throttled).await
+                self.refuse_uncompared(&guess.found.report, Refusal::Throttled)
+                    .await
             }
             Landing::Undecided(undecided) => Err(undecided),
         }
@@ -83,10 +89,13 @@ impl<S: AttemptStore> Core<S> {
         };
         let (protocol, origin) = (guess.attempt.protocol, &guess.attempt.origin);
         let now = self.clock.now().mono;
-        let Some(tokens) =
-            self.throttle.take(guess.settings, protocol, origin, Some(target), now)
+        let Some(tokens) = self
+            .throttle
+            .take(guess.settings, protocol, origin, Some(target), now)
         else {
-            let refused = self.refuse_uncompared(&found.report, Refusal::Throttled).await;
+            let refused = self
+                .refuse_uncompared(&found.report, Refusal::Throttled)
+                .await;
             return (Landing::Throttled, refused);
         };
         let (landing, round) = self.compare_in_a_place(guess).await;
@@ -118,7 +127,9 @@ impl<S: AttemptStore> Core<S> {
             Ok(Placed::Taken(place)) => place,
         };
         let compared = match (guess.known, &record.password) {
-            (Some(Known::Right), _) => Ok(Comparison::Right { needs_rehash: false }),
+            (Some(Known::Right), _) => Ok(Comparison::Right {
+                needs_rehash: false,
+            }),
             (_, Some(hash)) => self.pool.verify(hash.clone(), guess.password.clone()).await,
             (_, None) => Ok(Comparison::Wrong),
         };
@@ -178,9 +189,16 @@ impl<S: AttemptStore> Core<S> {
             })
             .await?;
         let window = found.policy.lockout.window;
-        self.memory.remember(guess.digest, Known::Wrong, now.mono, window);
-        if let (Some(previous), SettleAnswer::Done { failure: Some(failure), event, .. }) =
-            (previous, answer)
+        self.memory
+            .remember(guess.digest, Known::Wrong, now.mono, window);
+        if let (
+            Some(previous),
+            SettleAnswer::Done {
+                failure: Some(failure),
+                event,
+                ..
+            },
+        ) = (previous, answer)
         {
             self.check_stale_later(
                 found.record.account,
@@ -195,17 +213,20 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// Admits, or refuses for another reason than the password, which is right.
-    async fn admit(
-        &self,
-        guess: &Guess<'_>,
-        place: Option<PlaceId>,
-    ) -> Result<Round, Undecided> {
-        let Guess { attempt, found, limits, .. } = guess;
+    async fn admit(&self, guess: &Guess<'_>, place: Option<PlaceId>) -> Result<Round, Undecided> {
+        let Guess {
+            attempt,
+            found,
+            limits,
+            ..
+        } = guess;
         let now = self.clock.now();
         let record = &found.record;
         // Time may have passed in the queue: an end date in between still ends the account.
         let holding = conditions(&record.facts, &found.policy, now);
-        let access = found.asked.judge(holding, record.bound, attempt.asked_for_password_policy);
+        let access = found
+            .asked
+            .judge(holding, record.bound, attempt.asked_for_password_policy);
         let clears = limits.counting.then(|| attempt.origin.key());
         let (outcome, reason, settled) = match access {
             Access::Granted => (Outcome::Granted, None, Settled::Admitted { clears }),

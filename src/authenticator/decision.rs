@@ -235,7 +235,15 @@ impl<S: AttemptStore> Core<S> {
             return self.refuse_unseen(&found.report, reason).await;
         }
         let limits = limits(found, self.clock.now());
-        let guess = Guess { settings, attempt, found, password, digest, known, limits };
+        let guess = Guess {
+            settings,
+            attempt,
+            found,
+            password,
+            digest,
+            known,
+            limits,
+        };
         self.compare(&guess).await
     }
 }
@@ -256,5 +264,8 @@ fn refused_before_comparing(found: &Found<'_>) -> Option<Refusal> {
 fn limits(found: &Found<'_>, now: Now) -> PlaceLimits {
     let limits = place_limits(&found.policy, &found.asked.rules, now);
     let locked = found.holding.holds(Condition::Locked);
-    PlaceLimits { counting: limits.counting && !locked, ..limits }
+    PlaceLimits {
+        counting: limits.counting && !locked,
+        ..limits
+    }
 }

@@ -37,8 +37,8 @@ const PAGE: usize = 200;
 ///
 /// # Errors
 /// The folder cannot be prepared, or an address is taken.
-pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
-    start_logging(LogShape::Text, LevelFilter::WARN);
+pub(super) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
+    start_logging(LogShape::Text, LevelFilter::ERROR);
     let temporary;
     let folder: PathBuf = match folder {
         Some(folder) => {
@@ -46,7 +46,9 @@ pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
             folder.canonicalize()?
         }
         None => {
-            temporary = tempfile::Builder::new().prefix("doorward-demo-").tempdir()?;
+            temporary = tempfile::Builder::new()
+                .prefix("doorward-demo-")
+                .tempdir()?;
             temporary.path().to_owned()
         }
     };
@@ -63,7 +65,9 @@ pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
         make_private_ca_and_server_certificate(&certs, &names, now, CERTIFICATE_LASTS)?;
         demo::write_configuration(&folder)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let daemon = Daemon::start(Config::load(&file)?).await?;
         if fresh {
@@ -74,7 +78,9 @@ pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
         say(&introduction(&folder));
         let stop = CancellationToken::new();
         let following = tokio::spawn(follow(store, seen, stop.clone()));
-        let ended = daemon.run(|| Config::load(&file), CancellationToken::new()).await;
+        let ended = daemon
+            .run(|| Config::load(&file), CancellationToken::new())
+            .await;
         stop.cancel();
         following.await?;
         ended?;
@@ -83,7 +89,11 @@ pub fn run(folder: Option<&Path>) -> anyhow::Result<()> {
 }
 
 async fn newest(store: &SqliteStore) -> anyhow::Result<Option<EventId>> {
-    let query = EventQuery { limit: 1, newest: true, ..EventQuery::default() };
+    let query = EventQuery {
+        limit: 1,
+        newest: true,
+        ..EventQuery::default()
+    };
     Ok(store.events(&query).await?.pop().map(|event| event.id))
 }
 
@@ -94,8 +104,14 @@ async fn follow(store: Arc<SqliteStore>, mut seen: Option<EventId>, stop: Cancel
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
         }
-        let query = EventQuery { after: seen, limit: PAGE, ..EventQuery::default() };
-        let Ok(events) = store.events(&query).await else { continue };
+        let query = EventQuery {
+            after: seen,
+            limit: PAGE,
+            ..EventQuery::default()
+        };
+        let Ok(events) = store.events(&query).await else {
+            continue;
+        };
         for event in events {
             seen = Some(event.id);
             say(&line_of(&event));
@@ -114,8 +130,13 @@ fn line_of(event: &Event) -> String {
                 Subject::Service { service } => format!("service {service}"),
                 Subject::Unknown { length, .. } => format!("an unknown name of {length} bytes"),
             };
-            let at = attempt.resource.as_ref().map_or_else(String::new, |name| format!(" at {name}"));
-            let why = attempt.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            let at = attempt
+                .resource
+                .as_ref()
+                .map_or_else(String::new, |name| format!(" at {name}"));
+            let why = attempt
+                .reason
+                .map_or_else(String::new, |reason| format!(" ({reason})"));
             let outcome = attempt.outcome.as_str();
             let protocol = attempt.protocol;
             format!("{time}  {protocol:<6}  {outcome:<11}  {who}{at}{why}\n")

@@ -15,7 +15,7 @@ use crate::runtime::observe::{LogShape, start_logging};
 ///
 /// # Errors
 /// It could not start, or a part of it ended by itself.
-pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let config = Config::locate(file)?;
     log_as_configured(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -24,7 +24,9 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         .context("the threads cannot be started")?;
     runtime.block_on(async {
         let daemon = Daemon::start(config).await?;
-        daemon.run(|| Config::locate(file), CancellationToken::new()).await
+        daemon
+            .run(|| Config::locate(file), CancellationToken::new())
+            .await
     })?;
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
+use crate::ldap::dn::DistinguishedName;
 use crate::policy::asking::{ComplaintKind, ListenerFacts, Resources, check};
 use crate::policy::buckets::Rate;
-use crate::ldap::dn::DistinguishedName;
 use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
 use crate::{authenticator, directory, ldap, radius};
@@ -54,7 +54,10 @@ pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
             loopback_only: listener.loopback,
             unix: false,
             has_sources: listener.sources.iter().any(|_| true)
-                && listener.sources.iter().all(|network| network.prefix_len() > 0),
+                && listener
+                    .sources
+                    .iter()
+                    .all(|network| network.prefix_len() > 0),
         })
         .collect();
     let complaints = check(&resources(config), &listeners, &config.clients());
@@ -102,8 +105,11 @@ pub fn authenticator(config: &Config) -> authenticator::Settings {
 /// They are out of bounds; the error cites the key.
 pub fn parameters(config: &Config) -> Result<Argon2Parameters, ConfigErrors> {
     let hashing = &config.hashing;
-    Argon2Parameters::new(hashing.memory_kib, hashing.passes, hashing.lanes)
-        .map_err(|error| config.cite(Subject::Key("hashing"), error.to_string()).into())
+    Argon2Parameters::new(hashing.memory_kib, hashing.passes, hashing.lanes).map_err(|error| {
+        config
+            .cite(Subject::Key("hashing"), error.to_string())
+            .into()
+    })
 }
 
 /// Starts the hashing pool.
@@ -150,8 +156,14 @@ pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
 ///
 /// # Errors
 /// Two clients claim one network, or a client has no secret; the error cites the client.
-pub fn radius(config: &Config, secrets: &Secrets) -> Result<radius::server::Settings, ConfigErrors> {
-    let entries = config.radius.as_ref().map_or(&[][..], |radius| &radius.clients);
+pub fn radius(
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<radius::server::Settings, ConfigErrors> {
+    let entries = config
+        .radius
+        .as_ref()
+        .map_or(&[][..], |radius| &radius.clients);
     let mut clients = Vec::with_capacity(entries.len());
     for entry in entries {
         let subject = Subject::Client(&entry.name);
@@ -182,7 +194,10 @@ pub fn radius(config: &Config, secrets: &Secrets) -> Result<radius::server::Sett
 ///
 /// # Errors
 /// The suffix is no DN; the error cites the key.
-pub fn ldap(config: &Config, listener: &Listener) -> Result<ldap::settings::Settings, ConfigErrors> {
+pub fn ldap(
+    config: &Config,
+    listener: &Listener,
+) -> Result<ldap::settings::Settings, ConfigErrors> {
     let directory = &config.directory;
     let base = DistinguishedName::parse(directory.base_dn.as_str()).map_err(|error| {
         ConfigErrors::from(config.cite(Subject::Key("directory.base_dn"), error.to_string()))
@@ -224,7 +239,10 @@ pub fn ldap_caps(config: &Config) -> ldap::server::Caps {
 
 /// The directory's settings.
 pub fn directory(config: &Config) -> directory::Settings {
-    let clients = config.radius.as_ref().map_or(&[][..], |radius| &radius.clients);
+    let clients = config
+        .radius
+        .as_ref()
+        .map_or(&[][..], |radius| &radius.clients);
     directory::Settings {
         resources: resources(config),
         realms: Realms::new(&config.directory.realms),
@@ -233,7 +251,10 @@ pub fn directory(config: &Config) -> directory::Settings {
             shell: config.posix.shell.as_str().to_owned(),
         },
         timezone: config.directory.timezone.clone(),
-        public_url: config.web.as_ref().map(|web| web.public_url.as_str().to_owned()),
+        public_url: config
+            .web
+            .as_ref()
+            .map(|web| web.public_url.as_str().to_owned()),
         doors: directory::Doors {
             listeners: config
                 .ldap
@@ -261,8 +282,14 @@ pub fn directory(config: &Config) -> directory::Settings {
 /// # Errors
 /// It cannot be read or does not fit its key.
 pub fn certificates(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
-    let Some(tls) = &config.tls else { return Ok(None) };
+    let Some(tls) = &config.tls else {
+        return Ok(None);
+    };
     Certificate::open(&tls.certificate, &tls.private_key)
         .map(|certificate| Some(Arc::new(certificate)))
-        .map_err(|error| config.cite(Subject::Key("tls.certificate"), error.to_string()).into())
+        .map_err(|error| {
+            config
+                .cite(Subject::Key("tls.certificate"), error.to_string())
+                .into()
+        })
 }

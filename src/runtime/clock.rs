@@ -43,7 +43,9 @@ impl SystemClock {
         let drift = offset.abs_diff(self.offset.load(Ordering::Relaxed));
         let jumped = u128::from(drift) > JUMP.as_millis();
         let behind = newest_event.is_some_and(|newest| newest.since(system) > BEHIND);
-        let floor = newest_event.filter(|_| behind).map_or(i64::MIN, Timestamp::as_millis);
+        let floor = newest_event
+            .filter(|_| behind)
+            .map_or(i64::MIN, Timestamp::as_millis);
         self.floor.store(floor, Ordering::Relaxed);
         if !jumped {
             // Small corrections by NTP are followed, so that they never add up to a jump.
@@ -103,7 +105,10 @@ mod tests {
         let ahead = clock.now().wall.plus(Duration::from_secs(3600));
         assert!(clock.examine(Some(ahead)));
         assert!(clock.now().clock_suspect);
-        assert!(clock.now().wall >= ahead, "what ended before the newest event stays ended");
+        assert!(
+            clock.now().wall >= ahead,
+            "what ended before the newest event stays ended"
+        );
         assert!(!clock.examine(Some(wall())));
         assert!(!clock.now().clock_suspect);
     }

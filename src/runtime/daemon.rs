@@ -103,8 +103,7 @@ impl Daemon {
             }
             None => None,
         };
-        let store = assemble::store(&config, true)
-            .map_err(AssemblyError::from)?;
+        let store = assemble::store(&config, true).map_err(AssemblyError::from)?;
         let store = Arc::new(store);
         let pool = Arc::new(assemble::pool(&config)?);
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
@@ -145,7 +144,11 @@ impl Daemon {
                 })?);
             }
             let server = ldap::server::Server::new(settings, services.clone());
-            ldap.push(LdapListener { name: listener.name.clone(), server, sockets });
+            ldap.push(LdapListener {
+                name: listener.name.clone(),
+                server,
+                sockets,
+            });
         }
         let radius = match assemble::radius_listen(&config) {
             Some(listen) => {
@@ -354,7 +357,10 @@ impl Daemon {
 
 /// The certificate of the moment, for LDAP.
 fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, CertificateError> {
-    let config = certificate.map(Certificate::server_config).transpose()?.map(Arc::new);
+    let config = certificate
+        .map(Certificate::server_config)
+        .transpose()?
+        .map(Arc::new);
     Ok(Arc::new(move || config.clone()))
 }
 
@@ -376,7 +382,9 @@ fn reload_certificate(certificates: &Certificate) {
     match certificates.reload_if_changed() {
         Ok(Reload::Replaced) => tracing::info!("a new certificate is in use"),
         Ok(Reload::Unchanged) => {}
-        Err(error) => tracing::error!(%error, "the certificate was not reloaded; the old one stays"),
+        Err(error) => {
+            tracing::error!(%error, "the certificate was not reloaded; the old one stays")
+        }
     }
 }
 
@@ -395,7 +403,10 @@ struct Reloader {
 impl Reloader {
     /// Puts a new configuration in force, all of it or nothing. Listeners stay as they are.
     fn reload(&mut self, read_again: &impl Fn() -> Result<Config, ConfigErrors>) {
-        match read_again().map_err(DaemonError::from).and_then(|config| self.put_in_force(&config)) {
+        match read_again()
+            .map_err(DaemonError::from)
+            .and_then(|config| self.put_in_force(&config))
+        {
             Ok(()) => {
                 counter!("doorward_reloads_total", "outcome" => "done").increment(1);
                 tracing::info!("the configuration was reloaded");
@@ -417,7 +428,8 @@ impl Reloader {
             ldap.push((&listener.name, assemble::ldap(config, listener)?));
         }
         // From here on nothing can be refused.
-        self.authenticator.set_settings(assemble::authenticator(config));
+        self.authenticator
+            .set_settings(assemble::authenticator(config));
         self.directory.set_settings(assemble::directory(config));
         self.pool.set_parameters(parameters);
         self.retention.store(Arc::new(config.audit.retention));

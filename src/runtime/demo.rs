@@ -111,14 +111,46 @@ impl Row {
 
 /// The users, in the order of DESIGN.md 6.
 pub const USERS: [DemoUser; 8] = [
-    DemoUser { name: "alice", full_name: "Alice Archer", row: Row::Active },
-    DemoUser { name: "ivan", full_name: "Ivan Ivers", row: Row::Inactive },
-    DemoUser { name: "erin", full_name: "Erin Ellis", row: Row::Expired },
-    DemoUser { name: "leo", full_name: "Leo Lund", row: Row::Locked },
-    DemoUser { name: "elle", full_name: "Elle Eames", row: Row::ExpiredLocked },
-    DemoUser { name: "susan", full_name: "Susan Sato", row: Row::Suspended },
-    DemoUser { name: "stan", full_name: "Stan Stone", row: Row::Staged },
-    DemoUser { name: "mona", full_name: "Mona Mills", row: Row::MustChange },
+    DemoUser {
+        name: "alice",
+        full_name: "Alice Archer",
+        row: Row::Active,
+    },
+    DemoUser {
+        name: "ivan",
+        full_name: "Ivan Ivers",
+        row: Row::Inactive,
+    },
+    DemoUser {
+        name: "erin",
+        full_name: "Erin Ellis",
+        row: Row::Expired,
+    },
+    DemoUser {
+        name: "leo",
+        full_name: "Leo Lund",
+        row: Row::Locked,
+    },
+    DemoUser {
+        name: "elle",
+        full_name: "Elle Eames",
+        row: Row::ExpiredLocked,
+    },
+    DemoUser {
+        name: "susan",
+        full_name: "Susan Sato",
+        row: Row::Suspended,
+    },
+    DemoUser {
+        name: "stan",
+        full_name: "Stan Stone",
+        row: Row::Staged,
+    },
+    DemoUser {
+        name: "mona",
+        full_name: "Mona Mills",
+        row: Row::MustChange,
+    },
 ];
 
 /// Service accounts that may search.
@@ -143,7 +175,10 @@ pub fn write_configuration(folder: &Path) -> Result<(), DemoError> {
         .mode(0o600)
         .open(&path)
         .and_then(|mut file| file.write_all(CONFIGURATION.as_bytes()))
-        .map_err(|source| DemoError::File { path: path.display().to_string(), source })
+        .map_err(|source| DemoError::File {
+            path: path.display().to_string(),
+            source,
+        })
 }
 
 /// Fills the store of a started daemon, before it serves.
@@ -152,23 +187,34 @@ pub fn write_configuration(folder: &Path) -> Result<(), DemoError> {
 /// A command was refused.
 pub async fn populate(daemon: &Daemon) -> Result<(), DemoError> {
     let by = By {
-        actor: Actor::LocalLogin { login: "demo".to_owned() },
+        actor: Actor::LocalLogin {
+            login: "demo".to_owned(),
+        },
         now: daemon.clock().now(),
     };
     let directory = daemon.directory();
-    directory.add_group(&by, GroupName::parse("staff")?, None, None).await?;
+    directory
+        .add_group(&by, GroupName::parse("staff")?, None, None)
+        .await?;
     for resource in RESOURCES {
         let staff = Grantee::Group("staff".to_owned());
         let _warned = directory.bind(&by, resource, &staff).await?;
     }
     for service in SERVICES {
         let (name, password) = (ServiceName::parse(service)?, password()?);
-        directory.add_service(&by, name, Some(password), true, Vec::new()).await?;
+        directory
+            .add_service(&by, name, Some(password), true, Vec::new())
+            .await?;
     }
     let mut adding = JoinSet::new();
     for user in USERS {
         let (directory, by) = (Arc::clone(&directory), by.clone());
-        adding.spawn(async move { directory.add_user(&by, new_user(user, &by)?).await.map_err(DemoError::from) });
+        adding.spawn(async move {
+            directory
+                .add_user(&by, new_user(user, &by)?)
+                .await
+                .map_err(DemoError::from)
+        });
     }
     while let Some(added) = adding.join_next().await {
         if let Ok(added) = added {
@@ -210,7 +256,13 @@ fn new_user(user: DemoUser, by: &By) -> Result<AddUser, DemoError> {
 
 /// Locks whom failed attempts locked, by failed attempts: there is no other way.
 async fn lock(daemon: &Daemon) -> Result<(), DemoError> {
-    let threshold = daemon.store().policy().await.map_err(DirectoryError::from)?.lockout.threshold;
+    let threshold = daemon
+        .store()
+        .policy()
+        .await
+        .map_err(DirectoryError::from)?
+        .lockout
+        .threshold;
     let mut guesses = JoinSet::new();
     let locked = || USERS.into_iter().filter(|user| user.row.is_locked());
     for user in locked() {
@@ -222,7 +274,10 @@ async fn lock(daemon: &Daemon) -> Result<(), DemoError> {
     }
     while guesses.join_next().await.is_some() {}
     for user in locked() {
-        let view = daemon.directory().user(user.name, daemon.clock().now()).await?;
+        let view = daemon
+            .directory()
+            .user(user.name, daemon.clock().now())
+            .await?;
         if !view.account_locked {
             return Err(DemoError::NotLocked(user.name));
         }

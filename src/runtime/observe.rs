@@ -35,5 +35,7 @@ pub fn start_logging(shape: LogShape, level: LevelFilter) {
         LogShape::Json => lines.json().flatten_event(true).boxed(),
     };
     // Already started: the first one stays.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(targets))
+        .try_init();
 }

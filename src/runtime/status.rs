@@ -68,7 +68,10 @@ async fn ready<S: Store>(State(status): State<Arc<Status<S>>>) -> (StatusCode, &
         Err(error) => {
             gauge!("doorward_store_up").set(0.0);
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store is unavailable\n",
+            )
         }
     }
 }
@@ -86,6 +89,9 @@ pub(super) fn copy_pool_counters(pool: &HashingPool) {
         counter!("doorward_hashes_total", "purpose" => purpose).absolute(count);
     }
     counter!("doorward_hash_queue_full_total").absolute(counters.queue_full());
-    #[expect(clippy::cast_precision_loss, reason = "a queue is far shorter than 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a queue is far shorter than 2^52"
+    )]
     gauge!("doorward_hash_queue_depth").set(counters.queue_depth() as f64);
 }

@@ -7,11 +7,15 @@ use crate::domain::account::AccountFacts;
 use crate::domain::id::{AccountId, ServiceId};
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::secret::HashText;
-use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, PreviousPassword, ServiceRecord};
+use crate::store::attempts::{
+    AccountKey, AttemptRead, AttemptRecord, PreviousPassword, ServiceRecord,
+};
 
 use super::fault::Fault;
 use super::readers::View;
-use super::rows::{account_id, account_key, all, epoch, exists, first, instant, maybe_instant, name, run};
+use super::rows::{
+    account_id, account_key, all, epoch, exists, first, instant, maybe_instant, name, run,
+};
 
 /// The columns of an account's facts, in the order [`facts`] reads them.
 pub(super) const FACTS: &str = "suspended, start_at, end_at, password_set_at, change_by, \

@@ -109,8 +109,8 @@ pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
 
 fn copy_into(source: &Connection, path: &Path) -> Result<(), BackupError> {
     let failed = |error: rusqlite::Error| unwritable(path, error);
-    let mut target = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(failed)?;
+    let mut target =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     let backup = Backup::new(source, &mut target).map_err(failed)?;
     // All pages in one step: one moment of the source, and no starting over as others write.
     let step = backup.step(-1).map_err(failed)?;

@@ -211,12 +211,10 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
 
 /// When the newest event happened.
 pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, Fault> {
-    Ok(
-        first(connection, "SELECT max(at) FROM events", [], |row| {
-            super::rows::maybe_instant(row, 0)
-        })?
-        .flatten(),
-    )
+    Ok(first(connection, "SELECT max(at) FROM events", [], |row| {
+        super::rows::maybe_instant(row, 0)
+    })?
+    .flatten())
 }
 
 /// Removes events older than `before`.

@@ -143,8 +143,7 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if mode != "wal" || synchronous != 2 {
         return Err(Fault::Unavailable(Unavailable(format!(

@@ -211,7 +211,12 @@ pub(super) fn binding_path(
          JOIN groups ON groups.id = group_users.container WHERE group_users.account = ?1
          ORDER BY groups.name_folded",
         [key],
-        |row| Ok((row.get::<_, Key>(0)?, vec![BoundTo::Group(name(row, 1, GroupName::parse)?)])),
+        |row| {
+            Ok((
+                row.get::<_, Key>(0)?,
+                vec![BoundTo::Group(name(row, 1, GroupName::parse)?)],
+            ))
+        },
     )?;
     let mut seen: HashSet<Key> = level.iter().map(|(key, _)| *key).collect();
     for _ in 0..LEVELS {

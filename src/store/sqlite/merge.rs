@@ -110,9 +110,10 @@ fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
         .as_ref()
         .map(crate::domain::name::ResourceName::folded)
         .unwrap_or_default();
-    let reason = event
-        .reason
-        .map_or(event.outcome.as_str(), crate::domain::refusal::Refusal::as_str);
+    let reason = event.reason.map_or(
+        event.outcome.as_str(),
+        crate::domain::refusal::Refusal::as_str,
+    );
     format!(
         "{minute}|{subject}|{}|{resource}|{reason}",
         event.origin.address

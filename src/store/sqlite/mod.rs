@@ -341,9 +341,7 @@ impl DirectoryStore for SqliteStore {
     }
 
     async fn lifecycle_cursor(&self) -> Result<Timestamp, Unavailable> {
-        let cursor = self
-            .read(|view| lifecycle::cursor(view.connection))
-            .await?;
+        let cursor = self.read(|view| lifecycle::cursor(view.connection)).await?;
         Ok(cursor)
     }
 

@@ -169,8 +169,8 @@ impl SqliteStore {
             .name("store-write".to_owned())
             .spawn(move || writer.serve())
             .map_err(broken)?;
-        let readers =
-            Readers::start(path, options.busy, options.readers, options.queue.max(1)).map_err(broken)?;
+        let readers = Readers::start(path, options.busy, options.readers, options.queue.max(1))
+            .map_err(broken)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 readers: Some(readers),
@@ -234,10 +234,9 @@ fn prepare(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
 
 /// Whether the file has the known schema; false where it is older or empty.
 fn look(path: &Path, options: &OpenOptions) -> Result<bool, OpenError> {
-    let connection =
-        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
-            .and_then(|connection| connection.busy_timeout(options.busy).map(|()| connection))
-            .map_err(|error| file::explain(path, &error.into()))?;
+    let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|connection| connection.busy_timeout(options.busy).map(|()| connection))
+        .map_err(|error| file::explain(path, &error.into()))?;
     let known = schema::known();
     match schema::found(&connection).map_err(|fault| file::explain(path, &fault))? {
         Found::Foreign => Err(OpenError::Foreign(path.to_owned())),

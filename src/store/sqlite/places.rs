@@ -211,10 +211,7 @@ fn forget_old(
     run(
         connection,
         "DELETE FROM failures WHERE account = ?1 AND at < ?2",
-        (
-            key,
-            limits.window_start.min(limits.day_start).as_millis(),
-        ),
+        (key, limits.window_start.min(limits.day_start).as_millis()),
     )?;
     run(
         connection,
@@ -291,7 +288,9 @@ pub(super) fn settle(
                 // The lock was reached while this attempt was under way: it counts for the day
                 // and starts no new series.
                 let since_locked = standing.epoch != settlement.epoch
-                    && standing.locked_since.is_some_and(|locked| locked >= taken_at);
+                    && standing
+                        .locked_since
+                        .is_some_and(|locked| locked >= taken_at);
                 let id = FailureId::new(settlement.at);
                 run(
                     connection,
@@ -369,8 +368,7 @@ pub(super) fn confirm(
                 failure,
             )?;
             locked = live
-                && charged(connection, account, &confirmation.limits)?
-                    .locks(&confirmation.limits);
+                && charged(connection, account, &confirmation.limits)?.locks(&confirmation.limits);
             if locked {
                 lock(
                     connection,

@@ -58,7 +58,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn read<T>(&mut self, work: impl FnOnce(&mut View<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut View<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let here = Identity::at(&self.path)
             .map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
         let (connection, identity) = match self.connection.take() {

@@ -63,9 +63,11 @@ pub(super) fn number(
     sql: &str,
     params: impl Params,
 ) -> Result<i64, Fault> {
-    Ok(first(connection, sql, params, |row| Ok(row.get::<_, Option<i64>>(0)?))?
-        .flatten()
-        .unwrap_or(0))
+    Ok(first(connection, sql, params, |row| {
+        Ok(row.get::<_, Option<i64>>(0)?)
+    })?
+    .flatten()
+    .unwrap_or(0))
 }
 
 /// Reads a counter of the whole store.

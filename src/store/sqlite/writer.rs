@@ -170,7 +170,10 @@ impl Writer {
                         connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
                     }
                     Ran::Broken(unavailable, spoils) => {
-                        return Err(Failed { unavailable, spoils });
+                        return Err(Failed {
+                            unavailable,
+                            spoils,
+                        });
                     }
                 }
                 connection.prepare_cached("RELEASE job")?.execute([])?;

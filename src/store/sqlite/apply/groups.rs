@@ -300,9 +300,7 @@ pub(super) fn touch_around(
 ) -> Result<(), Fault> {
     run(
         connection,
-        &format!(
-            "{OUTWARDS} UPDATE groups SET modified = ?2 WHERE id IN (SELECT id FROM walk)"
-        ),
+        &format!("{OUTWARDS} UPDATE groups SET modified = ?2 WHERE id IN (SELECT id FROM walk)"),
         (group, at.as_millis()),
     )?;
     run(

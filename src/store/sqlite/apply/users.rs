@@ -299,7 +299,10 @@ pub(super) fn suspend(
 ) -> Result<Changed, Fault> {
     let before = find(connection, account)?;
     if before.facts.suspended {
-        return Err(nothing(format!("'{}' is suspended already", before.username)));
+        return Err(nothing(format!(
+            "'{}' is suspended already",
+            before.username
+        )));
     }
     alter(
         connection,
