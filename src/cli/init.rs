@@ -309,7 +309,9 @@ fn give_to_daemon(places: &Places) -> anyhow::Result<()> {
     let Some((user, group)) = accounts.lines().find_map(numbers_of_daemon) else {
         return Ok(());
     };
-    let mut paths = vec![places.file.clone(), places.certificates.clone()];
+    // The configuration is for the daemon to read and not to write.
+    chown(&places.file, None, Some(group)).with_context(|| places.file.display().to_string())?;
+    let mut paths = vec![places.certificates.clone()];
     let inside = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?
             .map(|entry| entry.map(|entry| entry.path()))

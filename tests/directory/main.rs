@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod explaining;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod world;
