@@ -2,6 +2,7 @@
 
 use std::env;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,10 +42,21 @@ impl Context {
     /// Reads the configuration.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         if let Some(file) = self.file()
-            && !file.exists()
+            && let Err(fault) = std::fs::File::open(file)
         {
-            let message = format!("there is no configuration file {}", file.display());
-            return Err(Failure::error(failure::NO_INPUT, message));
+            let shown = file.display();
+            let (code, message) = match fault.kind() {
+                ErrorKind::NotFound => (
+                    failure::NO_INPUT,
+                    format!("there is no configuration file {shown}"),
+                ),
+                ErrorKind::PermissionDenied => (
+                    failure::NOT_ALLOWED,
+                    format!("{shown} cannot be read: run it as root or as the daemon's user"),
+                ),
+                _ => (failure::IO, format!("{shown} cannot be read: {fault}")),
+            };
+            return Err(Failure::error(code, message));
         }
         Ok(Config::locate(self.file())?)
     }

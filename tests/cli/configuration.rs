@@ -83,6 +83,30 @@ fn what_is_missing_is_said_by_its_path() {
     by_environment.ended(66).complains("named.toml");
 }
 
+/// Another user of the machine is told so, and by which file.
+#[test]
+fn what_may_not_be_read_is_77() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+    let world = World::with_alice();
+    if fs::metadata(world.config()).unwrap().uid() != 0 {
+        // Only root can become somebody else.
+        return;
+    }
+    let binary = world.path("doorward");
+    fs::copy(env!("CARGO_BIN_EXE_doorward"), &binary).unwrap();
+    fs::set_permissions(world.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let as_nobody = || {
+        let mut command = std::process::Command::new(&binary);
+        command.arg("-c").arg(world.config()).args(["user", "list"]);
+        command.uid(65_534).gid(65_534).current_dir("/");
+        run(&mut command, "").ended(77)
+    };
+    as_nobody().complains("doorward.toml cannot be read");
+    fs::set_permissions(world.config(), fs::Permissions::from_mode(0o644)).unwrap();
+    as_nobody().complains("doorward.db cannot be written");
+}
+
 #[test]
 fn usage_is_64_and_help_is_no_failure() {
     run(World::bare().args(["user", "frob"]), "").ended(64);
