@@ -10,12 +10,13 @@ use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
 use crate::directory::Warning;
 use crate::domain::time::Clock as _;
 use crate::ldap::dn::DistinguishedName;
+use crate::runtime::assemble;
 use crate::runtime::certificates::Certificate;
 use crate::runtime::clock::SystemClock;
 
 use super::context::{Context, Opened};
 use super::failure::{self, CONFIG};
-use super::{output, wiring};
+use super::output;
 
 #[derive(Serialize, Default)]
 struct Report {
@@ -88,7 +89,7 @@ fn look(config: &Config, report: &mut Report) {
         }
         Err(errors) => report.add(&errors),
     }
-    if let Err(errors) = wiring::check_resources(config) {
+    if let Err(errors) = assemble::check_resources(config) {
         report.add(&errors);
     }
     if let Err(refused) = DistinguishedName::parse(config.directory.base_dn.as_str()) {
@@ -133,7 +134,7 @@ fn bindings(config: &Config, report: &mut Report) {
         return;
     }
     let clock = SystemClock::start();
-    let opened = wiring::store(config, false)
+    let opened = assemble::store(config, false)
         .map_err(anyhow::Error::from)
         .and_then(|store| Opened::new(config.clone(), store, clock));
     let unknown = opened.and_then(|opened| Ok(opened.wait(opened.directory.unknown_bindings())?));

@@ -3,6 +3,7 @@
 use std::env;
 use std::future::Future;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,13 +16,14 @@ use crate::config::{Config, DEFAULT_PATH};
 use crate::directory::{By, Directory};
 use crate::domain::event::Actor;
 use crate::domain::time::{Clock as _, DayEdge, Now, Timestamp, parse_moment, parse_span};
+use crate::hashing::{HashingPool, PoolSettings};
+use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
 use crate::store::EventStore as _;
 use crate::store::sqlite::SqliteStore;
 
 use super::failure::{self, Failure};
 use super::output::Output;
-use super::wiring;
 
 /// What the command line as a whole was given.
 pub(super) struct Context {
@@ -65,7 +67,7 @@ impl Context {
     pub(super) fn open(&self) -> anyhow::Result<Opened> {
         let config = self.config()?;
         let clock = SystemClock::start();
-        let store = wiring::store(&config, false);
+        let store = assemble::store(&config, false);
         let store = if self.file.is_none() && !Path::new(DEFAULT_PATH).exists() {
             store.with_context(|| {
                 format!(
@@ -99,8 +101,8 @@ impl Opened {
             .enable_all()
             .build()?;
         let store = Arc::new(store);
-        let pool = Arc::new(wiring::pool(&config)?);
-        let settings = wiring::directory_settings(&config);
+        let pool = Arc::new(pool(&config)?);
+        let settings = assemble::directory(&config);
         let directory = Directory::new(Arc::clone(&store), pool, settings);
         // A clock behind the newest event opens no lock and revives nothing (CONTRACT.md 10).
         clock.examine(runtime.block_on(store.newest_event())?);
@@ -152,6 +154,15 @@ impl Opened {
     pub(super) fn span_since(&self, text: &str) -> anyhow::Result<Duration> {
         Ok(self.now().wall.since(self.since(text)?))
     }
+}
+
+/// A pool of one thread: a command hashes one password after another.
+fn pool(config: &Config) -> anyhow::Result<HashingPool> {
+    Ok(HashingPool::start(PoolSettings {
+        threads: NonZeroUsize::MIN,
+        queue: config.hashing.queue,
+        parameters: assemble::parameters(config)?,
+    })?)
 }
 
 /// The Unix login of whoever runs the command, for the audit log. It is what the environment says

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use crate::config::ConfigErrors;
 use crate::directory::DirectoryError;
 use crate::hashing::QueueFull;
+use crate::runtime::assemble::AssemblyError;
+use crate::runtime::daemon::DaemonError;
 use crate::store::Unavailable;
 use crate::store::changes::ChangeRefused;
 use crate::store::sqlite::{BackupError, OpenError};
@@ -20,6 +22,8 @@ pub(super) const DATA: u8 = 65;
 pub(super) const NO_INPUT: u8 = 66;
 /// `EX_UNAVAILABLE`: the store cannot be used.
 pub(super) const UNAVAILABLE: u8 = 69;
+/// `EX_OSERR`: the operating system refuses what it was asked.
+const OS: u8 = 71;
 /// `EX_IOERR`: reading or writing failed.
 pub(super) const IO: u8 = 74;
 /// `EX_TEMPFAIL`: to be repeated.
@@ -72,12 +76,20 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
 /// Prints a failure.
 pub(super) fn complain(error: &anyhow::Error) {
     let mut stderr = io::stderr().lock();
-    let _ = if error.is::<ConfigErrors>() {
-        // These begin with the place they cite.
+    let _ = if cites_the_file(error) {
         writeln!(stderr, "{error}")
     } else {
         writeln!(stderr, "doorward: {error:#}")
     };
+}
+
+/// Whether each line begins with the place it cites.
+fn cites_the_file(error: &anyhow::Error) -> bool {
+    error.is::<ConfigErrors>()
+        || matches!(
+            error.downcast_ref(),
+            Some(DaemonError::Assembly(AssemblyError::Config(_)))
+        )
 }
 
 /// Prints a text on standard error.
@@ -100,11 +112,11 @@ fn known_code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<ConfigErrors>() {
         return Some(CONFIG);
     }
+    if let Some(error) = cause.downcast_ref::<DaemonError>() {
+        return Some(of_daemon(error));
+    }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
-        return Some(match error {
-            OpenError::NotWritable { .. } => NOT_ALLOWED,
-            _ => UNAVAILABLE,
-        });
+        return Some(of_store(error));
     }
     if let Some(error) = cause.downcast_ref::<BackupError>() {
         return Some(match error {
@@ -126,6 +138,22 @@ fn known_code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         });
     }
     None
+}
+
+fn of_store(error: &OpenError) -> u8 {
+    match error {
+        OpenError::NotWritable { .. } => NOT_ALLOWED,
+        _ => UNAVAILABLE,
+    }
+}
+
+fn of_daemon(error: &DaemonError) -> u8 {
+    match error {
+        DaemonError::Assembly(AssemblyError::Config(_)) => CONFIG,
+        DaemonError::Assembly(AssemblyError::Store(error)) => of_store(error),
+        DaemonError::Assembly(AssemblyError::System { .. }) | DaemonError::System(_) => OS,
+        DaemonError::Bind(_) | DaemonError::PartEnded(_) => UNAVAILABLE,
+    }
 }
 
 fn of_directory(error: &DirectoryError) -> u8 {

@@ -16,11 +16,12 @@ use crate::directory::{AddUser, DirectoryError, Grantee, generate_password};
 use crate::domain::name::{GroupName, MailAddress, Username};
 use crate::domain::secret::Password;
 use crate::ldap::dn::DistinguishedName;
+use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
 
 use super::context::{Context, Opened, user_number};
 use super::failure::{self, Failure};
-use super::{certs, prompt, wiring};
+use super::{certs, prompt};
 
 /// The group that is made, bound to every resource.
 const GROUP: &str = "staff";
@@ -133,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ex
     certs::make_for_this_host(&places.certificates)?;
     write_new(&places.file, &text)?;
     let clock = SystemClock::start();
-    let store = wiring::store(&config, true)?;
+    let store = assemble::store(&config, true)?;
     let opened = Opened::new(config, store, clock)?;
     populate(&opened, username.clone(), email, password)?;
     let StoreUrl::Sqlite(store) = opened.config.store.url.clone();

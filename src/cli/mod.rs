@@ -22,7 +22,6 @@ mod serve;
 mod service;
 mod table;
 mod user;
-mod wiring;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

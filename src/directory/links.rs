@@ -98,6 +98,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         self.apply(by, change).await?;
         let settings = self.settings();
         let portal = settings.public_url.as_deref().unwrap_or_default();
+        let portal = portal.trim_end_matches('/');
         let token = Zeroizing::new(URL_SAFE_NO_PAD.encode(*token));
         let link = Zeroizing::new(format!("{portal}/{path}/{}", *token));
         Ok(Done {

@@ -19,7 +19,7 @@ pub struct Settings {
     pub posix: PosixSettings,
     /// The zone in which a bare date is a day (CONTRACT.md 10).
     pub timezone: TimeZone,
-    /// Where links lead, without a slash at the end; none where no portal is configured.
+    /// Where links lead; none where no portal is configured.
     pub public_url: Option<String>,
     /// The ways in, for explanations.
     pub doors: Doors,
