@@ -7,17 +7,19 @@ use doorward::domain::resource::Asking;
 
 use crate::world::{World, asking};
 
+/// What is found, by name: identifiers of one millisecond come in any order.
 async fn people(
     world: &World,
     viewer: Viewer<'_>,
     asking: &Asking,
     query: &PersonQuery,
 ) -> Vec<Person> {
-    world
+    let found = world
         .directory
-        .people(viewer, asking, query, None, 100, world.now())
-        .await
-        .unwrap()
+        .people(viewer, asking, query, None, 100, world.now());
+    let mut found = found.await.unwrap();
+    found.sort_by(|one, other| one.username.cmp(&other.username));
+    found
 }
 
 async fn groups(world: &World, viewer: Viewer<'_>, query: &GroupQuery) -> Vec<Group> {
