@@ -1,0 +1,193 @@
+use rusqlite::Connection;
+
+use super::*;
+use crate::domain::event::{Outcome, Subject};
+use crate::domain::id::RequestId;
+use crate::domain::name::GroupName;
+use crate::domain::origin::{Origin, Protocol};
+use crate::store::changes::Change;
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn event() -> AttemptEvent {
+    AttemptEvent {
+        request: RequestId::new(START),
+        protocol: Protocol::Ldap,
+        resource: None,
+        subject: Subject::Unknown {
+            digest: "00".repeat(32),
+            length: 7,
+        },
+        origin: Origin::address([192, 0, 2, 1].into()),
+        listener: None,
+        client: None,
+        ssid: None,
+        outcome: Outcome::Refused,
+        reason: None,
+        duration_ms: 1,
+    }
+}
+
+fn open(folder: &Path) -> SqliteStore {
+    let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
+    SqliteStore::open(&folder.join("doorward.db"), &options).unwrap()
+}
+
+/// Lets the file grow by no more than `pages`, or freely.
+async fn limit_growth(store: &SqliteStore, pages: Option<i64>) {
+    store
+        .write(move |connection| {
+            let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let most = pages.map_or(i64::from(u32::MAX - 1), |pages| now + pages);
+            let sql = format!("PRAGMA max_page_count = {most}");
+            connection.query_row(&sql, [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+async fn add_group(store: &SqliteStore, name: &str, description: String) -> Result<(), ChangeRefused> {
+    store
+        .apply(Command {
+            at: START,
+            actor: crate::domain::event::Actor::Gateway,
+            change: Change::AddGroup {
+                group: GroupId::new(START),
+                name: GroupName::parse(name).unwrap(),
+                gid_number: None,
+                description: Some(description),
+            },
+            mails: Vec::new(),
+        })
+        .await
+        .map(drop)
+}
+
+#[tokio::test]
+async fn every_connection_is_durable_and_readers_cannot_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let settings = |connection: &Connection| {
+        let one = |name: &str| -> rusqlite::Result<rusqlite::types::Value> {
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+        };
+        Ok((
+            one("journal_mode")?,
+            one("synchronous")?,
+            one("foreign_keys")?,
+            one("query_only")?,
+        ))
+    };
+    let writer = store.write(settings).await.unwrap();
+    let reader = store.read(move |view| settings(view.connection)).await.unwrap();
+    let wal = || "wal".to_owned().into();
+    assert_eq!(writer, (wal(), 2.into(), 1.into(), 0.into()));
+    assert_eq!(reader, (wal(), 2.into(), 1.into(), 1.into()));
+    let refused = store
+        .read(|view| rows::set_meta(view.connection, "probe", 7))
+        .await;
+    assert!(refused.is_err());
+    store.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_service_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    limit_growth(&store, Some(4)).await;
+    let mut answered = Vec::new();
+    let mut refused = None;
+    for _ in 0..10_000 {
+        match store.record_attempt(START, event()).await {
+            Ok(id) => answered.push(id),
+            Err(unavailable) => {
+                refused = Some(unavailable);
+                break;
+            }
+        }
+    }
+    let refused = refused.expect("the disk filled up");
+    assert!(refused.0.contains("full"), "{refused}");
+    let big = add_group(&store, "big", "x".repeat(100_000)).await;
+    assert!(matches!(big, Err(ChangeRefused::Unavailable(_))), "{big:?}");
+    // Reads go on, and whatever was answered is there.
+    let query = EventQuery {
+        limit: 100_000,
+        ..EventQuery::default()
+    };
+    let recorded: Vec<_> = store
+        .events(&query)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|event| event.id)
+        .collect();
+    assert_eq!(recorded, answered);
+    // What was to be merged meanwhile waits.
+    store.merge_attempt(START, event());
+    assert!(add_group(&store, "big", "x".repeat(100_000)).await.is_err());
+
+    limit_growth(&store, None).await;
+    add_group(&store, "big", "x".repeat(100_000)).await.unwrap();
+    store.record_attempt(START, event()).await.unwrap();
+    store.probe().await.unwrap();
+    // The merged one, the group, and the one after it.
+    let now = store.events(&query).await.unwrap();
+    assert_eq!(now.len(), answered.len() + 3);
+}
+
+#[tokio::test]
+async fn one_command_gone_wrong_undoes_itself_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    // Held up, so that the three come into one transaction.
+    let other = Connection::open(store.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let bump = |connection: &Connection| {
+        let value = rows::meta(connection, "probe")? + 1;
+        rows::set_meta(connection, "probe", value)?;
+        Ok(value)
+    };
+    let (first, broken, defect, last) = tokio::join!(
+        store.write(bump),
+        store.write::<(), _>(move |connection| {
+            bump(connection)?;
+            Err(Fault::Damaged("on purpose".to_owned()))
+        }),
+        store.write::<(), _>(move |connection| {
+            bump(connection)?;
+            panic!("on purpose")
+        }),
+        async {
+            let last = store.write(bump);
+            other.execute_batch("ROLLBACK").unwrap();
+            last.await
+        },
+    );
+    assert_eq!(first.unwrap(), 1);
+    assert!(broken.is_err() && defect.is_err());
+    assert_eq!(last.unwrap(), 2);
+    assert_eq!(store.write(bump).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_older_schema_is_backed_up_and_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("doorward.db");
+    let store = open(folder.path());
+    add_group(&store, "staff", String::new()).await.unwrap();
+    drop(store);
+    // There is one version so far; what an older one will be like is told by its number.
+    let connection = Connection::open(&path).unwrap();
+    let kept = file::beside(&path, ".before-migration-1.db");
+    backup::copy(&connection, &kept).unwrap();
+    drop(connection);
+    let copy = Connection::open(&kept).unwrap();
+    let groups: i64 = copy
+        .query_row("SELECT count(*) FROM groups", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(groups, 1);
+    assert_eq!(schema::found(&copy).unwrap(), schema::Found::Version(1));
+    assert_eq!(schema::known(), 1);
+}

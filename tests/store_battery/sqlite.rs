@@ -1,0 +1,427 @@
+//! What SQLite alone must do: files, schema, durability, a full disk, backup and restore.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use doorward::domain::time::Timestamp;
+use doorward::store::changes::{Change, ChangeRefused, UserFilter};
+use doorward::store::sqlite::{
+    BackupError, OpenError, OpenOptions, SqliteStore, backup, restore,
+};
+use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::world::*;
+
+/// A folder with a store in it.
+pub struct Folder(TempDir);
+
+impl Folder {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("doorward.db")
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+impl Fixture for Folder {
+    type Store = SqliteStore;
+
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path(), &options().creating()).unwrap()
+    }
+}
+
+pub fn fixture() -> Folder {
+    Folder(tempfile::tempdir().unwrap())
+}
+
+fn options() -> OpenOptions {
+    OpenOptions::new(group_name("users"))
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_file_is_in_wal_mode_and_for_its_owner_alone() {
+    let folder = fixture();
+    let store = folder.open();
+    add_user(&store, "alice").await;
+    let beside = Connection::open(folder.path()).unwrap();
+    let journal: String = beside
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(journal, "wal");
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let file = folder.beside(&format!("doorward.db{suffix}"));
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_named() {
+    let folder = fixture();
+    let open = |path: &Path, options: &OpenOptions| SqliteStore::open(path, options).unwrap_err();
+    assert!(matches!(
+        open(&folder.beside("no/doorward.db"), &options().creating()),
+        OpenError::FolderMissing(_)
+    ));
+    assert!(matches!(
+        open(&folder.path(), &options()),
+        OpenError::Missing(_)
+    ));
+    let text = folder.beside("text.db");
+    std::fs::write(&text, "this is a text and no database, whatever its name says").unwrap();
+    assert!(matches!(
+        open(&text, &options()),
+        OpenError::NotADatabase(_)
+    ));
+    let other = folder.beside("other.db");
+    Connection::open(&other)
+        .unwrap()
+        .execute_batch("CREATE TABLE songs (title TEXT)")
+        .unwrap();
+    assert!(matches!(open(&other, &options()), OpenError::Foreign(_)));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = fixture();
+    drop(folder.open());
+    Connection::open(folder.path())
+        .unwrap()
+        .execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             SELECT 99, 'from_the_future', applied_on, checksum FROM refinery_schema_history
+             LIMIT 1",
+            [],
+        )
+        .unwrap();
+    let refused = SqliteStore::open(&folder.path(), &options()).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 99, .. }));
+    let shown = refused.to_string();
+    assert!(shown.contains("99") && shown.contains("up to 1"), "{shown}");
+}
+
+#[tokio::test]
+async fn everything_is_there_after_the_store_is_opened_again() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let attempt = Attempt::new(&store, alice, START).await;
+    attempt.fail(&store).await;
+    store.merge_attempt(
+        START,
+        attempt_event(alice, Some(doorward::domain::refusal::Refusal::Locked), HERE),
+    );
+    let before = user(&store, alice).await;
+    drop(store);
+    // The last to close tidies the log away.
+    assert!(!folder.beside("doorward.db-wal").exists());
+    let store = SqliteStore::open(&folder.path(), &options()).unwrap();
+    assert_eq!(user(&store, alice).await, before);
+    // group.add, user.add, the failure, and what waited to be merged when it closed.
+    assert_eq!(events(&store).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_file_taken_away_is_unavailable_until_it_is_back() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let aside = tempfile::tempdir().unwrap();
+    let names = ["doorward.db", "doorward.db-wal", "doorward.db-shm"];
+    for name in names {
+        std::fs::rename(folder.beside(name), aside.path().join(name)).unwrap();
+    }
+    assert!(store.probe().await.is_err());
+    assert!(store.policy().await.is_err());
+    assert!(
+        store
+            .record_attempt(START, attempt_event(alice, None, HERE))
+            .await
+            .is_err()
+    );
+    assert!(!folder.path().exists(), "nothing is made in its place");
+    for name in names {
+        std::fs::rename(aside.path().join(name), folder.beside(name)).unwrap();
+    }
+    store.probe().await.unwrap();
+    assert_eq!(read(&store, alice).await.username, username("alice"));
+    drop(store);
+    let store = folder.open();
+    assert_eq!(read(&store, alice).await.account, alice);
+}
+
+#[tokio::test]
+async fn a_writer_held_up_by_another_process_tells_so_and_resumes() {
+    let folder = fixture();
+    let mut impatient = options().creating();
+    impatient.busy = std::time::Duration::from_millis(50);
+    let store = SqliteStore::open(&folder.path(), &impatient).unwrap();
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = store.probe().await.unwrap_err();
+    assert!(refused.0.contains("locked"), "{refused}");
+    assert!(store.policy().await.is_ok(), "reads do not wait");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_unavailable_for_its_reader_alone() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let bob = add_user(&store, "bob").await;
+    Connection::open(folder.path())
+        .unwrap()
+        .execute(
+            "UPDATE accounts SET username = 'not a name' WHERE username = 'alice'",
+            [],
+        )
+        .unwrap();
+    let key = doorward::store::attempts::AccountKey::Id(alice);
+    let refused = store.read_attempt(&key, None).await.unwrap_err();
+    assert!(refused.0.contains("damaged"), "{refused}");
+    let change = Change::Unlock { account: alice };
+    assert!(matches!(
+        apply(&store, change).await,
+        Err(ChangeRefused::Unavailable(_))
+    ));
+    assert_eq!(read(&store, bob).await.username, username("bob"));
+    unlock(&store, bob, START).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_or_unavailable() {
+    let folder = fixture();
+    let store = folder.open();
+    for number in 0..50 {
+        add_user(&store, &format!("user{number}")).await;
+    }
+    drop(store);
+    let mut bytes = std::fs::read(folder.path()).unwrap();
+    let length = bytes.len();
+    for byte in &mut bytes[4096..length] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(folder.path(), bytes).unwrap();
+    match SqliteStore::open(&folder.path(), &options()) {
+        Err(_) => {}
+        Ok(store) => {
+            assert!(store.users(&UserFilter::All, None, 100).await.is_err());
+        }
+    }
+    let refused = restore(&folder.path(), &folder.beside("other.db")).unwrap_err();
+    assert!(!matches!(refused, BackupError::InUse(_)), "{refused}");
+    assert!(!folder.beside("other.db").exists());
+}
+
+#[tokio::test]
+async fn a_backup_is_one_file_and_restores_to_the_same() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let copy = folder.beside("copy.db");
+    // While the store is in use.
+    backup(&folder.path(), &copy).unwrap();
+    assert_eq!(mode(&copy), 0o600);
+    assert!(!folder.beside("copy.db-wal").exists());
+    assert!(!folder.beside("copy.db.partial").exists());
+    assert!(matches!(
+        backup(&folder.path(), &copy),
+        Err(BackupError::Exists(_))
+    ));
+    let bob = add_user(&store, "bob").await;
+    assert!(matches!(
+        restore(&copy, &folder.path()),
+        Err(BackupError::InUse(_))
+    ));
+    assert_eq!(read(&store, bob).await.account, bob);
+    drop(store);
+
+    let kept = restore(&copy, &folder.path()).unwrap().unwrap();
+    let store = folder.open();
+    assert_eq!(read(&store, alice).await.account, alice);
+    assert_eq!(
+        store
+            .users(&UserFilter::All, None, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    // What stood there before is a store still.
+    let before = SqliteStore::open(&kept, &options()).unwrap();
+    assert_eq!(read(&before, bob).await.account, bob);
+    drop((store, before));
+    // A second restore keeps both, and one to nowhere keeps nothing.
+    let second = restore(&copy, &folder.path()).unwrap().unwrap();
+    assert_ne!(second, kept);
+    assert_eq!(
+        restore(&copy, &folder.beside("fresh.db")).unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_restore_keeps_a_log_that_was_left_by_a_crash() {
+    let folder = fixture();
+    let store = folder.open();
+    add_user(&store, "alice").await;
+    let copy = folder.beside("copy.db");
+    backup(&folder.path(), &copy).unwrap();
+    let bob = add_user(&store, "bob").await;
+    // As after a crash: database and log as they are, nobody holding them.
+    let crashed = fixture();
+    for suffix in ["", "-wal"] {
+        std::fs::copy(
+            folder.beside(&format!("doorward.db{suffix}")),
+            crashed.beside(&format!("doorward.db{suffix}")),
+        )
+        .unwrap();
+    }
+    let kept = restore(&copy, &crashed.path()).unwrap().unwrap();
+    let restored = crashed.open();
+    assert_eq!(
+        restored
+            .users(&UserFilter::All, None, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    let before = SqliteStore::open(&kept, &options()).unwrap();
+    assert_eq!(read(&before, bob).await.account, bob);
+}
+
+#[test]
+fn what_cannot_be_restored_is_named_and_changes_nothing() {
+    let folder = fixture();
+    drop(folder.open());
+    let text = folder.beside("text.db");
+    std::fs::write(&text, "no database at all, and longer than a header would be; so there").unwrap();
+    let other = folder.beside("other.db");
+    Connection::open(&other)
+        .unwrap()
+        .execute_batch("CREATE TABLE songs (title TEXT)")
+        .unwrap();
+    let before = std::fs::read(folder.path()).unwrap();
+    for from in [text, folder.beside("missing.db")] {
+        assert!(matches!(
+            restore(&from, &folder.path()),
+            Err(BackupError::Unreadable { .. })
+        ));
+    }
+    assert!(matches!(
+        restore(&other, &folder.path()),
+        Err(BackupError::Foreign { .. })
+    ));
+    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_root_makes_belongs_to_the_owner_of_the_folder() {
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        println!("needs root");
+        return;
+    }
+    let folder = fixture();
+    std::os::unix::fs::chown(folder.0.path(), Some(65_534), Some(65_534)).unwrap();
+    let store = folder.open();
+    add_user(&store, "alice").await;
+    let copy = folder.beside("copy.db");
+    backup(&folder.path(), &copy).unwrap();
+    for name in [
+        "doorward.db",
+        "doorward.db-wal",
+        "doorward.db-shm",
+        "doorward.db.lock",
+        "copy.db",
+    ] {
+        let metadata = std::fs::metadata(folder.beside(name)).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534), "{name}");
+    }
+    drop(store);
+    restore(&copy, &folder.path()).unwrap();
+    let metadata = std::fs::metadata(folder.path()).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
+}
+
+#[tokio::test]
+async fn a_queue_that_is_full_refuses_at_once_and_what_was_taken_is_done() {
+    let folder = fixture();
+    let mut small = options().creating();
+    small.queue = 4;
+    let store = SqliteStore::open(&folder.path(), &small).unwrap();
+    // Another process holds the writer up, so that the queue fills.
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let event = attempt_event(doorward::domain::id::AccountId::new(START), None, HERE);
+            store.record_attempt(START, event).await
+        });
+    }
+    let mut full = 0;
+    let mut done = 0;
+    let mut released = false;
+    while let Some(answer) = tasks.join_next().await {
+        match answer.unwrap() {
+            Ok(_) => done += 1,
+            Err(unavailable) => {
+                assert!(unavailable.0.contains("queue is full"), "{unavailable}");
+                full += 1;
+            }
+        }
+        if !released {
+            other.execute_batch("ROLLBACK").unwrap();
+            released = true;
+        }
+    }
+    assert!(full > 0 && done > 0, "{full} refused, {done} done");
+    assert_eq!(
+        events(&store).await.len(),
+        done,
+        "what was answered is there, and nothing else"
+    );
+}
+
+#[tokio::test]
+async fn many_processes_may_make_the_store_at_once() {
+    let folder = fixture();
+    let path = folder.path();
+    let threads: Vec<_> = (0..6)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || SqliteStore::open(&path, &options().creating()))
+        })
+        .collect();
+    let stores: Vec<SqliteStore> = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap().unwrap())
+        .collect();
+    add_user(&stores[0], "alice").await;
+    for store in &stores {
+        assert_eq!(
+            store
+                .users(&UserFilter::All, None, 10)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+    assert_eq!(
+        stores[0].lifecycle_cursor().await.unwrap(),
+        Timestamp::EPOCH
+    );
+}

@@ -1,0 +1,442 @@
+//! What the battery's tests say things with.
+
+use std::time::Duration;
+
+use doorward::domain::account::AccountFacts;
+use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody, Outcome, Subject};
+use doorward::domain::id::{AccountId, Epoch, FailureId, GroupId, PlaceId, RequestId};
+use doorward::domain::login::LoginName;
+use doorward::domain::name::{GroupName, MailAddress, ResourceName, Username};
+use doorward::domain::origin::{Origin, Protocol};
+use doorward::domain::refusal::Refusal;
+use doorward::domain::rules::PlaceLimits;
+use doorward::domain::secret::HashText;
+use doorward::domain::time::Timestamp;
+use doorward::store::Store;
+use doorward::store::attempts::{
+    AccountKey, AttemptRecord, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
+};
+use doorward::store::changes::{Applied, Change, ChangeRefused, Command, NewUser, UserFilter};
+use doorward::store::events::EventQuery;
+use doorward::store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
+
+/// A place where stores are opened; every store it gives is another handle on the same data, as a
+/// second process would have.
+pub trait Fixture {
+    type Store: Store + Clone;
+    fn open(&self) -> Self::Store;
+}
+
+/// When the tests begin.
+pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+pub fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
+
+pub fn hours(count: u64) -> Duration {
+    minutes(60 * count)
+}
+
+pub fn username(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
+pub fn group_name(text: &str) -> GroupName {
+    GroupName::parse(text).unwrap()
+}
+
+pub fn resource(text: &str) -> ResourceName {
+    ResourceName::parse(text).unwrap()
+}
+
+pub fn address(text: &str) -> MailAddress {
+    MailAddress::parse(text).unwrap()
+}
+
+pub fn hash(text: &str) -> HashText {
+    HashText::new(text)
+}
+
+pub fn admin() -> Actor {
+    Actor::LocalLogin {
+        login: "root".to_owned(),
+    }
+}
+
+/// Applies a change at `at`.
+pub async fn apply_at(
+    store: &impl Store,
+    at: Timestamp,
+    change: Change,
+) -> Result<Applied, ChangeRefused> {
+    store
+        .apply(Command {
+            at,
+            actor: admin(),
+            change,
+            mails: Vec::new(),
+        })
+        .await
+}
+
+/// Applies a change at the start.
+pub async fn apply(store: &impl Store, change: Change) -> Result<Applied, ChangeRefused> {
+    apply_at(store, START, change).await
+}
+
+pub fn new_user(name: &str) -> NewUser {
+    NewUser {
+        account: AccountId::new(START),
+        username: username(name),
+        email: address(&format!("{name}@example.org")),
+        recovery_email: None,
+        full_name: None,
+        start: None,
+        end: None,
+        uid_number: None,
+        password: Some(hash("first")),
+        must_change: false,
+        admin: false,
+    }
+}
+
+/// Adds a user with a password.
+pub async fn add_user(store: &impl Store, name: &str) -> AccountId {
+    let user = new_user(name);
+    let account = user.account;
+    apply(store, Change::AddUser(user)).await.unwrap();
+    account
+}
+
+pub async fn add_group(store: &impl Store, name: &str) -> GroupId {
+    let group = GroupId::new(START);
+    apply(
+        store,
+        Change::AddGroup {
+            group,
+            name: group_name(name),
+            gid_number: None,
+            description: None,
+        },
+    )
+    .await
+    .unwrap();
+    group
+}
+
+pub async fn join(
+    store: &impl Store,
+    group: &str,
+    users: &[&str],
+    groups: &[&str],
+) -> Result<Applied, ChangeRefused> {
+    apply(
+        store,
+        Change::Join {
+            group: group_name(group),
+            users: users.iter().map(|name| username(name)).collect(),
+            groups: groups.iter().map(|name| group_name(name)).collect(),
+        },
+    )
+    .await
+}
+
+pub fn to_user(to: &str, of: &str) -> Binding {
+    Binding {
+        resource: resource(of),
+        to: BoundTo::User(username(to)),
+    }
+}
+
+pub fn to_group(to: &str, of: &str) -> Binding {
+    Binding {
+        resource: resource(of),
+        to: BoundTo::Group(group_name(to)),
+    }
+}
+
+/// Reads a user as an attempt would.
+pub async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
+    store
+        .read_attempt(&AccountKey::Id(account), None)
+        .await
+        .unwrap()
+        .account
+        .expect("the account exists")
+}
+
+pub async fn read_login(
+    store: &impl Store,
+    username: Option<&str>,
+    mail: Option<&str>,
+) -> Option<AttemptRecord> {
+    store
+        .read_attempt(
+            &AccountKey::Login(LoginName {
+                username: username.map(str::to_owned),
+                mail: mail.map(str::to_owned),
+            }),
+            None,
+        )
+        .await
+        .unwrap()
+        .account
+}
+
+pub async fn epoch(store: &impl Store, account: AccountId) -> Epoch {
+    read(store, account).await.epoch
+}
+
+pub async fn facts(store: &impl Store, account: AccountId) -> AccountFacts {
+    read(store, account).await.facts
+}
+
+pub async fn user(store: &impl Store, account: AccountId) -> UserRecord {
+    let mut found = store
+        .users(&UserFilter::Id(account), None, 2)
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 1);
+    found.remove(0)
+}
+
+pub async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
+    store
+        .read_attempt(&AccountKey::Id(account), Some(&resource(of)))
+        .await
+        .unwrap()
+        .account
+        .expect("the account exists")
+        .bound
+}
+
+/// Limits as the rules compute them from `now`: three failures in half an hour, eight a day.
+pub fn limits(counting: bool, now: Timestamp) -> PlaceLimits {
+    PlaceLimits {
+        counting,
+        threshold: 3,
+        window_start: now.minus(minutes(30)),
+        daily_cap: 8,
+        day_start: now.minus(hours(24)),
+        slow_since: now.minus(minutes(15)),
+        lapsed_before: now.minus(Duration::from_secs(30)),
+    }
+}
+
+pub const HERE: &str = "192.0.2.1";
+pub const ELSEWHERE: &str = "192.0.2.99";
+
+/// An attempt on one account, at one moment, from one origin.
+#[derive(Clone)]
+pub struct Attempt {
+    pub account: AccountId,
+    pub epoch: Epoch,
+    pub at: Timestamp,
+    pub origin: &'static str,
+    pub limits: PlaceLimits,
+}
+
+impl Attempt {
+    pub async fn new(store: &impl Store, account: AccountId, at: Timestamp) -> Self {
+        Self {
+            account,
+            epoch: epoch(store, account).await,
+            at,
+            origin: HERE,
+            limits: limits(true, at),
+        }
+    }
+
+    /// To a kind of resource that does not count failures.
+    pub fn not_counting(mut self) -> Self {
+        self.limits.counting = false;
+        self
+    }
+
+    pub fn from(mut self, origin: &'static str) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    pub async fn take(&self, store: &impl Store) -> PlaceAnswer {
+        store
+            .take_place(TakePlace {
+                account: self.account,
+                epoch: self.epoch,
+                origin: self.origin.to_owned(),
+                at: self.at,
+                limits: self.limits,
+            })
+            .await
+            .unwrap()
+    }
+
+    pub async fn place(&self, store: &impl Store) -> PlaceId {
+        match self.take(store).await {
+            PlaceAnswer::Taken(place) => place,
+            other => panic!("no place: {other:?}"),
+        }
+    }
+
+    pub fn wrong(&self) -> Settled {
+        Settled::Wrong {
+            origin: self.origin.to_owned(),
+            counting: self.limits.counting,
+            provisional: false,
+        }
+    }
+
+    pub fn provisional(&self) -> Settled {
+        Settled::Wrong {
+            origin: self.origin.to_owned(),
+            counting: self.limits.counting,
+            provisional: true,
+        }
+    }
+
+    pub fn admitted(&self) -> Settled {
+        Settled::Admitted {
+            clears: self.limits.counting.then(|| self.origin.to_owned()),
+        }
+    }
+
+    pub async fn settle(
+        &self,
+        store: &impl Store,
+        place: Option<PlaceId>,
+        settled: Settled,
+    ) -> SettleAnswer {
+        let refused = !matches!(settled, Settled::Admitted { .. });
+        store
+            .settle(Settlement {
+                place,
+                account: self.account,
+                epoch: self.epoch,
+                at: self.at,
+                settled,
+                limits: self.limits,
+                event: attempt_event(
+                    self.account,
+                    refused.then_some(Refusal::WrongPassword),
+                    self.origin,
+                ),
+                mail_if_locked: Some(mail(self.account, MailKind::Locked)),
+            })
+            .await
+            .unwrap()
+    }
+
+    /// Takes a place and fails on it.
+    pub async fn fail(&self, store: &impl Store) -> (Option<FailureId>, bool) {
+        let place = self.place(store).await;
+        counted(self.settle(store, Some(place), self.wrong()).await)
+    }
+
+    /// Takes a place and succeeds.
+    pub async fn succeed(&self, store: &impl Store) {
+        let place = self.place(store).await;
+        let answer = self.settle(store, Some(place), self.admitted()).await;
+        assert_eq!(counted(answer), (None, false));
+    }
+}
+
+/// The failure counted, and whether it locked.
+pub fn counted(answer: SettleAnswer) -> (Option<FailureId>, bool) {
+    match answer {
+        SettleAnswer::Done {
+            failure, locked, ..
+        } => (failure, locked),
+        SettleAnswer::Moved => panic!("the account moved"),
+    }
+}
+
+pub fn mail(account: AccountId, kind: MailKind) -> NewMail {
+    NewMail {
+        account,
+        kind,
+        details: serde_json::json!({ "resource": "hosts" }),
+    }
+}
+
+pub fn attempt_event(
+    account: AccountId,
+    reason: Option<Refusal>,
+    origin: &'static str,
+) -> AttemptEvent {
+    AttemptEvent {
+        request: RequestId::new(START),
+        protocol: Protocol::Ldap,
+        resource: Some(resource("hosts")),
+        subject: Subject::Account {
+            account,
+            username: username("alice"),
+        },
+        origin: Origin::address(origin.parse().unwrap()),
+        listener: None,
+        client: None,
+        ssid: None,
+        outcome: if reason.is_some() {
+            Outcome::Refused
+        } else {
+            Outcome::Granted
+        },
+        reason,
+        duration_ms: 5,
+    }
+}
+
+pub fn all_events() -> EventQuery {
+    EventQuery {
+        limit: 1000,
+        ..EventQuery::default()
+    }
+}
+
+pub async fn events(store: &impl Store) -> Vec<Event> {
+    store.events(&all_events()).await.unwrap()
+}
+
+/// The actions of changes recorded, in order.
+pub async fn actions(store: &impl Store) -> Vec<String> {
+    events(store)
+        .await
+        .into_iter()
+        .filter_map(|event| match event.body {
+            EventBody::Change(change) => Some(change.action),
+            EventBody::Attempt(_) => None,
+        })
+        .collect()
+}
+
+pub async fn mails(store: &impl Store) -> Vec<MailKind> {
+    store
+        .queued_mail(100)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|queued| queued.mail.kind)
+        .collect()
+}
+
+pub async fn unlock(store: &impl Store, account: AccountId, at: Timestamp) {
+    apply_at(store, at, Change::Unlock { account })
+        .await
+        .unwrap();
+}
+
+pub async fn set_password(store: &impl Store, account: AccountId, at: Timestamp, new: &str) {
+    apply_at(
+        store,
+        at,
+        Change::SetPassword {
+            account,
+            password: hash(new),
+            must_change: false,
+            expected: None,
+            keep_history: 5,
+        },
+    )
+    .await
+    .unwrap();
+}
