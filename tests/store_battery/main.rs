@@ -1,7 +1,10 @@
 //! What every store must do, run against each implementation, and what SQLite alone must do.
 
+#[cfg(test)]
 mod battery;
+#[cfg(test)]
 mod sqlite;
+#[cfg(test)]
 mod world;
 
 /// Makes one test of every function named, against the store that `$make` gives.
@@ -21,6 +24,7 @@ macro_rules! run_battery {
     };
 }
 
+#[cfg(test)]
 mod on_sqlite {
     run_battery! {
         crate::sqlite::fixture;

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use doorward::domain::time::Timestamp;
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
-use doorward::store::sqlite::{
-    BackupError, OpenError, OpenOptions, SqliteStore, backup, restore,
-};
+use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
 use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -15,7 +13,7 @@ use tempfile::TempDir;
 use crate::world::*;
 
 /// A folder with a store in it.
-pub struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     fn path(&self) -> PathBuf {
@@ -35,7 +33,7 @@ impl Fixture for Folder {
     }
 }
 
-pub fn fixture() -> Folder {
+pub(crate) fn fixture() -> Folder {
     Folder(tempfile::tempdir().unwrap())
 }
 
@@ -76,7 +74,11 @@ fn what_stands_in_the_way_is_named() {
         OpenError::Missing(_)
     ));
     let text = folder.beside("text.db");
-    std::fs::write(&text, "this is a text and no database, whatever its name says").unwrap();
+    std::fs::write(
+        &text,
+        "this is a text and no database, whatever its name says",
+    )
+    .unwrap();
     assert!(matches!(
         open(&text, &options()),
         OpenError::NotADatabase(_)
@@ -117,7 +119,11 @@ async fn everything_is_there_after_the_store_is_opened_again() {
     attempt.fail(&store).await;
     store.merge_attempt(
         START,
-        attempt_event(alice, Some(doorward::domain::refusal::Refusal::Locked), HERE),
+        attempt_event(
+            alice,
+            Some(doorward::domain::refusal::Refusal::Locked),
+            HERE,
+        ),
     );
     let before = user(&store, alice).await;
     drop(store);
@@ -250,11 +256,7 @@ async fn a_backup_is_one_file_and_restores_to_the_same() {
     let store = folder.open();
     assert_eq!(read(&store, alice).await.account, alice);
     assert_eq!(
-        store
-            .users(&UserFilter::All, None, 10)
-            .await
-            .unwrap()
-            .len(),
+        store.users(&UserFilter::All, None, 10).await.unwrap().len(),
         1
     );
     // What stood there before is a store still.
@@ -264,10 +266,7 @@ async fn a_backup_is_one_file_and_restores_to_the_same() {
     // A second restore keeps both, and one to nowhere keeps nothing.
     let second = restore(&copy, &folder.path()).unwrap().unwrap();
     assert_ne!(second, kept);
-    assert_eq!(
-        restore(&copy, &folder.beside("fresh.db")).unwrap(),
-        None
-    );
+    assert_eq!(restore(&copy, &folder.beside("fresh.db")).unwrap(), None);
 }
 
 #[tokio::test]
@@ -306,7 +305,11 @@ fn what_cannot_be_restored_is_named_and_changes_nothing() {
     let folder = fixture();
     drop(folder.open());
     let text = folder.beside("text.db");
-    std::fs::write(&text, "no database at all, and longer than a header would be; so there").unwrap();
+    std::fs::write(
+        &text,
+        "no database at all, and longer than a header would be; so there",
+    )
+    .unwrap();
     let other = folder.beside("other.db");
     Connection::open(&other)
         .unwrap()
@@ -399,7 +402,7 @@ async fn a_queue_that_is_full_refuses_at_once_and_what_was_taken_is_done() {
 async fn many_processes_may_make_the_store_at_once() {
     let folder = fixture();
     let path = folder.path();
-    let threads: Vec<_> = (0..6)
+    let threads: Vec<_> = (0..12)
         .map(|_| {
             let path = path.clone();
             std::thread::spawn(move || SqliteStore::open(&path, &options().creating()))
@@ -412,11 +415,7 @@ async fn many_processes_may_make_the_store_at_once() {
     add_user(&stores[0], "alice").await;
     for store in &stores {
         assert_eq!(
-            store
-                .users(&UserFilter::All, None, 10)
-                .await
-                .unwrap()
-                .len(),
+            store.users(&UserFilter::All, None, 10).await.unwrap().len(),
             1
         );
     }

@@ -22,50 +22,50 @@ use doorward::store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
 
 /// A place where stores are opened; every store it gives is another handle on the same data, as a
 /// second process would have.
-pub trait Fixture {
+pub(crate) trait Fixture {
     type Store: Store + Clone;
     fn open(&self) -> Self::Store;
 }
 
 /// When the tests begin.
-pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-pub fn minutes(count: u64) -> Duration {
+pub(crate) fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }
 
-pub fn hours(count: u64) -> Duration {
+pub(crate) fn hours(count: u64) -> Duration {
     minutes(60 * count)
 }
 
-pub fn username(text: &str) -> Username {
+pub(crate) fn username(text: &str) -> Username {
     Username::parse(text).unwrap()
 }
 
-pub fn group_name(text: &str) -> GroupName {
+pub(crate) fn group_name(text: &str) -> GroupName {
     GroupName::parse(text).unwrap()
 }
 
-pub fn resource(text: &str) -> ResourceName {
+pub(crate) fn resource(text: &str) -> ResourceName {
     ResourceName::parse(text).unwrap()
 }
 
-pub fn address(text: &str) -> MailAddress {
+pub(crate) fn address(text: &str) -> MailAddress {
     MailAddress::parse(text).unwrap()
 }
 
-pub fn hash(text: &str) -> HashText {
+pub(crate) fn hash(text: &str) -> HashText {
     HashText::new(text)
 }
 
-pub fn admin() -> Actor {
+pub(crate) fn admin() -> Actor {
     Actor::LocalLogin {
         login: "root".to_owned(),
     }
 }
 
 /// Applies a change at `at`.
-pub async fn apply_at(
+pub(crate) async fn apply_at(
     store: &impl Store,
     at: Timestamp,
     change: Change,
@@ -81,11 +81,11 @@ pub async fn apply_at(
 }
 
 /// Applies a change at the start.
-pub async fn apply(store: &impl Store, change: Change) -> Result<Applied, ChangeRefused> {
+pub(crate) async fn apply(store: &impl Store, change: Change) -> Result<Applied, ChangeRefused> {
     apply_at(store, START, change).await
 }
 
-pub fn new_user(name: &str) -> NewUser {
+pub(crate) fn new_user(name: &str) -> NewUser {
     NewUser {
         account: AccountId::new(START),
         username: username(name),
@@ -102,14 +102,14 @@ pub fn new_user(name: &str) -> NewUser {
 }
 
 /// Adds a user with a password.
-pub async fn add_user(store: &impl Store, name: &str) -> AccountId {
+pub(crate) async fn add_user(store: &impl Store, name: &str) -> AccountId {
     let user = new_user(name);
     let account = user.account;
     apply(store, Change::AddUser(user)).await.unwrap();
     account
 }
 
-pub async fn add_group(store: &impl Store, name: &str) -> GroupId {
+pub(crate) async fn add_group(store: &impl Store, name: &str) -> GroupId {
     let group = GroupId::new(START);
     apply(
         store,
@@ -125,7 +125,7 @@ pub async fn add_group(store: &impl Store, name: &str) -> GroupId {
     group
 }
 
-pub async fn join(
+pub(crate) async fn join(
     store: &impl Store,
     group: &str,
     users: &[&str],
@@ -142,14 +142,14 @@ pub async fn join(
     .await
 }
 
-pub fn to_user(to: &str, of: &str) -> Binding {
+pub(crate) fn to_user(to: &str, of: &str) -> Binding {
     Binding {
         resource: resource(of),
         to: BoundTo::User(username(to)),
     }
 }
 
-pub fn to_group(to: &str, of: &str) -> Binding {
+pub(crate) fn to_group(to: &str, of: &str) -> Binding {
     Binding {
         resource: resource(of),
         to: BoundTo::Group(group_name(to)),
@@ -157,7 +157,7 @@ pub fn to_group(to: &str, of: &str) -> Binding {
 }
 
 /// Reads a user as an attempt would.
-pub async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
+pub(crate) async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
     store
         .read_attempt(&AccountKey::Id(account), None)
         .await
@@ -166,7 +166,7 @@ pub async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
         .expect("the account exists")
 }
 
-pub async fn read_login(
+pub(crate) async fn read_login(
     store: &impl Store,
     username: Option<&str>,
     mail: Option<&str>,
@@ -184,15 +184,15 @@ pub async fn read_login(
         .account
 }
 
-pub async fn epoch(store: &impl Store, account: AccountId) -> Epoch {
+pub(crate) async fn epoch(store: &impl Store, account: AccountId) -> Epoch {
     read(store, account).await.epoch
 }
 
-pub async fn facts(store: &impl Store, account: AccountId) -> AccountFacts {
+pub(crate) async fn facts(store: &impl Store, account: AccountId) -> AccountFacts {
     read(store, account).await.facts
 }
 
-pub async fn user(store: &impl Store, account: AccountId) -> UserRecord {
+pub(crate) async fn user(store: &impl Store, account: AccountId) -> UserRecord {
     let mut found = store
         .users(&UserFilter::Id(account), None, 2)
         .await
@@ -201,7 +201,7 @@ pub async fn user(store: &impl Store, account: AccountId) -> UserRecord {
     found.remove(0)
 }
 
-pub async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
+pub(crate) async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
     store
         .read_attempt(&AccountKey::Id(account), Some(&resource(of)))
         .await
@@ -212,7 +212,7 @@ pub async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
 }
 
 /// Limits as the rules compute them from `now`: three failures in half an hour, eight a day.
-pub fn limits(counting: bool, now: Timestamp) -> PlaceLimits {
+pub(crate) fn limits(counting: bool, now: Timestamp) -> PlaceLimits {
     PlaceLimits {
         counting,
         threshold: 3,
@@ -224,21 +224,21 @@ pub fn limits(counting: bool, now: Timestamp) -> PlaceLimits {
     }
 }
 
-pub const HERE: &str = "192.0.2.1";
-pub const ELSEWHERE: &str = "192.0.2.99";
+pub(crate) const HERE: &str = "192.0.2.1";
+pub(crate) const ELSEWHERE: &str = "192.0.2.99";
 
 /// An attempt on one account, at one moment, from one origin.
 #[derive(Clone)]
-pub struct Attempt {
-    pub account: AccountId,
-    pub epoch: Epoch,
-    pub at: Timestamp,
-    pub origin: &'static str,
-    pub limits: PlaceLimits,
+pub(crate) struct Attempt {
+    pub(crate) account: AccountId,
+    pub(crate) epoch: Epoch,
+    pub(crate) at: Timestamp,
+    pub(crate) origin: &'static str,
+    pub(crate) limits: PlaceLimits,
 }
 
 impl Attempt {
-    pub async fn new(store: &impl Store, account: AccountId, at: Timestamp) -> Self {
+    pub(crate) async fn new(store: &impl Store, account: AccountId, at: Timestamp) -> Self {
         Self {
             account,
             epoch: epoch(store, account).await,
@@ -249,17 +249,17 @@ impl Attempt {
     }
 
     /// To a kind of resource that does not count failures.
-    pub fn not_counting(mut self) -> Self {
+    pub(crate) fn not_counting(mut self) -> Self {
         self.limits.counting = false;
         self
     }
 
-    pub fn from(mut self, origin: &'static str) -> Self {
+    pub(crate) fn from(mut self, origin: &'static str) -> Self {
         self.origin = origin;
         self
     }
 
-    pub async fn take(&self, store: &impl Store) -> PlaceAnswer {
+    pub(crate) async fn take(&self, store: &impl Store) -> PlaceAnswer {
         store
             .take_place(TakePlace {
                 account: self.account,
@@ -272,14 +272,14 @@ impl Attempt {
             .unwrap()
     }
 
-    pub async fn place(&self, store: &impl Store) -> PlaceId {
+    pub(crate) async fn place(&self, store: &impl Store) -> PlaceId {
         match self.take(store).await {
             PlaceAnswer::Taken(place) => place,
             other => panic!("no place: {other:?}"),
         }
     }
 
-    pub fn wrong(&self) -> Settled {
+    pub(crate) fn wrong(&self) -> Settled {
         Settled::Wrong {
             origin: self.origin.to_owned(),
             counting: self.limits.counting,
@@ -287,7 +287,7 @@ impl Attempt {
         }
     }
 
-    pub fn provisional(&self) -> Settled {
+    pub(crate) fn provisional(&self) -> Settled {
         Settled::Wrong {
             origin: self.origin.to_owned(),
             counting: self.limits.counting,
@@ -295,13 +295,13 @@ impl Attempt {
         }
     }
 
-    pub fn admitted(&self) -> Settled {
+    pub(crate) fn admitted(&self) -> Settled {
         Settled::Admitted {
             clears: self.limits.counting.then(|| self.origin.to_owned()),
         }
     }
 
-    pub async fn settle(
+    pub(crate) async fn settle(
         &self,
         store: &impl Store,
         place: Option<PlaceId>,
@@ -328,13 +328,13 @@ impl Attempt {
     }
 
     /// Takes a place and fails on it.
-    pub async fn fail(&self, store: &impl Store) -> (Option<FailureId>, bool) {
+    pub(crate) async fn fail(&self, store: &impl Store) -> (Option<FailureId>, bool) {
         let place = self.place(store).await;
         counted(self.settle(store, Some(place), self.wrong()).await)
     }
 
     /// Takes a place and succeeds.
-    pub async fn succeed(&self, store: &impl Store) {
+    pub(crate) async fn succeed(&self, store: &impl Store) {
         let place = self.place(store).await;
         let answer = self.settle(store, Some(place), self.admitted()).await;
         assert_eq!(counted(answer), (None, false));
@@ -342,7 +342,7 @@ impl Attempt {
 }
 
 /// The failure counted, and whether it locked.
-pub fn counted(answer: SettleAnswer) -> (Option<FailureId>, bool) {
+pub(crate) fn counted(answer: SettleAnswer) -> (Option<FailureId>, bool) {
     match answer {
         SettleAnswer::Done {
             failure, locked, ..
@@ -351,7 +351,7 @@ pub fn counted(answer: SettleAnswer) -> (Option<FailureId>, bool) {
     }
 }
 
-pub fn mail(account: AccountId, kind: MailKind) -> NewMail {
+pub(crate) fn mail(account: AccountId, kind: MailKind) -> NewMail {
     NewMail {
         account,
         kind,
@@ -359,7 +359,7 @@ pub fn mail(account: AccountId, kind: MailKind) -> NewMail {
     }
 }
 
-pub fn attempt_event(
+pub(crate) fn attempt_event(
     account: AccountId,
     reason: Option<Refusal>,
     origin: &'static str,
@@ -386,19 +386,19 @@ pub fn attempt_event(
     }
 }
 
-pub fn all_events() -> EventQuery {
+pub(crate) fn all_events() -> EventQuery {
     EventQuery {
         limit: 1000,
         ..EventQuery::default()
     }
 }
 
-pub async fn events(store: &impl Store) -> Vec<Event> {
+pub(crate) async fn events(store: &impl Store) -> Vec<Event> {
     store.events(&all_events()).await.unwrap()
 }
 
 /// The actions of changes recorded, in order.
-pub async fn actions(store: &impl Store) -> Vec<String> {
+pub(crate) async fn actions(store: &impl Store) -> Vec<String> {
     events(store)
         .await
         .into_iter()
@@ -409,7 +409,7 @@ pub async fn actions(store: &impl Store) -> Vec<String> {
         .collect()
 }
 
-pub async fn mails(store: &impl Store) -> Vec<MailKind> {
+pub(crate) async fn mails(store: &impl Store) -> Vec<MailKind> {
     store
         .queued_mail(100)
         .await
@@ -419,13 +419,13 @@ pub async fn mails(store: &impl Store) -> Vec<MailKind> {
         .collect()
 }
 
-pub async fn unlock(store: &impl Store, account: AccountId, at: Timestamp) {
+pub(crate) async fn unlock(store: &impl Store, account: AccountId, at: Timestamp) {
     apply_at(store, at, Change::Unlock { account })
         .await
         .unwrap();
 }
 
-pub async fn set_password(store: &impl Store, account: AccountId, at: Timestamp, new: &str) {
+pub(crate) async fn set_password(store: &impl Store, account: AccountId, at: Timestamp, new: &str) {
     apply_at(
         store,
         at,

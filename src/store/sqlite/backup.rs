@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::file::{self, Hold};
-use super::schema::{self, Found};
+use super::schema::{self, Found, Schema};
 
 /// How long a backup or restore waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,14 +56,14 @@ pub enum BackupError {
     InUse(PathBuf),
 }
 
-fn unreadable(path: &Path, reason: impl ToString) -> BackupError {
+fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> BackupError {
     BackupError::Unreadable {
         path: path.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-fn unwritable(path: &Path, reason: impl ToString) -> BackupError {
+fn unwritable(path: &Path, reason: &dyn std::fmt::Display) -> BackupError {
     BackupError::Unwritable {
         path: path.to_owned(),
         reason: reason.to_string(),
@@ -89,26 +89,26 @@ pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     let partial = file::beside(to, ".partial");
     match std::fs::remove_file(&partial) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(unwritable(&partial, error));
+            return Err(unwritable(&partial, &error));
         }
         _ => {}
     }
-    file::create_owned(&partial).map_err(|error| unwritable(&partial, error))?;
+    file::create_owned(&partial).map_err(|error| unwritable(&partial, &error))?;
     let copied = copy_into(source, &partial).and_then(|()| {
         // Unlike a rename, a hard link never replaces what somebody made in the meantime.
         std::fs::hard_link(&partial, to).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-            _ => unwritable(to, error),
+            _ => unwritable(to, &error),
         })
     });
     let removed = std::fs::remove_file(&partial);
     copied?;
-    removed.map_err(|error| unwritable(&partial, error))?;
-    file::sync_folder(to).map_err(|error| unwritable(to, error))
+    removed.map_err(|error| unwritable(&partial, &error))?;
+    file::sync_folder(to).map_err(|error| unwritable(to, &error))
 }
 
 fn copy_into(source: &Connection, path: &Path) -> Result<(), BackupError> {
-    let failed = |error: rusqlite::Error| unwritable(path, error);
+    let failed = |error: rusqlite::Error| unwritable(path, &error);
     let mut target =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     let backup = Backup::new(source, &mut target).map_err(failed)?;
@@ -116,21 +116,21 @@ fn copy_into(source: &Connection, path: &Path) -> Result<(), BackupError> {
     let step = backup.step(-1).map_err(failed)?;
     drop(backup);
     if step != StepResult::Done {
-        return Err(unwritable(path, "the store was busy too long"));
+        return Err(unwritable(path, &"the store was busy too long"));
     }
     // A copy is one file, whole in itself, not one with a write-ahead log beside it.
     let mode: String = target
         .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
         .map_err(failed)?;
     if mode != "delete" {
-        return Err(unwritable(path, "SQLite kept the write-ahead log"));
+        return Err(unwritable(path, &"SQLite kept the write-ahead log"));
     }
     target
         .close()
-        .map_err(|(_, error)| unwritable(path, error))?;
+        .map_err(|(_, error)| unwritable(path, &error))?;
     std::fs::File::open(path)
         .and_then(|file| file.sync_all())
-        .map_err(|error| unwritable(path, error))
+        .map_err(|error| unwritable(path, &error))
 }
 
 /// Puts the backup `from` in the place of the store at `to`, which no process may be using. What
@@ -144,16 +144,16 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
     check_integrity(&source, from)?;
 
     if !file::folder(to).is_dir() {
-        return Err(unwritable(to, "its folder does not exist"));
+        return Err(unwritable(to, &"its folder does not exist"));
     }
-    let lock = file::open_lock(to).map_err(|error| unwritable(to, error))?;
-    if !file::hold(&lock, Hold::Alone, Duration::ZERO).map_err(|error| unwritable(to, error))? {
+    let lock = file::open_lock(to).map_err(|error| unwritable(to, &error))?;
+    if !file::hold(&lock, Hold::Alone).map_err(|error| unwritable(to, &error))? {
         return Err(BackupError::InUse(to.to_owned()));
     }
     let fresh = file::beside(to, ".restoring");
     match std::fs::remove_file(&fresh) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(unwritable(&fresh, error));
+            return Err(unwritable(&fresh, &error));
         }
         _ => {}
     }
@@ -163,8 +163,8 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
     } else {
         None
     };
-    std::fs::rename(&fresh, to).map_err(|error| unwritable(to, error))?;
-    file::sync_folder(to).map_err(|error| unwritable(to, error))?;
+    std::fs::rename(&fresh, to).map_err(|error| unwritable(to, &error))?;
+    file::sync_folder(to).map_err(|error| unwritable(to, &error))?;
     Ok(kept)
 }
 
@@ -176,14 +176,14 @@ fn set_aside(path: &Path) -> Result<PathBuf, BackupError> {
             _ => file::beside(path, &format!(".before-restore.{number}")),
         })
         .find(|name| !name.exists())
-        .ok_or_else(|| unwritable(path, "too many stores are kept from earlier restores"))?;
+        .ok_or_else(|| unwritable(path, &"too many stores are kept from earlier restores"))?;
     // The log first: found without its database it is nothing, and a database without its log
     // would be an older one.
     for suffix in ["-wal", "-shm", ""] {
         let part = file::beside(path, suffix);
         match std::fs::rename(&part, file::beside(&kept, suffix)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(unwritable(&part, error));
+                return Err(unwritable(&part, &error));
             }
             _ => {}
         }
@@ -193,7 +193,7 @@ fn set_aside(path: &Path) -> Result<PathBuf, BackupError> {
 
 fn open_existing(path: &Path) -> Result<Connection, BackupError> {
     if !path.is_file() {
-        return Err(unreadable(path, "there is no such file"));
+        return Err(unreadable(path, &"there is no such file"));
     }
     let open = |flags| {
         let connection = Connection::open_with_flags(path, flags)?;
@@ -204,7 +204,7 @@ fn open_existing(path: &Path) -> Result<Connection, BackupError> {
     };
     open(OpenFlags::SQLITE_OPEN_READ_WRITE)
         .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
-        .map_err(|error| unreadable(path, error))
+        .map_err(|error| unreadable(path, &error))
 }
 
 fn check_schema(connection: &Connection, path: &Path) -> Result<(), BackupError> {
@@ -212,8 +212,8 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<(), BackupError>
         path: path.to_owned(),
         reason,
     };
-    let known = schema::known();
-    match schema::found(connection).map_err(|fault: Fault| unreadable(path, fault))? {
+    let known = Schema::ours().known();
+    match schema::found(connection).map_err(|fault: Fault| unreadable(path, &fault))? {
         Found::Version(version) if version <= known => Ok(()),
         Found::Version(version) => Err(foreign(format!(
             "its schema version is {version}, and versions up to {known} are known"
@@ -236,7 +236,7 @@ fn check_integrity(connection: &Connection, path: &Path) -> Result<(), BackupErr
     let orphaned = connection
         .prepare("PRAGMA foreign_key_check")
         .and_then(|mut statement| statement.exists([]))
-        .map_err(|error| unreadable(path, error))?;
+        .map_err(|error| unreadable(path, &error))?;
     if orphaned {
         return Err(BackupError::Damaged {
             path: path.to_owned(),

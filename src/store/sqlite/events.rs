@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::event::{ChangeEvent, Event, EventBody, Subject};
 use crate::domain::id::EventId;
+use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::store::events::EventQuery;
@@ -34,14 +35,14 @@ fn columns(body: &EventBody) -> Columns {
             Columns {
                 account,
                 username,
-                resource: attempt.resource.as_ref().map(|name| name.folded()),
+                resource: attempt.resource.as_ref().map(ResourceName::folded),
                 outcome: attempt.outcome.as_str(),
             }
         }
         EventBody::Change(change) => Columns {
             account: change.account.map(account_key),
             username: change.account.map(|_| change.target.to_lowercase()),
-            resource: change.resource.as_ref().map(|name| name.folded()),
+            resource: change.resource.as_ref().map(ResourceName::folded),
             outcome: "change",
         },
     }

@@ -97,22 +97,25 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Takes the lock, trying for about `patience`; false where others keep it.
-pub(super) fn hold(lock: &File, how: Hold, patience: Duration) -> io::Result<bool> {
-    const STEP: Duration = Duration::from_millis(20);
-    let tries = patience.as_millis() / STEP.as_millis() + 1;
-    for _ in 0..tries {
-        let taken = match how {
-            Hold::Shared => lock.try_lock_shared(),
-            Hold::Alone => lock.try_lock(),
-        };
-        match taken {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) => std::thread::park_timeout(STEP),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+/// How long to wait between two tries for the lock.
+pub(super) const STEP: Duration = Duration::from_millis(20);
+
+/// How many tries fill about `patience`.
+pub(super) fn tries(patience: Duration) -> u128 {
+    patience.as_millis() / STEP.as_millis() + 1
+}
+
+/// Tries to take the lock; false where others keep it.
+pub(super) fn hold(lock: &File, how: Hold) -> io::Result<bool> {
+    let taken = match how {
+        Hold::Shared => lock.try_lock_shared(),
+        Hold::Alone => lock.try_lock(),
+    };
+    match taken {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
-    Ok(false)
 }
 
 /// What a connection may do.

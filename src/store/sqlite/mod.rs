@@ -128,7 +128,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let (job, answer) = Asked::new(work);
+        let (job, answer) = Asked::job(work);
         self.send(Message::Job(job))?;
         self.answer(answer).await
     }
@@ -260,6 +260,10 @@ impl DirectoryStore for SqliteStore {
         Ok(applied)
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path is not general enough over the view's lifetime"
+    )]
     async fn policy(&self) -> Result<Arc<PolicySettings>, Unavailable> {
         let policy = self.read(|view| view.policy()).await?;
         Ok(policy)

@@ -18,7 +18,7 @@ use super::merge::Merges;
 use super::numbers::Numbering;
 use super::readers::Readers;
 use super::rows::{exists, run};
-use super::schema::{self, Found};
+use super::schema::{self, Found, Schema};
 use super::writer::Writer;
 use super::{Inner, SqliteStore, backup};
 
@@ -101,6 +101,12 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// Another process has the file for itself.
+    #[error(
+        "another process restores or migrates {}: try again when it is done",
+        .0.display()
+    )]
+    Held(PathBuf),
     /// The file must be migrated, and another process uses it.
     #[error(
         "{} must be brought to a newer schema, and another process uses it: stop it first",
@@ -149,7 +155,16 @@ impl SqliteStore {
     /// # Errors
     /// Says what stands in the way.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
-        let lock = prepare(path, options)?;
+        Self::open_as(path, options, &Schema::ours())
+    }
+
+    /// Opens the store as a program would that knows these versions of the schema.
+    pub(super) fn open_as(
+        path: &Path,
+        options: &OpenOptions,
+        schema: &Schema,
+    ) -> Result<Self, OpenError> {
+        let lock = prepare(path, options, schema)?;
         let broken = |error: std::io::Error| OpenError::io(path, &error);
         let connection = file::connect(path, Access::Write, options.busy)
             .map_err(|fault| file::explain(path, &fault))?;
@@ -190,7 +205,7 @@ impl SqliteStore {
 }
 
 /// Makes or finds the file and brings it to the known schema; the lock given back is shared.
-fn prepare(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
+fn prepare(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<File, OpenError> {
     let broken = |error: std::io::Error| OpenError::io(path, &error);
     if !file::folder(path).is_dir() {
         return Err(OpenError::FolderMissing(file::folder(path).to_owned()));
@@ -210,34 +225,35 @@ fn prepare(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
         }
     }
     let lock = file::open_lock(path).map_err(broken)?;
-    let in_use = || OpenError::InUse(path.to_owned());
-    // Twice is enough: once migrated the second look finds the known version.
-    for _ in 0..2 {
-        if !file::hold(&lock, Hold::Shared, options.busy).map_err(broken)? {
-            return Err(in_use());
+    let mut refusal = OpenError::Held(path.to_owned());
+    for _ in 0..file::tries(options.busy) {
+        if file::hold(&lock, Hold::Shared).map_err(broken)? {
+            if look(path, options, schema)? {
+                return Ok(lock);
+            }
+            lock.unlock().map_err(broken)?;
+            // Several may come to this point at once: the first alone migrates, the others look
+            // again.
+            if file::hold(&lock, Hold::Alone).map_err(broken)? {
+                if !look(path, options, schema)? {
+                    migrate(path, options, schema)?;
+                }
+                lock.unlock().map_err(broken)?;
+                continue;
+            }
+            refusal = OpenError::InUse(path.to_owned());
         }
-        if look(path, options)? {
-            return Ok(lock);
-        }
-        lock.unlock().map_err(broken)?;
-        if !file::hold(&lock, Hold::Alone, options.busy).map_err(broken)? {
-            return Err(in_use());
-        }
-        // Another process may have migrated while the lock was waited for.
-        if !look(path, options)? {
-            migrate(path, options)?;
-        }
-        lock.unlock().map_err(broken)?;
+        std::thread::park_timeout(file::STEP);
     }
-    Err(in_use())
+    Err(refusal)
 }
 
 /// Whether the file has the known schema; false where it is older or empty.
-fn look(path: &Path, options: &OpenOptions) -> Result<bool, OpenError> {
+fn look(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<bool, OpenError> {
     let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
         .and_then(|connection| connection.busy_timeout(options.busy).map(|()| connection))
         .map_err(|error| file::explain(path, &error.into()))?;
-    let known = schema::known();
+    let known = schema.known();
     match schema::found(&connection).map_err(|fault| file::explain(path, &fault))? {
         Found::Foreign => Err(OpenError::Foreign(path.to_owned())),
         Found::Version(found) if found > known => Err(OpenError::Newer {
@@ -251,10 +267,10 @@ fn look(path: &Path, options: &OpenOptions) -> Result<bool, OpenError> {
 }
 
 /// Brings the file to the known schema; an older one is backed up first.
-fn migrate(path: &Path, options: &OpenOptions) -> Result<(), OpenError> {
+fn migrate(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<(), OpenError> {
     let mut connection = file::connect(path, Access::Write, options.busy)
         .map_err(|fault| file::explain(path, &fault))?;
-    let known = schema::known();
+    let known = schema.known();
     let found = schema::found(&connection).map_err(|fault| file::explain(path, &fault))?;
     let failed = |reason: String| OpenError::Migration {
         path: path.to_owned(),
@@ -268,7 +284,7 @@ fn migrate(path: &Path, options: &OpenOptions) -> Result<(), OpenError> {
         }
         tracing::info!(from = version, to = known, backup = %kept.display(), "migrating the store");
     }
-    schema::migrate(&mut connection).map_err(failed)
+    schema.migrate(&mut connection).map_err(failed)
 }
 
 /// Puts the default policy in force where there is none yet.

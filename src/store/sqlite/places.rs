@@ -26,7 +26,7 @@ use super::rows::{
 };
 
 /// A place that lapsed is kept this long, so that a settlement that comes late still counts.
-const KEPT_AFTER_LAPSE: Duration = Duration::from_secs(3600);
+const KEPT_AFTER_LAPSE: Duration = Duration::from_hours(1);
 
 /// How an account stands, as far as places are concerned.
 struct Standing {

@@ -1,9 +1,10 @@
 //! The schema's versions: which this program knows, which a file has, and the way between.
 
+use refinery::Migration;
 use rusqlite::Connection;
 
 use super::fault::Fault;
-use super::rows::exists;
+use super::rows::{exists, number};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -20,14 +21,40 @@ pub(super) enum Found {
     Version(i64),
 }
 
-/// The newest version this program knows.
-pub(super) fn known() -> i64 {
-    embedded::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(|migration| i64::from(migration.version()))
-        .max()
-        .unwrap_or(0)
+/// The versions a program knows.
+#[derive(Debug, Clone)]
+pub(super) struct Schema(Vec<Migration>);
+
+impl Schema {
+    /// Those of this program.
+    pub(super) fn ours() -> Self {
+        Self(embedded::migrations::runner().get_migrations().clone())
+    }
+
+    /// The newest version known.
+    pub(super) fn known(&self) -> i64 {
+        self.0
+            .iter()
+            .map(|migration| i64::from(migration.version()))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Brings a file to the newest version, all migrations in one transaction.
+    pub(super) fn migrate(&self, connection: &mut Connection) -> Result<(), String> {
+        refinery::Runner::new(&self.0)
+            .set_grouped(true)
+            .run(connection)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// These versions and one more, as a later program would know it.
+    #[cfg(test)]
+    pub(super) fn and(mut self, name: &str, sql: &str) -> Self {
+        self.0.push(Migration::unapplied(name, sql).unwrap());
+        self
+    }
 }
 
 /// Looks which version a file has.
@@ -38,7 +65,7 @@ pub(super) fn found(connection: &Connection) -> Result<Found, Fault> {
         [],
     )?;
     if ours {
-        let version = super::rows::number(
+        let version = number(
             connection,
             "SELECT max(version) FROM refinery_schema_history",
             [],
@@ -54,13 +81,4 @@ pub(super) fn found(connection: &Connection) -> Result<Found, Fault> {
         [],
     )?;
     Ok(if others { Found::Foreign } else { Found::Empty })
-}
-
-/// Brings a file to the newest version, all migrations in one transaction.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), String> {
-    embedded::migrations::runner()
-        .set_grouped(true)
-        .run(connection)
-        .map(drop)
-        .map_err(|error| error.to_string())
 }

@@ -29,8 +29,7 @@ fn event() -> AttemptEvent {
 }
 
 fn open(folder: &Path) -> SqliteStore {
-    let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
-    SqliteStore::open(&folder.join("doorward.db"), &options).unwrap()
+    SqliteStore::open(&folder.join("doorward.db"), &options().creating()).unwrap()
 }
 
 /// Lets the file grow by no more than `pages`, or freely.
@@ -47,7 +46,11 @@ async fn limit_growth(store: &SqliteStore, pages: Option<i64>) {
         .unwrap();
 }
 
-async fn add_group(store: &SqliteStore, name: &str, description: String) -> Result<(), ChangeRefused> {
+async fn add_group(
+    store: &SqliteStore,
+    name: &str,
+    description: String,
+) -> Result<(), ChangeRefused> {
     store
         .apply(Command {
             at: START,
@@ -80,7 +83,10 @@ async fn every_connection_is_durable_and_readers_cannot_write() {
         ))
     };
     let writer = store.write(settings).await.unwrap();
-    let reader = store.read(move |view| settings(view.connection)).await.unwrap();
+    let reader = store
+        .read(move |view| settings(view.connection))
+        .await
+        .unwrap();
     let wal = || "wal".to_owned().into();
     assert_eq!(writer, (wal(), 2.into(), 1.into(), 0.into()));
     assert_eq!(reader, (wal(), 2.into(), 1.into(), 1.into()));
@@ -171,23 +177,82 @@ async fn one_command_gone_wrong_undoes_itself_alone() {
     assert_eq!(store.write(bump).await.unwrap(), 3);
 }
 
+fn options() -> OpenOptions {
+    OpenOptions::new(GroupName::parse("users").unwrap())
+}
+
+fn later(sql: &str) -> schema::Schema {
+    schema::Schema::ours().and("V2__later", sql)
+}
+
+async fn group_names(store: &SqliteStore) -> Vec<String> {
+    let found = store.groups(&GroupFilter::All, None, 10).await.unwrap();
+    found
+        .into_iter()
+        .map(|group| group.name.to_string())
+        .collect()
+}
+
 #[tokio::test]
 async fn an_older_schema_is_backed_up_and_migrated() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("doorward.db");
     let store = open(folder.path());
+    let path = store.path().to_owned();
+    add_group(&store, "staff", String::new()).await.unwrap();
+    let later = later("CREATE TABLE later (number INTEGER)");
+    let mut impatient = options();
+    impatient.busy = Duration::from_millis(50);
+    // Not under the feet of a process that knows the older one only.
+    let refused = SqliteStore::open_as(&path, &impatient, &later).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse(_)), "{refused}");
+    add_group(&store, "more", String::new()).await.unwrap();
+    drop(store);
+
+    let store = SqliteStore::open_as(&path, &options(), &later).unwrap();
+    assert_eq!(group_names(&store).await, ["staff", "more"]);
+    store
+        .write(|connection| rows::run(connection, "INSERT INTO later VALUES (1)", []))
+        .await
+        .unwrap();
+    drop(store);
+    let refused = SqliteStore::open(&path, &options()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            OpenError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    // What was there before is a store of the older schema.
+    let kept = file::beside(&path, ".before-migration-2.db");
+    let store = SqliteStore::open(&kept, &options()).unwrap();
+    assert_eq!(group_names(&store).await, ["staff", "more"]);
+    drop(store);
+    assert!(matches!(
+        restore(&path, &folder.path().join("other.db")),
+        Err(BackupError::Foreign { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_the_older_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let path = store.path().to_owned();
     add_group(&store, "staff", String::new()).await.unwrap();
     drop(store);
-    // There is one version so far; what an older one will be like is told by its number.
-    let connection = Connection::open(&path).unwrap();
-    let kept = file::beside(&path, ".before-migration-1.db");
-    backup::copy(&connection, &kept).unwrap();
-    drop(connection);
-    let copy = Connection::open(&kept).unwrap();
-    let groups: i64 = copy
-        .query_row("SELECT count(*) FROM groups", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(groups, 1);
-    assert_eq!(schema::found(&copy).unwrap(), schema::Found::Version(1));
-    assert_eq!(schema::known(), 1);
+    let broken = later("CREATE TABLE later (number INTEGER); INSERT INTO nowhere VALUES (1);");
+    let refused = SqliteStore::open_as(&path, &options(), &broken).unwrap_err();
+    assert!(matches!(refused, OpenError::Migration { .. }), "{refused}");
+    let store = SqliteStore::open(&path, &options()).unwrap();
+    assert_eq!(group_names(&store).await, ["staff"]);
+    drop(store);
+    // Mended, it goes through.
+    let mended = later("CREATE TABLE later (number INTEGER)");
+    let store = SqliteStore::open_as(&path, &options(), &mended).unwrap();
+    assert_eq!(group_names(&store).await, ["staff"]);
 }

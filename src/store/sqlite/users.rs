@@ -129,7 +129,7 @@ fn day_start(connection: &Connection) -> Result<Timestamp, Fault> {
     let newest = super::events::newest(connection)?.unwrap_or(Timestamp::EPOCH);
     Ok(cursor
         .max(newest)
-        .minus(std::time::Duration::from_secs(86_400)))
+        .minus(std::time::Duration::from_hours(24)))
 }
 
 /// The groups an account is in, directly or through others (parameter: the account).

@@ -60,7 +60,7 @@ where
     F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
 {
     /// A job and where its answer arrives.
-    pub(super) fn new(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
+    pub(super) fn job(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
         let (reply, answer) = oneshot::channel();
         let job = Self {
             work: Some(work),

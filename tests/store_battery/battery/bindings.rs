@@ -1,12 +1,12 @@
 //! Bindings (CONTRACT.md 2).
 
+use doorward::store::DirectoryStore as _;
 use doorward::store::changes::{Change, ChangeRefused};
 use doorward::store::records::BoundTo;
-use doorward::store::DirectoryStore as _;
 
 use crate::world::*;
 
-pub async fn a_user_bound_directly_is_bound(fixture: &impl Fixture) {
+pub(crate) async fn a_user_bound_directly_is_bound(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -19,7 +19,7 @@ pub async fn a_user_bound_directly_is_bound(fixture: &impl Fixture) {
     assert_eq!(user(&store, alice).await.resources, [resource("vpn")]);
 }
 
-pub async fn a_user_bound_through_nested_groups_is_bound(fixture: &impl Fixture) {
+pub(crate) async fn a_user_bound_through_nested_groups_is_bound(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_group(&store, "outer").await;
@@ -47,7 +47,7 @@ pub async fn a_user_bound_through_nested_groups_is_bound(fixture: &impl Fixture)
     assert!(!bound(&store, bob, "wifi").await);
 }
 
-pub async fn unbinding_closes_at_once(fixture: &impl Fixture) {
+pub(crate) async fn unbinding_closes_at_once(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let before = epoch(&store, alice).await;
@@ -64,7 +64,7 @@ pub async fn unbinding_closes_at_once(fixture: &impl Fixture) {
     assert_eq!(epoch(&store, alice).await, before);
 }
 
-pub async fn the_path_names_the_groups_from_the_bound_one_down(fixture: &impl Fixture) {
+pub(crate) async fn the_path_names_the_groups_from_the_bound_one_down(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for name in ["outer", "middle", "inner", "aside"] {
@@ -101,7 +101,7 @@ pub async fn the_path_names_the_groups_from_the_bound_one_down(fixture: &impl Fi
     );
 }
 
-pub async fn bindings_are_listed_and_not_doubled(fixture: &impl Fixture) {
+pub(crate) async fn bindings_are_listed_and_not_doubled(fixture: &impl Fixture) {
     let store = fixture.open();
     add_user(&store, "alice").await;
     add_group(&store, "staff").await;

@@ -13,7 +13,7 @@ async fn found(store: &impl Store, query: EventQuery) -> Vec<Event> {
     store.events(&query).await.unwrap()
 }
 
-pub async fn changes_and_attempts_are_found_by_every_key(fixture: &impl Fixture) {
+pub(crate) async fn changes_and_attempts_are_found_by_every_key(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_user(&store, "bob").await;
@@ -46,7 +46,10 @@ pub async fn changes_and_attempts_are_found_by_every_key(fixture: &impl Fixture)
 
     // group.add, user.add twice, the binding, three attempts.
     assert_eq!(events(&store).await.len(), 7);
-    let of = |query: EventQuery| EventQuery { limit: 100, ..query };
+    let of = |query: EventQuery| EventQuery {
+        limit: 100,
+        ..query
+    };
     let user = |name: &str| {
         of(EventQuery {
             user: Some(name.to_owned()),
@@ -68,7 +71,12 @@ pub async fn changes_and_attempts_are_found_by_every_key(fixture: &impl Fixture)
         ..EventQuery::default()
     });
     assert_eq!(found(&store, at_vpn).await.len(), 1);
-    for (outcome, count) in [("refused", 2), ("granted", 1), ("change", 4), ("change_only", 0)] {
+    for (outcome, count) in [
+        ("refused", 2),
+        ("granted", 1),
+        ("change", 4),
+        ("change_only", 0),
+    ] {
         let query = of(EventQuery {
             outcome: Some(outcome.to_owned()),
             ..EventQuery::default()
@@ -96,7 +104,7 @@ pub async fn changes_and_attempts_are_found_by_every_key(fixture: &impl Fixture)
     );
 }
 
-pub async fn the_newest_are_given_in_order(fixture: &impl Fixture) {
+pub(crate) async fn the_newest_are_given_in_order(fixture: &impl Fixture) {
     let store = fixture.open();
     assert_eq!(store.newest_event().await.unwrap(), None);
     let alice = AccountId::new(START);
@@ -125,7 +133,7 @@ pub async fn the_newest_are_given_in_order(fixture: &impl Fixture) {
     assert_eq!(listed(found(&store, since).await), ids[7..]);
 }
 
-pub async fn following_misses_nothing_though_the_clock_goes_back(fixture: &impl Fixture) {
+pub(crate) async fn following_misses_nothing_though_the_clock_goes_back(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = AccountId::new(START);
     let mut after = None;
@@ -160,7 +168,7 @@ async fn flush(store: &impl Store, account: AccountId) {
         .unwrap();
 }
 
-pub async fn equal_refusals_merge_within_their_minute(fixture: &impl Fixture) {
+pub(crate) async fn equal_refusals_merge_within_their_minute(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = AccountId::new(START);
     let bob = AccountId::new(START);
@@ -199,7 +207,7 @@ pub async fn equal_refusals_merge_within_their_minute(fixture: &impl Fixture) {
     assert_eq!(counts, [3, 3, 3, 3, 3, 150]);
 }
 
-pub async fn old_events_are_forgotten_in_portions(fixture: &impl Fixture) {
+pub(crate) async fn old_events_are_forgotten_in_portions(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = AccountId::new(START);
     for number in 0..10 {
@@ -220,7 +228,7 @@ pub async fn old_events_are_forgotten_in_portions(fixture: &impl Fixture) {
     assert_eq!(left[0].at, before);
 }
 
-pub async fn a_renamed_user_is_found_under_both_names(fixture: &impl Fixture) {
+pub(crate) async fn a_renamed_user_is_found_under_both_names(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     store
@@ -247,7 +255,7 @@ pub async fn a_renamed_user_is_found_under_both_names(fixture: &impl Fixture) {
     assert_eq!(found(&store, named("alice")).await.len(), 2);
 }
 
-pub async fn every_change_is_recorded_with_its_values(fixture: &impl Fixture) {
+pub(crate) async fn every_change_is_recorded_with_its_values(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_group(&store, "staff").await;
@@ -309,7 +317,10 @@ pub async fn every_change_is_recorded_with_its_values(fixture: &impl Fixture) {
     );
     for event in &recorded {
         let shown = serde_json::to_string(event).unwrap();
-        assert!(!shown.contains("first") && !shown.contains("second"), "{shown}");
+        assert!(
+            !shown.contains("first") && !shown.contains("second"),
+            "{shown}"
+        );
     }
     let EventBody::Change(removed) = &recorded[8].body else {
         panic!("no change");
@@ -318,7 +329,7 @@ pub async fn every_change_is_recorded_with_its_values(fixture: &impl Fixture) {
     assert_eq!(removed.after, serde_json::Value::Null);
 }
 
-pub async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixture) {
+pub(crate) async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixture) {
     let store = fixture.open();
     add_user(&store, "alice").await;
     add_group(&store, "staff").await;
@@ -342,9 +353,12 @@ pub async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixture) {
     assert!(refused.is_err());
     assert_eq!(events(&store).await.len(), before);
     assert!(mails(&store).await.is_empty());
-    let outcome = events(&store).await.into_iter().all(|event| match event.body {
-        EventBody::Attempt(attempt) => attempt.outcome == Outcome::Granted,
-        EventBody::Change(_) => true,
-    });
+    let outcome = events(&store)
+        .await
+        .into_iter()
+        .all(|event| match event.body {
+            EventBody::Attempt(attempt) => attempt.outcome == Outcome::Granted,
+            EventBody::Change(_) => true,
+        });
     assert!(outcome);
 }

@@ -16,7 +16,7 @@ async fn group(store: &impl Store, name: &str) -> GroupRecord {
     found.remove(0)
 }
 
-pub async fn users_of_nested_groups_are_members(fixture: &impl Fixture) {
+pub(crate) async fn users_of_nested_groups_are_members(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -50,7 +50,7 @@ pub async fn users_of_nested_groups_are_members(fixture: &impl Fixture) {
     );
 }
 
-pub async fn cycles_are_refused(fixture: &impl Fixture) {
+pub(crate) async fn cycles_are_refused(fixture: &impl Fixture) {
     let store = fixture.open();
     for name in ["one", "two", "three"] {
         add_group(&store, name).await;
@@ -76,7 +76,7 @@ pub async fn cycles_are_refused(fixture: &impl Fixture) {
     assert!(group(&store, "three").await.groups.is_empty());
 }
 
-pub async fn groups_nest_eight_levels_and_no_deeper(fixture: &impl Fixture) {
+pub(crate) async fn groups_nest_eight_levels_and_no_deeper(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for number in 1..=9 {
@@ -119,7 +119,7 @@ pub async fn groups_nest_eight_levels_and_no_deeper(fixture: &impl Fixture) {
     join(&store, "level7", &[], &["level9"]).await.unwrap();
 }
 
-pub async fn joining_and_leaving_twice_is_nothing_new(fixture: &impl Fixture) {
+pub(crate) async fn joining_and_leaving_twice_is_nothing_new(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_user(&store, "bob").await;
@@ -143,7 +143,7 @@ pub async fn joining_and_leaving_twice_is_nothing_new(fixture: &impl Fixture) {
     assert!(user(&store, alice).await.groups.is_empty());
 }
 
-pub async fn a_group_is_removed_with_what_hangs_on_it(fixture: &impl Fixture) {
+pub(crate) async fn a_group_is_removed_with_what_hangs_on_it(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_group(&store, "outer").await;
@@ -168,7 +168,7 @@ pub async fn a_group_is_removed_with_what_hangs_on_it(fixture: &impl Fixture) {
     assert!(group(&store, "outer").await.groups.is_empty());
 }
 
-pub async fn groups_are_found_by_every_filter(fixture: &impl Fixture) {
+pub(crate) async fn groups_are_found_by_every_filter(fixture: &impl Fixture) {
     let store = fixture.open();
     add_user(&store, "alice").await;
     let outer = GroupId::new(START);
@@ -198,17 +198,20 @@ pub async fn groups_are_found_by_every_filter(fixture: &impl Fixture) {
         names
     };
     assert_eq!(names(GroupFilter::Id(outer)).await, ["Outer"]);
-    assert_eq!(names(GroupFilter::Name("OUTER".to_owned())).await, ["Outer"]);
+    assert_eq!(
+        names(GroupFilter::Name("OUTER".to_owned())).await,
+        ["Outer"]
+    );
     assert_eq!(names(GroupFilter::GidNumber(70_000)).await, ["Outer"]);
     assert_eq!(
         names(GroupFilter::HasUser("Alice".to_owned())).await,
         ["Outer", "inner"]
     );
-    assert_eq!(names(GroupFilter::HasGroup("Inner".to_owned())).await, ["Outer"]);
     assert_eq!(
-        names(GroupFilter::All).await,
-        ["Outer", "inner", "users"]
+        names(GroupFilter::HasGroup("Inner".to_owned())).await,
+        ["Outer"]
     );
+    assert_eq!(names(GroupFilter::All).await, ["Outer", "inner", "users"]);
     let read = group(&store, "outer").await;
     assert_eq!(read.description.as_deref(), Some("everybody"));
     assert_eq!((read.created, read.modified), (START, START));
@@ -231,7 +234,7 @@ pub async fn groups_are_found_by_every_filter(fixture: &impl Fixture) {
     assert!(matches!(taken, Err(ChangeRefused::Taken { .. })));
 }
 
-pub async fn the_primary_group_is_made_with_the_first_user(fixture: &impl Fixture) {
+pub(crate) async fn the_primary_group_is_made_with_the_first_user(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -243,7 +246,7 @@ pub async fn the_primary_group_is_made_with_the_first_user(fixture: &impl Fixtur
     assert_eq!(actions(&store).await, ["group.add", "user.add", "user.add"]);
 }
 
-pub async fn membership_marks_what_it_touches_as_modified(fixture: &impl Fixture) {
+pub(crate) async fn membership_marks_what_it_touches_as_modified(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;

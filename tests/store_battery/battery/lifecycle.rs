@@ -20,7 +20,7 @@ fn noticed(from: Timestamp, to: Timestamp) -> ChangeEvent {
     }
 }
 
-pub async fn the_cursor_moves_for_one_only(fixture: &impl Fixture) {
+pub(crate) async fn the_cursor_moves_for_one_only(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let from = store.lifecycle_cursor().await.unwrap();
@@ -52,12 +52,15 @@ pub async fn the_cursor_moves_for_one_only(fixture: &impl Fixture) {
     assert_eq!(mails(&store).await, [MailKind::Expired]);
     let started = actions(&store).await;
     assert_eq!(
-        started.iter().filter(|action| *action == "user.start").count(),
+        started
+            .iter()
+            .filter(|action| *action == "user.start")
+            .count(),
         1
     );
 }
 
-pub async fn users_touched_by_time_are_found_span_by_span(fixture: &impl Fixture) {
+pub(crate) async fn users_touched_by_time_are_found_span_by_span(fixture: &impl Fixture) {
     let store = fixture.open();
     let at = |hour| START.plus(hours(hour));
     let mut accounts = Vec::new();
@@ -129,10 +132,7 @@ pub async fn users_touched_by_time_are_found_span_by_span(fixture: &impl Fixture
         touched(nothing, vec![], Some((at(39), at(40)))).await,
         ["locks"]
     );
-    assert_eq!(
-        touched(nothing, vec![], Some((at(40), at(41)))).await,
-        none
-    );
+    assert_eq!(touched(nothing, vec![], Some((at(40), at(41)))).await, none);
     let minute_before = START.minus(minutes(1));
     assert_eq!(
         touched(nothing, vec![nothing, (minute_before, START)], None)
@@ -143,7 +143,7 @@ pub async fn users_touched_by_time_are_found_span_by_span(fixture: &impl Fixture
     assert_eq!(touched(nothing, vec![(START, at(1))], None).await, none);
 }
 
-pub async fn touched_users_come_in_pages(fixture: &impl Fixture) {
+pub(crate) async fn touched_users_come_in_pages(fixture: &impl Fixture) {
     let store = fixture.open();
     let mut accounts = Vec::new();
     for number in 0..7 {
@@ -166,7 +166,7 @@ pub async fn touched_users_come_in_pages(fixture: &impl Fixture) {
     assert_eq!(seen, accounts);
 }
 
-pub async fn mail_waits_in_order(fixture: &impl Fixture) {
+pub(crate) async fn mail_waits_in_order(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let kinds = [

@@ -27,7 +27,7 @@ async fn add(
     .await
 }
 
-pub async fn three_links_live_at_once(fixture: &impl Fixture) {
+pub(crate) async fn three_links_live_at_once(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -52,7 +52,7 @@ pub async fn three_links_live_at_once(fixture: &impl Fixture) {
     assert!(matches!(missing, Err(ChangeRefused::NotFound { .. })));
 }
 
-pub async fn a_new_password_voids_links(fixture: &impl Fixture) {
+pub(crate) async fn a_new_password_voids_links(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for digest in 1..=3 {

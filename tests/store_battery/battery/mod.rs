@@ -1,14 +1,14 @@
 //! The battery: one function a promise, generic over the store.
 
-pub mod bindings;
-pub mod events;
-pub mod groups;
-pub mod lifecycle;
-pub mod links;
-pub mod places;
-pub mod policy;
-pub mod provisional;
-pub mod services;
-pub mod settling;
-pub mod users;
-pub mod whole;
+pub(crate) mod bindings;
+pub(crate) mod events;
+pub(crate) mod groups;
+pub(crate) mod lifecycle;
+pub(crate) mod links;
+pub(crate) mod places;
+pub(crate) mod policy;
+pub(crate) mod provisional;
+pub(crate) mod services;
+pub(crate) mod settling;
+pub(crate) mod users;
+pub(crate) mod whole;

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::world::*;
 
-pub async fn a_place_is_granted_until_the_threshold(fixture: &impl Fixture) {
+pub(crate) async fn a_place_is_granted_until_the_threshold(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -25,7 +25,7 @@ pub async fn a_place_is_granted_until_the_threshold(fixture: &impl Fixture) {
     assert_eq!(attempt.take(&store).await, PlaceAnswer::Full);
 }
 
-pub async fn a_place_given_back_is_free_again(fixture: &impl Fixture) {
+pub(crate) async fn a_place_given_back_is_free_again(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -41,7 +41,7 @@ pub async fn a_place_given_back_is_free_again(fixture: &impl Fixture) {
     assert_eq!(events(&store).await.len(), before + 20);
 }
 
-pub async fn another_epoch_is_told(fixture: &impl Fixture) {
+pub(crate) async fn another_epoch_is_told(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -51,7 +51,7 @@ pub async fn another_epoch_is_told(fixture: &impl Fixture) {
     assert_eq!(attempt.take(&store).await, PlaceAnswer::Moved);
 }
 
-pub async fn an_account_that_is_gone_is_told(fixture: &impl Fixture) {
+pub(crate) async fn an_account_that_is_gone_is_told(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -61,7 +61,9 @@ pub async fn an_account_that_is_gone_is_told(fixture: &impl Fixture) {
     assert_eq!(attempt.take(&store).await, PlaceAnswer::Moved);
 }
 
-pub async fn a_lapsed_place_is_free_and_still_counts_when_settled_late(fixture: &impl Fixture) {
+pub(crate) async fn a_lapsed_place_is_free_and_still_counts_when_settled_late(
+    fixture: &impl Fixture,
+) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let early = Attempt::new(&store, alice, START).await;
@@ -85,7 +87,7 @@ pub async fn a_lapsed_place_is_free_and_still_counts_when_settled_late(fixture: 
     assert_eq!(locks, [false, false, true]);
 }
 
-pub async fn parallel_takers_share_the_threshold(fixture: &impl Fixture) {
+pub(crate) async fn parallel_takers_share_the_threshold(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -111,7 +113,7 @@ pub async fn parallel_takers_share_the_threshold(fixture: &impl Fixture) {
     assert_eq!(facts(&store, alice).await.locked_since, Some(START));
 }
 
-pub async fn places_of_kinds_that_do_not_count_are_not_limited_by_the_threshold(
+pub(crate) async fn places_of_kinds_that_do_not_count_are_not_limited_by_the_threshold(
     fixture: &impl Fixture,
 ) {
     let store = fixture.open();
@@ -128,13 +130,13 @@ pub async fn places_of_kinds_that_do_not_count_are_not_limited_by_the_threshold(
     assert_eq!(counting.take(&store).await, PlaceAnswer::Full);
 }
 
-pub async fn the_daily_cap_limits_places_of_counting_kinds(fixture: &impl Fixture) {
+pub(crate) async fn the_daily_cap_limits_places_of_counting_kinds(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     // Seven failures spread over the day, never three in a window.
     for number in 0..7 {
         let attempt = Attempt::new(&store, alice, START.plus(hours(number))).await;
-        assert_eq!(attempt.fail(&store).await.1, false);
+        assert!(!attempt.fail(&store).await.1);
     }
     let now = START.plus(hours(8));
     let attempt = Attempt::new(&store, alice, now).await;
@@ -147,7 +149,7 @@ pub async fn the_daily_cap_limits_places_of_counting_kinds(fixture: &impl Fixtur
     assert_eq!(next_day.take(&store).await, PlaceAnswer::Full);
 }
 
-pub async fn the_daily_cap_slows_kinds_that_do_not_count(fixture: &impl Fixture) {
+pub(crate) async fn the_daily_cap_slows_kinds_that_do_not_count(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await.not_counting();
@@ -173,7 +175,7 @@ pub async fn the_daily_cap_slows_kinds_that_do_not_count(fixture: &impl Fixture)
     assert_eq!(facts(&store, alice).await.locked_since, Some(counting.at));
 }
 
-pub async fn confirmed_failures_lock_at_the_next_place(fixture: &impl Fixture) {
+pub(crate) async fn confirmed_failures_lock_at_the_next_place(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -275,7 +277,9 @@ async fn interleave(fixture: &impl Fixture, name: &str, steps: Vec<Step>) {
                 let moved = epoch(&store, alice).await != attempt.epoch;
                 match how {
                     0 => {
-                        let answer = attempt.settle(&store, Some(place), attempt.admitted()).await;
+                        let answer = attempt
+                            .settle(&store, Some(place), attempt.admitted())
+                            .await;
                         assert_eq!(answer == SettleAnswer::Moved, moved);
                         if !moved && attempt.limits.counting {
                             for failure in &mut model.failures {
@@ -330,7 +334,7 @@ async fn interleave(fixture: &impl Fixture, name: &str, steps: Vec<Step>) {
     }
 }
 
-pub async fn random_interleavings_never_exceed_the_threshold(fixture: &impl Fixture) {
+pub(crate) async fn random_interleavings_never_exceed_the_threshold(fixture: &impl Fixture) {
     let mut runner = TestRunner::new(Config::default());
     let steps = prop::collection::vec(step(), 1..60);
     for number in 0..24 {

@@ -14,13 +14,13 @@ async fn next(store: &impl Store, threshold: u32) -> PolicySettings {
     policy
 }
 
-pub async fn the_default_policy_is_in_force_at_first(fixture: &impl Fixture) {
+pub(crate) async fn the_default_policy_is_in_force_at_first(fixture: &impl Fixture) {
     let store = fixture.open();
     assert_eq!(*store.policy().await.unwrap(), PolicySettings::default());
     assert!(store.policy_history().await.unwrap().is_empty());
 }
 
-pub async fn a_policy_follows_the_one_in_force(fixture: &impl Fixture) {
+pub(crate) async fn a_policy_follows_the_one_in_force(fixture: &impl Fixture) {
     let store = fixture.open();
     let policy = next(&store, 5).await;
     apply(&store, Change::SetPolicy(policy.clone()))
@@ -37,17 +37,13 @@ pub async fn a_policy_follows_the_one_in_force(fixture: &impl Fixture) {
     assert_eq!(*store.policy().await.unwrap(), policy);
 }
 
-pub async fn the_history_outlives_the_events(fixture: &impl Fixture) {
+pub(crate) async fn the_history_outlives_the_events(fixture: &impl Fixture) {
     let store = fixture.open();
     for (number, threshold) in [(0, 5), (1, 7)] {
         let policy = next(&store, threshold).await;
-        apply_at(
-            &store,
-            START.plus(hours(number)),
-            Change::SetPolicy(policy),
-        )
-        .await
-        .unwrap();
+        apply_at(&store, START.plus(hours(number)), Change::SetPolicy(policy))
+            .await
+            .unwrap();
     }
     store
         .forget_events(START.plus(hours(100)), 100)
@@ -82,7 +78,7 @@ pub async fn the_history_outlives_the_events(fixture: &impl Fixture) {
     assert!(change.after.get("password").is_none());
 }
 
-pub async fn another_handle_sees_a_change_at_once(fixture: &impl Fixture) {
+pub(crate) async fn another_handle_sees_a_change_at_once(fixture: &impl Fixture) {
     let store = fixture.open();
     let other = fixture.open();
     let alice = add_user(&store, "alice").await;

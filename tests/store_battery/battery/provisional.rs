@@ -53,7 +53,7 @@ async fn confirm(
     counted(answer)
 }
 
-pub async fn a_provisional_failure_counts_and_does_not_lock(fixture: &impl Fixture) {
+pub(crate) async fn a_provisional_failure_counts_and_does_not_lock(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -64,7 +64,7 @@ pub async fn a_provisional_failure_counts_and_does_not_lock(fixture: &impl Fixtu
     assert_eq!(attempt.take(&store).await, PlaceAnswer::Full);
 }
 
-pub async fn confirmed_as_wrong_it_locks(fixture: &impl Fixture) {
+pub(crate) async fn confirmed_as_wrong_it_locks(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -83,7 +83,7 @@ pub async fn confirmed_as_wrong_it_locks(fixture: &impl Fixture) {
     assert_eq!(mails(&store).await, [MailKind::Locked]);
 }
 
-pub async fn confirmed_as_stale_it_is_forgotten(fixture: &impl Fixture) {
+pub(crate) async fn confirmed_as_stale_it_is_forgotten(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -107,7 +107,7 @@ pub async fn confirmed_as_stale_it_is_forgotten(fixture: &impl Fixture) {
     assert_eq!(reasons, [Refusal::StalePassword; 100]);
 }
 
-pub async fn never_confirmed_it_counts_once_lapsed(fixture: &impl Fixture) {
+pub(crate) async fn never_confirmed_it_counts_once_lapsed(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -121,7 +121,7 @@ pub async fn never_confirmed_it_counts_once_lapsed(fixture: &impl Fixture) {
     assert_eq!(mails(&store).await, [MailKind::Locked]);
 }
 
-pub async fn stale_mail_is_sent_once_a_day(fixture: &impl Fixture) {
+pub(crate) async fn stale_mail_is_sent_once_a_day(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for hour in [0, 1, 23] {
@@ -136,7 +136,7 @@ pub async fn stale_mail_is_sent_once_a_day(fixture: &impl Fixture) {
     assert_eq!(mails(&store).await, [MailKind::StalePassword; 2]);
 }
 
-pub async fn confirmed_after_an_unlock_it_counts_nothing(fixture: &impl Fixture) {
+pub(crate) async fn confirmed_after_an_unlock_it_counts_nothing(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -149,7 +149,7 @@ pub async fn confirmed_after_an_unlock_it_counts_nothing(fixture: &impl Fixture)
     assert_eq!(user(&store, alice).await.recent_failures, 0);
 }
 
-pub async fn confirmed_after_its_origin_succeeded_it_locks_nothing(fixture: &impl Fixture) {
+pub(crate) async fn confirmed_after_its_origin_succeeded_it_locks_nothing(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let owner = Attempt::new(&store, alice, START).await;

@@ -46,7 +46,7 @@ async fn rotate(store: &impl Store, new: &str, keep_old: bool) {
     .unwrap();
 }
 
-pub async fn a_service_account_is_read_back(fixture: &impl Fixture) {
+pub(crate) async fn a_service_account_is_read_back(fixture: &impl Fixture) {
     let store = fixture.open();
     let service = add(&store).await;
     let found = read(&store).await;
@@ -74,7 +74,7 @@ pub async fn a_service_account_is_read_back(fixture: &impl Fixture) {
     assert!(matches!(again, Err(ChangeRefused::Taken { .. })));
 }
 
-pub async fn a_rotation_keeps_two_passwords_at_most(fixture: &impl Fixture) {
+pub(crate) async fn a_rotation_keeps_two_passwords_at_most(fixture: &impl Fixture) {
     let store = fixture.open();
     add(&store).await;
     let first = read(&store).await.epoch;
@@ -88,7 +88,7 @@ pub async fn a_rotation_keeps_two_passwords_at_most(fixture: &impl Fixture) {
     assert_eq!(read(&store).await.passwords, [hash("four")]);
 }
 
-pub async fn a_service_hash_is_replaced(fixture: &impl Fixture) {
+pub(crate) async fn a_service_hash_is_replaced(fixture: &impl Fixture) {
     let store = fixture.open();
     let service = add(&store).await;
     rotate(&store, "two", true).await;
@@ -106,7 +106,7 @@ pub async fn a_service_hash_is_replaced(fixture: &impl Fixture) {
     assert_eq!(found.epoch, before);
 }
 
-pub async fn a_removed_service_is_gone(fixture: &impl Fixture) {
+pub(crate) async fn a_removed_service_is_gone(fixture: &impl Fixture) {
     let store = fixture.open();
     add(&store).await;
     apply(&store, Change::RemoveService { name: dovecot() })

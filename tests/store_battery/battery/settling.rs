@@ -9,7 +9,7 @@ use doorward::store::records::MailKind;
 
 use crate::world::*;
 
-pub async fn wrong_passwords_lock_at_the_threshold(fixture: &impl Fixture) {
+pub(crate) async fn wrong_passwords_lock_at_the_threshold(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -25,10 +25,10 @@ pub async fn wrong_passwords_lock_at_the_threshold(fixture: &impl Fixture) {
     assert!(read.epoch > attempt.epoch);
     // What locked is spent: it would not lock again at once if the lock lapsed by itself.
     let again = Attempt::new(&store, alice, START.plus(minutes(5))).await;
-    assert_eq!(again.fail(&store).await.1, false);
+    assert!(!again.fail(&store).await.1);
 }
 
-pub async fn the_daily_cap_locks_whatever_succeeded(fixture: &impl Fixture) {
+pub(crate) async fn the_daily_cap_locks_whatever_succeeded(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for number in 0..8 {
@@ -42,16 +42,16 @@ pub async fn the_daily_cap_locks_whatever_succeeded(fixture: &impl Fixture) {
     assert!(facts(&store, alice).await.locked_since.is_some());
 }
 
-pub async fn failures_outside_the_window_do_not_lock(fixture: &impl Fixture) {
+pub(crate) async fn failures_outside_the_window_do_not_lock(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     for number in 0..4 {
         let attempt = Attempt::new(&store, alice, START.plus(minutes(16 * number))).await;
-        assert_eq!(attempt.fail(&store).await.1, false);
+        assert!(!attempt.fail(&store).await.1);
     }
 }
 
-pub async fn a_success_clears_its_own_origin_only(fixture: &impl Fixture) {
+pub(crate) async fn a_success_clears_its_own_origin_only(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let owner = Attempt::new(&store, alice, START).await;
@@ -61,11 +61,11 @@ pub async fn a_success_clears_its_own_origin_only(fixture: &impl Fixture) {
     owner.succeed(&store).await;
     // The owner's failure is cleared, the stranger's is not: one more of his and one of the
     // owner's make three.
-    assert_eq!(stranger.fail(&store).await.1, false);
-    assert_eq!(owner.fail(&store).await.1, true);
+    assert!(!stranger.fail(&store).await.1);
+    assert!(owner.fail(&store).await.1);
 }
 
-pub async fn cleared_failures_count_toward_the_day(fixture: &impl Fixture) {
+pub(crate) async fn cleared_failures_count_toward_the_day(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await.not_counting();
@@ -74,10 +74,10 @@ pub async fn cleared_failures_count_toward_the_day(fixture: &impl Fixture) {
         attempt.fail(&store).await;
     }
     owner.succeed(&store).await;
-    assert_eq!(owner.fail(&store).await.1, true);
+    assert!(owner.fail(&store).await.1);
 }
 
-pub async fn a_success_under_another_epoch_is_decided_anew(fixture: &impl Fixture) {
+pub(crate) async fn a_success_under_another_epoch_is_decided_anew(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -99,7 +99,7 @@ pub async fn a_success_under_another_epoch_is_decided_anew(fixture: &impl Fixtur
     assert_eq!(anew.take(&store).await, PlaceAnswer::Full);
 }
 
-pub async fn a_success_without_a_place_needs_the_epoch_too(fixture: &impl Fixture) {
+pub(crate) async fn a_success_without_a_place_needs_the_epoch_too(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -112,7 +112,7 @@ pub async fn a_success_without_a_place_needs_the_epoch_too(fixture: &impl Fixtur
     );
 }
 
-pub async fn a_wrong_password_without_a_place_counts_nothing(fixture: &impl Fixture) {
+pub(crate) async fn a_wrong_password_without_a_place_counts_nothing(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -123,7 +123,9 @@ pub async fn a_wrong_password_without_a_place_counts_nothing(fixture: &impl Fixt
     assert_eq!(facts(&store, alice).await.locked_since, None);
 }
 
-pub async fn a_failure_of_a_place_voided_by_an_unlock_counts_nothing(fixture: &impl Fixture) {
+pub(crate) async fn a_failure_of_a_place_voided_by_an_unlock_counts_nothing(
+    fixture: &impl Fixture,
+) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -136,12 +138,12 @@ pub async fn a_failure_of_a_place_voided_by_an_unlock_counts_nothing(fixture: &i
     assert_eq!(counted(answer), (None, false));
     assert_eq!(events(&store).await.len(), before + 1, "the event stays");
     let anew = Attempt::new(&store, alice, START).await;
-    assert_eq!(anew.fail(&store).await.1, false);
-    assert_eq!(anew.fail(&store).await.1, false);
-    assert_eq!(anew.fail(&store).await.1, true);
+    assert!(!anew.fail(&store).await.1);
+    assert!(!anew.fail(&store).await.1);
+    assert!(anew.fail(&store).await.1);
 }
 
-pub async fn a_failure_of_a_place_voided_by_a_reset_counts_nothing(fixture: &impl Fixture) {
+pub(crate) async fn a_failure_of_a_place_voided_by_a_reset_counts_nothing(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -152,7 +154,7 @@ pub async fn a_failure_of_a_place_voided_by_a_reset_counts_nothing(fixture: &imp
     assert_eq!(counted(answer), (None, false));
 }
 
-pub async fn a_failure_after_a_suspension_counts(fixture: &impl Fixture) {
+pub(crate) async fn a_failure_after_a_suspension_counts(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -164,7 +166,7 @@ pub async fn a_failure_after_a_suspension_counts(fixture: &impl Fixture) {
     assert!(counted(answer).0.is_some());
 }
 
-pub async fn what_is_given_back_counts_nothing_and_is_recorded(fixture: &impl Fixture) {
+pub(crate) async fn what_is_given_back_counts_nothing_and_is_recorded(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -183,17 +185,17 @@ pub async fn what_is_given_back_counts_nothing_and_is_recorded(fixture: &impl Fi
     assert_eq!(recorded, 10);
 }
 
-pub async fn kinds_that_do_not_count_never_lock(fixture: &impl Fixture) {
+pub(crate) async fn kinds_that_do_not_count_never_lock(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await.not_counting();
     for _ in 0..8 {
-        assert_eq!(attempt.fail(&store).await.1, false);
+        assert!(!attempt.fail(&store).await.1);
     }
     assert_eq!(facts(&store, alice).await.locked_since, None);
 }
 
-pub async fn a_lock_queues_its_mail_and_records_its_event(fixture: &impl Fixture) {
+pub(crate) async fn a_lock_queues_its_mail_and_records_its_event(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -224,7 +226,7 @@ pub async fn a_lock_queues_its_mail_and_records_its_event(fixture: &impl Fixture
     assert_eq!(lock.after["locked_since"], START.rfc3339());
 }
 
-pub async fn a_removed_account_settles_without_a_failure(fixture: &impl Fixture) {
+pub(crate) async fn a_removed_account_settles_without_a_failure(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;

@@ -7,7 +7,7 @@ use doorward::store::{AttemptStore as _, DirectoryStore as _, Store};
 
 use crate::world::*;
 
-pub async fn an_added_user_is_read_back_whole(fixture: &impl Fixture) {
+pub(crate) async fn an_added_user_is_read_back_whole(fixture: &impl Fixture) {
     let store = fixture.open();
     let mut new = new_user("Ada.L");
     new.recovery_email = Some(address("ada@home.example"));
@@ -61,7 +61,7 @@ fn taken(answer: Result<impl std::fmt::Debug, ChangeRefused>) -> &'static str {
     }
 }
 
-pub async fn names_and_addresses_are_unique_without_regard_to_case(fixture: &impl Fixture) {
+pub(crate) async fn names_and_addresses_are_unique_without_regard_to_case(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -119,7 +119,7 @@ pub async fn names_and_addresses_are_unique_without_regard_to_case(fixture: &imp
     assert_eq!(user(&store, alice).await.username, username("Alice"));
 }
 
-pub async fn a_login_is_looked_up_by_username_then_mail(fixture: &impl Fixture) {
+pub(crate) async fn a_login_is_looked_up_by_username_then_mail(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "Alice").await;
     let bob = add_user(&store, "bob").await;
@@ -144,7 +144,7 @@ pub async fn a_login_is_looked_up_by_username_then_mail(fixture: &impl Fixture) 
     assert_eq!(found(read_login(&store, None, None).await), None);
 }
 
-pub async fn numbers_are_never_used_again(fixture: &impl Fixture) {
+pub(crate) async fn numbers_are_never_used_again(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
@@ -174,7 +174,11 @@ pub async fn numbers_are_never_used_again(fixture: &impl Fixture) {
     let erin = add_user(&store, "erin").await;
     assert_eq!(user(&store, erin).await.uid_number, 20_004);
     // A refused command uses none up.
-    assert!(apply(&store, Change::AddUser(new_user("erin"))).await.is_err());
+    assert!(
+        apply(&store, Change::AddUser(new_user("erin")))
+            .await
+            .is_err()
+    );
     let frank = add_user(&store, "frank").await;
     assert_eq!(user(&store, frank).await.uid_number, 20_005);
 
@@ -208,7 +212,7 @@ async fn set(store: &impl Store, account: AccountId, patch: UserPatch) -> UserRe
     user(store, account).await
 }
 
-pub async fn fields_are_set_and_the_epoch_moves_with_standing_alone(fixture: &impl Fixture) {
+pub(crate) async fn fields_are_set_and_the_epoch_moves_with_standing_alone(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let begin = epoch(&store, alice).await;
@@ -276,10 +280,13 @@ pub async fn fields_are_set_and_the_epoch_moves_with_standing_alone(fixture: &im
         let read = set(&store, alice, patch.clone()).await;
         assert!(read.epoch > last, "{patch:?}");
         last = read.epoch;
-        let again = apply(&store, Change::SetUser {
-            account: alice,
-            patch,
-        })
+        let again = apply(
+            &store,
+            Change::SetUser {
+                account: alice,
+                patch,
+            },
+        )
         .await;
         assert!(matches!(again, Err(ChangeRefused::Nothing(_))));
     }
@@ -288,7 +295,7 @@ pub async fn fields_are_set_and_the_epoch_moves_with_standing_alone(fixture: &im
     assert_eq!((read.facts.start, read.facts.end), (Some(START), None));
 }
 
-pub async fn a_password_is_set_and_voids_what_it_must(fixture: &impl Fixture) {
+pub(crate) async fn a_password_is_set_and_voids_what_it_must(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
@@ -334,7 +341,7 @@ pub async fn a_password_is_set_and_voids_what_it_must(fixture: &impl Fixture) {
     assert!(!facts(&store, alice).await.must_change);
 }
 
-pub async fn a_password_expected_at_another_epoch_is_refused(fixture: &impl Fixture) {
+pub(crate) async fn a_password_expected_at_another_epoch_is_refused(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let before = epoch(&store, alice).await;
@@ -354,7 +361,7 @@ pub async fn a_password_expected_at_another_epoch_is_refused(fixture: &impl Fixt
     assert_eq!(read(&store, alice).await.password, Some(hash("first")));
 }
 
-pub async fn password_history_keeps_what_it_is_told(fixture: &impl Fixture) {
+pub(crate) async fn password_history_keeps_what_it_is_told(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let set = async |new: &str, keep| {
@@ -386,10 +393,16 @@ pub async fn password_history_keeps_what_it_is_told(fixture: &impl Fixture) {
     pending.password = None;
     let account = pending.account;
     apply(&store, Change::AddUser(pending)).await.unwrap();
-    assert!(store.password_history(account, 10).await.unwrap().is_empty());
+    assert!(
+        store
+            .password_history(account, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
-pub async fn unlocking_leaves_expiry_alone(fixture: &impl Fixture) {
+pub(crate) async fn unlocking_leaves_expiry_alone(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     apply(
@@ -417,7 +430,7 @@ pub async fn unlocking_leaves_expiry_alone(fixture: &impl Fixture) {
     assert!(epoch(&store, alice).await > read.epoch);
 }
 
-pub async fn suspending_and_resuming_move_the_epoch(fixture: &impl Fixture) {
+pub(crate) async fn suspending_and_resuming_move_the_epoch(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let first = epoch(&store, alice).await;
@@ -442,7 +455,7 @@ pub async fn suspending_and_resuming_move_the_epoch(fixture: &impl Fixture) {
     assert!(matches!(again, Err(ChangeRefused::Nothing(_))));
 }
 
-pub async fn resuming_moves_a_past_end_away_and_keeps_a_later_one(fixture: &impl Fixture) {
+pub(crate) async fn resuming_moves_a_past_end_away_and_keeps_a_later_one(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let end = START.plus(hours(1));
@@ -472,7 +485,7 @@ pub async fn resuming_moves_a_past_end_away_and_keeps_a_later_one(fixture: &impl
     assert_eq!(facts(&store, alice).await.end, None);
 }
 
-pub async fn expiring_sets_the_date(fixture: &impl Fixture) {
+pub(crate) async fn expiring_sets_the_date(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let before = epoch(&store, alice).await;
@@ -484,7 +497,7 @@ pub async fn expiring_sets_the_date(fixture: &impl Fixture) {
     assert!(epoch(&store, alice).await > before);
 }
 
-pub async fn renaming_keeps_the_account(fixture: &impl Fixture) {
+pub(crate) async fn renaming_keeps_the_account(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     add_group(&store, "staff").await;
@@ -506,7 +519,7 @@ pub async fn renaming_keeps_the_account(fixture: &impl Fixture) {
     apply(&store, Change::AddUser(other)).await.unwrap();
 }
 
-pub async fn removing_takes_all_that_hangs_on_it(fixture: &impl Fixture) {
+pub(crate) async fn removing_takes_all_that_hangs_on_it(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let staff = add_group(&store, "staff").await;
@@ -521,11 +534,13 @@ pub async fn removing_takes_all_that_hangs_on_it(fixture: &impl Fixture) {
     apply(&store, Change::RemoveUser { account: alice })
         .await
         .unwrap();
-    assert!(store
-        .users(&UserFilter::All, None, 10)
-        .await
-        .unwrap()
-        .is_empty());
+    assert!(
+        store
+            .users(&UserFilter::All, None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(store.bindings().await.unwrap().is_empty());
     assert!(store.password_history(alice, 5).await.unwrap().is_empty());
     let group = store.groups(&GroupFilter::Id(staff), None, 1).await;
@@ -538,7 +553,7 @@ pub async fn removing_takes_all_that_hangs_on_it(fixture: &impl Fixture) {
     assert!(!bound(&store, again, "vpn").await);
 }
 
-pub async fn rehashing_replaces_the_same_hash_only(fixture: &impl Fixture) {
+pub(crate) async fn rehashing_replaces_the_same_hash_only(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let before = read(&store, alice).await;
@@ -558,7 +573,7 @@ pub async fn rehashing_replaces_the_same_hash_only(fixture: &impl Fixture) {
     assert!(after.previous.is_none());
 }
 
-pub async fn users_are_listed_by_every_filter_and_in_pages(fixture: &impl Fixture) {
+pub(crate) async fn users_are_listed_by_every_filter_and_in_pages(fixture: &impl Fixture) {
     let store = fixture.open();
     let mut accounts = Vec::new();
     for name in ["Alice", "bob", "carol", "dave"] {
@@ -596,7 +611,10 @@ pub async fn users_are_listed_by_every_filter_and_in_pages(fixture: &impl Fixtur
         names(UserFilter::MemberOf("OUTER".to_owned())).await,
         ["Alice", "bob"]
     );
-    assert_eq!(names(UserFilter::MemberOf("inner".to_owned())).await, ["bob"]);
+    assert_eq!(
+        names(UserFilter::MemberOf("inner".to_owned())).await,
+        ["bob"]
+    );
     assert_eq!(
         names(UserFilter::All).await,
         ["Alice", "bob", "carol", "dave"]
@@ -615,7 +633,7 @@ pub async fn users_are_listed_by_every_filter_and_in_pages(fixture: &impl Fixtur
     assert_eq!(seen, accounts);
 }
 
-pub async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
+pub(crate) async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
     let store = fixture.open();
     add_user(&store, "alice").await;
     let account = AccountId::new(START);
@@ -675,18 +693,20 @@ pub async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
         );
     }
     assert_eq!(events(&store).await.len(), before);
-    assert!(store
-        .read_attempt(
-            &doorward::store::attempts::AccountKey::Id(account),
-            Some(&resource("vpn"))
-        )
-        .await
-        .unwrap()
-        .account
-        .is_none());
+    assert!(
+        store
+            .read_attempt(
+                &doorward::store::attempts::AccountKey::Id(account),
+                Some(&resource("vpn"))
+            )
+            .await
+            .unwrap()
+            .account
+            .is_none()
+    );
 }
 
-pub async fn recent_failures_are_counted(fixture: &impl Fixture) {
+pub(crate) async fn recent_failures_are_counted(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;

@@ -6,7 +6,7 @@ use doorward::store::{DirectoryStore as _, EventStore as _, Store as _};
 
 use crate::world::*;
 
-pub async fn a_second_handle_sees_what_the_first_wrote(fixture: &impl Fixture) {
+pub(crate) async fn a_second_handle_sees_what_the_first_wrote(fixture: &impl Fixture) {
     let first = fixture.open();
     let second = fixture.open();
     let alice = add_user(&first, "alice").await;
@@ -25,7 +25,7 @@ pub async fn a_second_handle_sees_what_the_first_wrote(fixture: &impl Fixture) {
     assert!(!bound(&first, alice, "vpn").await);
 }
 
-pub async fn two_handles_share_one_threshold(fixture: &impl Fixture) {
+pub(crate) async fn two_handles_share_one_threshold(fixture: &impl Fixture) {
     let first = fixture.open();
     let second = fixture.open();
     let alice = add_user(&first, "alice").await;
@@ -56,7 +56,7 @@ pub async fn two_handles_share_one_threshold(fixture: &impl Fixture) {
     assert!(facts(&second, alice).await.locked_since.is_some());
 }
 
-pub async fn the_directory_version_moves_with_every_change(fixture: &impl Fixture) {
+pub(crate) async fn the_directory_version_moves_with_every_change(fixture: &impl Fixture) {
     let store = fixture.open();
     let mut last = store.directory_version().await.unwrap();
     let mut moved = async || {
@@ -89,14 +89,14 @@ pub async fn the_directory_version_moves_with_every_change(fixture: &impl Fixtur
     assert!(moved().await);
 }
 
-pub async fn a_probe_answers(fixture: &impl Fixture) {
+pub(crate) async fn a_probe_answers(fixture: &impl Fixture) {
     let store = fixture.open();
     for _ in 0..3 {
         store.probe().await.unwrap();
     }
 }
 
-pub async fn many_commands_at_once_are_all_carried_out(fixture: &impl Fixture) {
+pub(crate) async fn many_commands_at_once_are_all_carried_out(fixture: &impl Fixture) {
     let store = fixture.open();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..200 {

@@ -43,7 +43,7 @@ fn find(connection: &Connection, wanted: &GroupName) -> Result<Found, Fault> {
             })
         },
     )?
-    .ok_or_else(|| not_found("group", wanted))
+    .ok_or_else(|| not_found("group", &wanted))
 }
 
 /// The group's column, for a binding.
@@ -59,7 +59,7 @@ pub(super) fn user_key(connection: &Connection, username: &Username) -> Result<K
         [username.folded()],
         |row| Ok(row.get(0)?),
     )?
-    .ok_or_else(|| not_found("user", username))
+    .ok_or_else(|| not_found("user", &username))
 }
 
 fn changed(action: &'static str, group: &GroupName, before: Value, after: Value) -> Changed {
@@ -83,7 +83,7 @@ pub(super) fn add(
         "SELECT 1 FROM groups WHERE name_folded = ?1",
         [new.name.folded()],
     )? {
-        return Err(taken("group name", new.name));
+        return Err(taken("group name", &new.name));
     }
     let gid = give(connection, Kind::Gid, new.first, new.gid_number)?;
     run(

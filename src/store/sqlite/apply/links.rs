@@ -30,7 +30,7 @@ pub(super) fn add(
     token_digest: &[u8; 32],
     expires: Timestamp,
 ) -> Result<Changed, Fault> {
-    let user = bare(connection, account)?.ok_or_else(|| not_found("user", account))?;
+    let user = bare(connection, account)?.ok_or_else(|| not_found("user", &account))?;
     let key = account_key(account);
     run(
         connection,

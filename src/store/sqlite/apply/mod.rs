@@ -38,7 +38,35 @@ pub(super) fn apply(
     command: &Command,
 ) -> Result<Applied, Fault> {
     let at = command.at;
-    let changed = match &command.change {
+    let changed = perform(connection, numbering, command)?;
+    let event = ChangeEvent {
+        actor: command.actor.clone(),
+        action: changed.action.to_owned(),
+        target: changed.target,
+        account: changed.account,
+        resource: changed.resource,
+        before: changed.before,
+        after: changed.after,
+    };
+    let id = events::record_change(connection, at, &event)?;
+    if let Change::SetPolicy(settings) = &command.change {
+        policy::remember_event(connection, settings.version, id, at, &event)?;
+    }
+    for mail in &command.mails {
+        queue_mail(connection, at, mail)?;
+    }
+    rows::touch_directory(connection)?;
+    Ok(Applied { event })
+}
+
+/// Makes the change itself.
+fn perform(
+    connection: &Connection,
+    numbering: &Numbering,
+    command: &Command,
+) -> Result<Changed, Fault> {
+    let at = command.at;
+    match &command.change {
         Change::AddUser(user) => users::add(connection, numbering, command, user),
         Change::SetUser { account, patch } => users::set(connection, at, *account, patch),
         Change::SetPassword {
@@ -123,28 +151,10 @@ pub(super) fn apply(
             token_digest,
             expires,
         } => links::add(connection, at, *account, *purpose, token_digest, *expires),
-    }?;
-    let event = ChangeEvent {
-        actor: command.actor.clone(),
-        action: changed.action.to_owned(),
-        target: changed.target,
-        account: changed.account,
-        resource: changed.resource,
-        before: changed.before,
-        after: changed.after,
-    };
-    let id = events::record_change(connection, at, &event)?;
-    if let Change::SetPolicy(settings) = &command.change {
-        policy::remember_event(connection, settings.version, id, at, &event)?;
     }
-    for mail in &command.mails {
-        queue_mail(connection, at, mail)?;
-    }
-    rows::touch_directory(connection)?;
-    Ok(Applied { event })
 }
 
-fn not_found(kind: &'static str, name: impl ToString) -> Fault {
+fn not_found(kind: &'static str, name: &dyn std::fmt::Display) -> Fault {
     ChangeRefused::NotFound {
         kind,
         name: name.to_string(),
@@ -152,7 +162,7 @@ fn not_found(kind: &'static str, name: impl ToString) -> Fault {
     .into()
 }
 
-fn taken(kind: &'static str, name: impl ToString) -> Fault {
+fn taken(kind: &'static str, name: &dyn std::fmt::Display) -> Fault {
     ChangeRefused::Taken {
         kind,
         name: name.to_string(),

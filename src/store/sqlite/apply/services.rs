@@ -28,7 +28,7 @@ fn find(connection: &Connection, name: &ServiceName) -> Result<Key, Fault> {
         [name.folded()],
         |row| Ok(row.get(0)?),
     )?
-    .ok_or_else(|| not_found("service account", name))
+    .ok_or_else(|| not_found("service account", &name))
 }
 
 fn changed(action: &'static str, name: &ServiceName, before: Value, after: Value) -> Changed {
@@ -69,7 +69,7 @@ pub(super) fn add(
         "SELECT 1 FROM services WHERE name_folded = ?1",
         [new.name.folded()],
     )? {
-        return Err(taken("service account name", new.name));
+        return Err(taken("service account name", &new.name));
     }
     let key = new.service.as_uuid().into_bytes();
     run(

@@ -41,7 +41,7 @@ fn shown(user: &UserRecord) -> Value {
 }
 
 fn find(connection: &Connection, account: AccountId) -> Result<UserRecord, Fault> {
-    bare(connection, account)?.ok_or_else(|| not_found("user", account))
+    bare(connection, account)?.ok_or_else(|| not_found("user", &account))
 }
 
 /// Tells what became of a user that was `before`.
@@ -68,7 +68,7 @@ fn refuse_taken_username(connection: &Connection, username: &Username) -> Result
         "SELECT 1 FROM accounts WHERE username_folded = ?1",
         [username.folded()],
     )? {
-        return Err(taken("username", username));
+        return Err(taken("username", &username));
     }
     Ok(())
 }
@@ -79,7 +79,7 @@ fn refuse_taken_mail(connection: &Connection, email: &MailAddress) -> Result<(),
         "SELECT 1 FROM accounts WHERE email_folded = ?1",
         [email.folded()],
     )? {
-        return Err(taken("mail address", email));
+        return Err(taken("mail address", &email));
     }
     Ok(())
 }
