@@ -143,13 +143,16 @@ pub fn store(config: &Config, create: bool) -> Result<SqliteStore, OpenError> {
 
 /// Where RADIUS listens; none where nothing is configured.
 pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
-    config.radius.as_ref().map(|section| radius::server::Listen {
-        authentication: section.sockets.authentication.clone(),
-        accounting: section.sockets.accounting.clone(),
-        max_requests: section.sockets.max_requests,
-        duplicate_lifetime: section.sockets.duplicate_lifetime,
-        ..radius::server::Listen::nowhere()
-    })
+    config
+        .radius
+        .as_ref()
+        .map(|section| radius::server::Listen {
+            authentication: section.sockets.authentication.clone(),
+            accounting: section.sockets.accounting.clone(),
+            max_requests: section.sockets.max_requests,
+            duplicate_lifetime: section.sockets.duplicate_lifetime,
+            ..radius::server::Listen::nowhere()
+        })
 }
 
 /// RADIUS's settings.

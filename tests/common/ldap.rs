@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::{
-    LdapBindCred, LdapBindRequest, LdapFilter, LdapMsg, LdapOp, LdapSearchRequest,
-    LdapSearchResultEntry, LdapSearchScope, LdapDerefAliases,
+    LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapFilter, LdapMsg, LdapOp,
+    LdapSearchRequest, LdapSearchResultEntry, LdapSearchScope,
 };
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -26,7 +26,9 @@ impl LdapClient {
     /// Connects.
     pub fn connect(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .ok()?;
         Some(Self {
             stream,
             received: BytesMut::new(),
@@ -53,15 +55,21 @@ impl LdapClient {
             cred: LdapBindCred::Simple(password.to_owned()),
         }))?;
         match self.receive()? {
-            LdapMsg { msgid, op: LdapOp::BindResponse(response), .. } if msgid == id => {
-                Some(response.res.code as i64)
-            }
+            LdapMsg {
+                msgid,
+                op: LdapOp::BindResponse(response),
+                ..
+            } if msgid == id => Some(response.res.code as i64),
             _ => None,
         }
     }
 
     /// Searches the whole tree for entries with `attribute=value`; entries and the result code.
-    pub fn search(&mut self, attribute: &str, value: &str) -> Option<(Vec<LdapSearchResultEntry>, i64)> {
+    pub fn search(
+        &mut self,
+        attribute: &str,
+        value: &str,
+    ) -> Option<(Vec<LdapSearchResultEntry>, i64)> {
         let filter = LdapFilter::Equality(attribute.to_owned(), value.to_owned());
         let id = self.send(LdapOp::SearchRequest(LdapSearchRequest {
             base: BASE.to_owned(),
@@ -76,10 +84,18 @@ impl LdapClient {
         let mut entries = Vec::new();
         loop {
             match self.receive()? {
-                LdapMsg { msgid, op: LdapOp::SearchResultEntry(entry), .. } if msgid == id => {
+                LdapMsg {
+                    msgid,
+                    op: LdapOp::SearchResultEntry(entry),
+                    ..
+                } if msgid == id => {
                     entries.push(entry);
                 }
-                LdapMsg { msgid, op: LdapOp::SearchResultDone(done), .. } if msgid == id => {
+                LdapMsg {
+                    msgid,
+                    op: LdapOp::SearchResultDone(done),
+                    ..
+                } if msgid == id => {
                     return Some((entries, done.code as i64));
                 }
                 _ => return None,
@@ -91,7 +107,16 @@ impl LdapClient {
         let id = self.next;
         self.next += 1;
         let mut bytes = BytesMut::new();
-        self.codec.encode(LdapMsg { msgid: id, op, ctrl: Vec::new() }, &mut bytes).ok()?;
+        self.codec
+            .encode(
+                LdapMsg {
+                    msgid: id,
+                    op,
+                    ctrl: Vec::new(),
+                },
+                &mut bytes,
+            )
+            .ok()?;
         self.stream.write_all(&bytes).ok()?;
         Some(id)
     }
@@ -123,6 +148,9 @@ pub fn is_marked(entry: &LdapSearchResultEntry) -> bool {
         value("nsAccountLock").is_some_and(|value| value.eq_ignore_ascii_case("true")),
         value("shadowExpire").is_some(),
     ];
-    assert!(marks.iter().all(|mark| *mark == marks[0]), "all marks or none: {entry:?}");
+    assert!(
+        marks.iter().all(|mark| *mark == marks[0]),
+        "all marks or none: {entry:?}"
+    );
     marks[0]
 }

@@ -74,7 +74,9 @@ impl Gateway {
         // It holds a secret.
         fs::set_permissions(gateway.config(), fs::Permissions::from_mode(0o600)).unwrap();
         let certificates = gateway.path("certs");
-        gateway.run(&["certs", certificates.to_str().unwrap()]).assert_success();
+        gateway
+            .run(&["certs", certificates.to_str().unwrap()])
+            .assert_success();
         gateway
     }
 
@@ -84,7 +86,9 @@ impl Gateway {
         gateway.serve();
         gateway.run(&["group", "add", "staff"]).assert_success();
         for resource in ["hosts", "mail", "vpn"] {
-            gateway.run(&["resource", "bind", resource, "--group", "staff"]).assert_success();
+            gateway
+                .run(&["resource", "bind", resource, "--group", "staff"])
+                .assert_success();
         }
         gateway
     }
@@ -92,14 +96,22 @@ impl Gateway {
     /// Starts the daemon and waits until it is ready.
     pub fn serve(&mut self) {
         let log = fs::File::create(self.path("daemon.log")).unwrap();
-        let daemon = doorward(&self.config()).arg("serve").stderr(log).spawn().unwrap();
+        let daemon = doorward(&self.config())
+            .arg("serve")
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.daemon = Some(daemon);
         let deadline = Instant::now() + Duration::from_secs(30);
         while !self.is_ready() {
             if let Some(status) = self.daemon.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the daemon ended ({status}):\n{}", self.log());
             }
-            assert!(Instant::now() < deadline, "the daemon is not ready:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the daemon is not ready:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -119,15 +131,21 @@ impl Gateway {
     /// Adds a member of `staff` with [`PASSWORD`].
     pub fn add_user(&self, name: &str) {
         let mail = format!("{name}@example.org");
-        self.run_with_input(&["user", "add", name, "--email", &mail, "--password-stdin"], PASSWORD)
-            .assert_success();
+        self.run_with_input(
+            &["user", "add", name, "--email", &mail, "--password-stdin"],
+            PASSWORD,
+        )
+        .assert_success();
         self.run(&["group", "join", "staff", name]).assert_success();
     }
 
     /// Adds a service account with [`PASSWORD`] that may search.
     pub fn add_service(&self, name: &str) {
-        self.run_with_input(&["service", "add", name, "--password-stdin", "--search"], PASSWORD)
-            .assert_success();
+        self.run_with_input(
+            &["service", "add", name, "--password-stdin", "--search"],
+            PASSWORD,
+        )
+        .assert_success();
     }
 
     /// Runs a command of the same configuration.
@@ -286,7 +304,13 @@ impl Ran {
     /// The same, when it succeeded.
     #[track_caller]
     pub fn assert_success(&self) -> &Self {
-        assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 }
@@ -304,7 +328,11 @@ impl From<Output> for Ran {
 /// The binary, with a configuration.
 pub fn doorward(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
-    command.arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .arg("-c")
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     command
 }
 
@@ -317,15 +345,24 @@ pub fn client(program: &str, package: &str, arguments: &[&str]) -> Ran {
 /// As [`client`], with something on its standard input.
 #[track_caller]
 pub fn client_with_input(program: &str, package: &str, arguments: &[&str], input: &str) -> Ran {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
-    assert!(found.status.success(), "{program} is missing: install Debian's {package}, or run tests/run");
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .unwrap();
+    assert!(
+        found.status.success(),
+        "{program} is missing: install Debian's {package}, or run tests/run"
+    );
     let mut command = Command::new(program);
     command.args(arguments).env("LDAPTLS_REQCERT", "demand");
     run_with_input(command, input)
 }
 
 fn run_with_input(mut command: Command, input: &str) -> Ran {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A command that reads nothing may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -336,17 +373,29 @@ fn run_with_input(mut command: Command, input: &str) -> Ran {
 pub fn http_get(address: SocketAddr, path: &str) -> Option<String> {
     use std::io::Read as _;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(15))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(15)))
+        .ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut page = String::new();
     stream.read_to_string(&mut page).ok()?;
     Some(page)
 }
 
 fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 fn free_udp() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }

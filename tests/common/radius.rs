@@ -21,7 +21,12 @@ pub enum Reply {
 }
 
 /// One PAP Access-Request with a Message-Authenticator, its bytes.
-pub fn access_request(identifier: u8, authenticator: [u8; 16], user: &str, password: &str) -> Vec<u8> {
+pub fn access_request(
+    identifier: u8,
+    authenticator: [u8; 16],
+    user: &str,
+    password: &str,
+) -> Vec<u8> {
     let mut packet = vec![1, identifier, 0, 0];
     packet.extend_from_slice(&authenticator);
     let mut attribute = |kind: u8, value: &[u8]| {
@@ -47,8 +52,14 @@ fn hidden(password: &[u8], authenticator: &[u8; 16]) -> Vec<u8> {
     padded.resize(password.len().max(1).div_ceil(16) * 16, 0);
     let mut before = authenticator.to_vec();
     for block in padded.chunks_mut(16) {
-        let key = Md5::new().chain_update(SECRET).chain_update(&before).finalize();
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        let key = Md5::new()
+            .chain_update(SECRET)
+            .chain_update(&before)
+            .finalize();
+        block
+            .iter_mut()
+            .zip(key)
+            .for_each(|(byte, key)| *byte ^= key);
         before = block.to_vec();
     }
     padded

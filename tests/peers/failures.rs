@@ -15,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends bytes and reads until the gateway closes or nothing more comes.
 fn exchange(gateway: &Gateway, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(gateway.hosts).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
     // The gateway may close before all of it is written.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
@@ -52,9 +54,17 @@ fn garbage_over_ldap_closes_no_other_connection_and_is_counted() {
             "{input:02x?} was answered by {answer:02x?}"
         );
     }
-    assert_eq!(other.search("uid", "alice").unwrap().0.len(), 1, "the other one goes on");
+    assert_eq!(
+        other.search("uid", "alice").unwrap().0.len(),
+        1,
+        "the other one goes on"
+    );
     let counted = gateway.metric("doorward_ldap_malformed_total", "");
-    assert!(counted >= 4.0, "{counted} were counted:\n{}", gateway.metrics());
+    assert!(
+        counted >= 4.0,
+        "{counted} were counted:\n{}",
+        gateway.metrics()
+    );
 }
 
 #[test]
@@ -62,7 +72,9 @@ fn garbage_over_radius_gets_silence_and_is_counted() {
     let gateway = Gateway::start(&Setting::default());
     gateway.add_user("alice");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
     let good = access_request(3, [5; 16], "alice", PASSWORD);
     let mut long = good.clone();
     long[2..4].copy_from_slice(&4000_u16.to_be_bytes());
@@ -72,11 +84,22 @@ fn garbage_over_radius_gets_silence_and_is_counted() {
     for input in inputs {
         socket.send_to(input, gateway.radius).unwrap();
         let mut reply = [0; 4096];
-        assert!(socket.recv(&mut reply).is_err(), "{} bytes were answered", input.len());
+        assert!(
+            socket.recv(&mut reply).is_err(),
+            "{} bytes were answered",
+            input.len()
+        );
     }
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, PATIENCE), Reply::Accept);
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, PATIENCE),
+        Reply::Accept
+    );
     let counted = gateway.metric("doorward_radius_drops_total", "");
-    assert!(counted >= 5.0, "{counted} were counted:\n{}", gateway.metrics());
+    assert!(
+        counted >= 5.0,
+        "{counted} were counted:\n{}",
+        gateway.metrics()
+    );
 }
 
 /// Makes every write of the store fail, as a full disk does, by a limit on the daemon's files.
@@ -86,7 +109,10 @@ fn limit_files(process: u32, bytes: &str) {
         .args(["--pid", &process.to_string(), &limit])
         .status()
         .unwrap();
-    assert!(status.success(), "prlimit (util-linux) could not set the limit");
+    assert!(
+        status.success(),
+        "prlimit (util-linux) could not set the limit"
+    );
 }
 
 #[test]
@@ -97,21 +123,42 @@ fn a_full_disk_is_unavailable_over_ldap_silence_over_radius_and_heals() {
     assert_eq!(client.bind("alice", PASSWORD), Some(0));
 
     limit_files(gateway.process(), "1:unlimited");
-    assert_eq!(client.bind("alice", PASSWORD), Some(52), "never 49\n{}", gateway.log());
-    assert_eq!(client.bind("alice", PASSWORD), None, "and the connection is closed");
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, Duration::from_secs(2)), Reply::Silence);
+    assert_eq!(
+        client.bind("alice", PASSWORD),
+        Some(52),
+        "never 49\n{}",
+        gateway.log()
+    );
+    assert_eq!(
+        client.bind("alice", PASSWORD),
+        None,
+        "and the connection is closed"
+    );
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, Duration::from_secs(2)),
+        Reply::Silence
+    );
 
     limit_files(gateway.process(), "unlimited");
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let code = LdapClient::connect(gateway.hosts).unwrap().bind("alice", PASSWORD);
+        let code = LdapClient::connect(gateway.hosts)
+            .unwrap()
+            .bind("alice", PASSWORD);
         if code == Some(0) {
             break;
         }
         assert_eq!(code, Some(52), "never a wrong password");
-        assert!(Instant::now() < deadline, "service did not resume:\n{}", gateway.log());
+        assert!(
+            Instant::now() < deadline,
+            "service did not resume:\n{}",
+            gateway.log()
+        );
     }
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, PATIENCE), Reply::Accept);
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, PATIENCE),
+        Reply::Accept
+    );
     let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
     assert_eq!(shown["recent_failures"], 0);
 }
@@ -120,11 +167,25 @@ fn a_full_disk_is_unavailable_over_ldap_silence_over_radius_and_heals() {
 fn check_points_at_the_broken_key() {
     let gateway = Gateway::prepare(&Setting::default());
     let text = fs::read_to_string(gateway.config()).unwrap();
-    let broken = text.replace("plaintext_bind = \"loopback\"", "plaintext_bnd = \"loopback\"");
+    let broken = text.replace(
+        "plaintext_bind = \"loopback\"",
+        "plaintext_bnd = \"loopback\"",
+    );
     fs::write(gateway.config(), &broken).unwrap();
-    let line = 1 + broken.lines().position(|line| line.contains("plaintext_bnd")).unwrap();
+    let line = 1 + broken
+        .lines()
+        .position(|line| line.contains("plaintext_bnd"))
+        .unwrap();
     let ran = gateway.run(&["check"]);
     assert_eq!(ran.code, Some(78), "{ran:?}");
-    assert!(ran.stderr.contains(&format!("doorward.toml:{line}:1: ")), "{}", ran.stderr);
-    assert!(ran.stderr.contains("plaintext_bind"), "the nearest key: {}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("doorward.toml:{line}:1: ")),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("plaintext_bind"),
+        "the nearest key: {}",
+        ran.stderr
+    );
 }

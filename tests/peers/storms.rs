@@ -15,7 +15,10 @@ const BUSY: i64 = 51;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn status(gateway: &Gateway, user: &str) -> String {
-    gateway.json(&["user", "show", user, "-o", "json"])["status"].as_str().unwrap().to_owned()
+    gateway.json(&["user", "show", user, "-o", "json"])["status"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -28,18 +31,40 @@ fn ten_distinct_wrong_passwords_over_ldap_and_radius_lock_and_an_unlock_reopens_
         if guess % 2 == 0 {
             assert_eq!(client.bind("alice", &password), Some(INVALID_CREDENTIALS));
         } else {
-            assert_eq!(ask(gateway.radius, "alice", &password, PATIENCE), Reply::Reject);
+            assert_eq!(
+                ask(gateway.radius, "alice", &password, PATIENCE),
+                Reply::Reject
+            );
         }
         let expected = if guess == 9 { "locked" } else { "active" };
-        assert_eq!(status(&gateway, "alice"), expected, "after {} guesses", guess + 1);
+        assert_eq!(
+            status(&gateway, "alice"),
+            expected,
+            "after {} guesses",
+            guess + 1
+        );
     }
     assert_eq!(client.bind("alice", PASSWORD), Some(INVALID_CREDENTIALS));
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, PATIENCE), Reply::Reject);
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, PATIENCE),
+        Reply::Reject
+    );
     let mut mail = LdapClient::connect(gateway.mail).unwrap();
-    assert_eq!(mail.bind("alice", PASSWORD), Some(0), "a locked user reads mail");
+    assert_eq!(
+        mail.bind("alice", PASSWORD),
+        Some(0),
+        "a locked user reads mail"
+    );
     gateway.run(&["user", "unlock", "alice"]).assert_success();
-    assert_eq!(client.bind("alice", PASSWORD), Some(0), "on the very next attempt");
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, PATIENCE), Reply::Accept);
+    assert_eq!(
+        client.bind("alice", PASSWORD),
+        Some(0),
+        "on the very next attempt"
+    );
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, PATIENCE),
+        Reply::Accept
+    );
 }
 
 #[test]
@@ -48,7 +73,10 @@ fn unlocking_leaves_an_expiry_and_a_new_password_clears_both() {
     gateway.add_user("elle");
     let mut client = LdapClient::connect(gateway.hosts).unwrap();
     for guess in 0..10 {
-        assert_eq!(client.bind("elle", &format!("guess {guess}")), Some(INVALID_CREDENTIALS));
+        assert_eq!(
+            client.bind("elle", &format!("guess {guess}")),
+            Some(INVALID_CREDENTIALS)
+        );
     }
     gateway.run(&["user", "expire", "elle"]).assert_success();
     assert_eq!(status(&gateway, "elle"), "expired, locked");
@@ -56,11 +84,16 @@ fn unlocking_leaves_an_expiry_and_a_new_password_clears_both() {
     assert_eq!(status(&gateway, "elle"), "expired");
     assert_eq!(client.bind("elle", PASSWORD), Some(INVALID_CREDENTIALS));
     for guess in 10..20 {
-        assert_eq!(client.bind("elle", &format!("guess {guess}")), Some(INVALID_CREDENTIALS));
+        assert_eq!(
+            client.bind("elle", &format!("guess {guess}")),
+            Some(INVALID_CREDENTIALS)
+        );
     }
     assert_eq!(status(&gateway, "elle"), "expired, locked");
     let new = "quite another passphrase";
-    gateway.run_with_input(&["user", "set-password", "elle", "--password-stdin"], new).assert_success();
+    gateway
+        .run_with_input(&["user", "set-password", "elle", "--password-stdin"], new)
+        .assert_success();
     assert_eq!(status(&gateway, "elle"), "active");
     assert_eq!(client.bind("elle", new), Some(0));
 }
@@ -69,7 +102,10 @@ fn unlocking_leaves_an_expiry_and_a_new_password_clears_both() {
 fn five_hundred_guesses_from_fifty_connections_hash_no_more_than_the_threshold() {
     // Hashes slow enough that guesses pile up before the first one is settled.
     let hashing = "memory_kib = 19456\npasses = 2\nqueue = 1024\n".to_owned();
-    let gateway = Gateway::start(&Setting { hashing, ..Setting::default() });
+    let gateway = Gateway::start(&Setting {
+        hashing,
+        ..Setting::default()
+    });
     gateway.add_user("alice");
     let before = gateway.metric("doorward_hashes_total", "purpose=\"login\"");
     let next = Arc::new(AtomicUsize::new(0));
@@ -98,12 +134,19 @@ fn five_hundred_guesses_from_fifty_connections_hash_no_more_than_the_threshold()
         thread::sleep(Duration::from_millis(2));
     }
     let right = LdapClient::connect(hosts).unwrap().bind("alice", PASSWORD);
-    assert_eq!(right, Some(INVALID_CREDENTIALS), "the right password among the last is refused");
+    assert_eq!(
+        right,
+        Some(INVALID_CREDENTIALS),
+        "the right password among the last is refused"
+    );
     for guesser in guessers {
         guesser.join().unwrap();
     }
     let hashed = gateway.metric("doorward_hashes_total", "purpose=\"login\"") - before;
-    assert!((1.0..=10.0).contains(&hashed), "{hashed} hashes were computed");
+    assert!(
+        (1.0..=10.0).contains(&hashed),
+        "{hashed} hashes were computed"
+    );
     assert_eq!(status(&gateway, "alice"), "locked");
 }
 
@@ -113,12 +156,17 @@ fn the_same_wrong_password_counts_once_and_the_previous_one_nothing() {
     gateway.add_user("alice");
     let mut client = LdapClient::connect(gateway.hosts).unwrap();
     for _ in 0..100 {
-        assert_eq!(client.bind("alice", "not this one"), Some(INVALID_CREDENTIALS));
+        assert_eq!(
+            client.bind("alice", "not this one"),
+            Some(INVALID_CREDENTIALS)
+        );
     }
     let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
     assert_eq!(shown["recent_failures"], 1, "{shown}");
     let new = "quite another passphrase";
-    gateway.run_with_input(&["user", "set-password", "alice", "--password-stdin"], new).assert_success();
+    gateway
+        .run_with_input(&["user", "set-password", "alice", "--password-stdin"], new)
+        .assert_success();
     for _ in 0..100 {
         assert_eq!(client.bind("alice", PASSWORD), Some(INVALID_CREDENTIALS));
     }
@@ -146,7 +194,9 @@ fn fifty_parallel_logins_with_the_right_password_all_succeed() {
 fn a_kill_in_a_storm_of_guesses_loses_no_answered_failure() {
     for round in 0..4_u64 {
         let mut gateway = Gateway::start(&Setting::default());
-        gateway.run(&["policy", "set", "lockout.threshold=100"]).assert_success();
+        gateway
+            .run(&["policy", "set", "lockout.threshold=100"])
+            .assert_success();
         gateway.add_user("alice");
         let answered = Arc::new(AtomicUsize::new(0));
         let hosts = gateway.hosts;
@@ -154,7 +204,9 @@ fn a_kill_in_a_storm_of_guesses_loses_no_answered_failure() {
             .map(|guesser| {
                 let answered = Arc::clone(&answered);
                 thread::spawn(move || {
-                    let Some(mut client) = LdapClient::connect(hosts) else { return };
+                    let Some(mut client) = LdapClient::connect(hosts) else {
+                        return;
+                    };
                     for guess in 0..10_000 {
                         match client.bind("alice", &format!("guess {guesser} {guess}")) {
                             Some(INVALID_CREDENTIALS) => answered.fetch_add(1, Ordering::SeqCst),
@@ -177,7 +229,10 @@ fn a_kill_in_a_storm_of_guesses_loses_no_answered_failure() {
         gateway.serve();
         let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
         let counted = shown["recent_failures"].as_u64().unwrap();
-        assert!(counted >= answered as u64, "{answered} were answered and {counted} are counted");
+        assert!(
+            counted >= answered as u64,
+            "{answered} were answered and {counted} are counted"
+        );
         let mut client = LdapClient::connect(gateway.hosts).unwrap();
         assert_eq!(client.bind("alice", PASSWORD), Some(0));
     }
@@ -192,11 +247,19 @@ fn a_change_by_another_process_is_in_force_on_the_very_next_attempt() {
     assert_eq!(client.search("uid", "alice").unwrap().0.len(), 1);
     gateway.run(&["user", "suspend", "alice"]).assert_success();
     let (entries, code) = client.search("uid", "alice").unwrap();
-    assert!(entries.is_empty(), "the session lost its ground, code {code}");
+    assert!(
+        entries.is_empty(),
+        "the session lost its ground, code {code}"
+    );
     assert_eq!(client.bind("alice", PASSWORD), Some(INVALID_CREDENTIALS));
     gateway.run(&["user", "resume", "alice"]).assert_success();
     assert_eq!(client.bind("alice", PASSWORD), Some(0));
-    gateway.run(&["group", "leave", "staff", "alice"]).assert_success();
+    gateway
+        .run(&["group", "leave", "staff", "alice"])
+        .assert_success();
     assert_eq!(client.bind("alice", PASSWORD), Some(INVALID_CREDENTIALS));
-    assert_eq!(ask(gateway.radius, "alice", PASSWORD, PATIENCE), Reply::Reject);
+    assert_eq!(
+        ask(gateway.radius, "alice", PASSWORD, PATIENCE),
+        Reply::Reject
+    );
 }
