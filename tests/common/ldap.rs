@@ -15,7 +15,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 use super::BASE;
 
 /// A connection. Everything that goes wrong on it is `None`: the gateway closed it.
-pub struct LdapClient {
+pub(crate) struct LdapClient {
     stream: TcpStream,
     received: BytesMut,
     codec: LdapCodec,
@@ -24,7 +24,7 @@ pub struct LdapClient {
 
 impl LdapClient {
     /// Connects.
-    pub fn connect(address: SocketAddr) -> Option<Self> {
+    pub(crate) fn connect(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
@@ -38,17 +38,17 @@ impl LdapClient {
     }
 
     /// Binds as a user with a password, and says with which result code.
-    pub fn bind(&mut self, user: &str, password: &str) -> Option<i64> {
+    pub(crate) fn bind(&mut self, user: &str, password: &str) -> Option<i64> {
         self.bind_dn(&format!("uid={user},ou=people,{BASE}"), password)
     }
 
     /// Binds as a service account.
-    pub fn bind_service(&mut self, service: &str, password: &str) -> Option<i64> {
+    pub(crate) fn bind_service(&mut self, service: &str, password: &str) -> Option<i64> {
         self.bind_dn(&format!("cn={service},ou=services,{BASE}"), password)
     }
 
     /// Binds by DN.
-    pub fn bind_dn(&mut self, dn: &str, password: &str) -> Option<i64> {
+    pub(crate) fn bind_dn(&mut self, dn: &str, password: &str) -> Option<i64> {
         let id = self.send(LdapOp::BindRequest(LdapBindRequest {
             version: 3,
             dn: dn.to_owned(),
@@ -65,7 +65,7 @@ impl LdapClient {
     }
 
     /// Searches the whole tree for entries with `attribute=value`; entries and the result code.
-    pub fn search(
+    pub(crate) fn search(
         &mut self,
         attribute: &str,
         value: &str,
@@ -134,7 +134,7 @@ impl LdapClient {
 }
 
 /// Whether an entry carries the marks of a refused user (CONTRACT.md 2).
-pub fn is_marked(entry: &LdapSearchResultEntry) -> bool {
+pub(crate) fn is_marked(entry: &LdapSearchResultEntry) -> bool {
     let value = |name: &str| {
         entry
             .attributes

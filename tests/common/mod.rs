@@ -1,8 +1,8 @@
 //! A gateway of its own for each test: the true binary, a folder that goes away, free ports on
 //! loopback.
 
-pub mod ldap;
-pub mod radius;
+pub(crate) mod ldap;
+pub(crate) mod radius;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,19 +16,21 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Every test user's password.
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 /// The RADIUS client's secret.
-pub const SECRET: &str = "testing123";
+pub(crate) const SECRET: &str = "testing123";
 /// The suffix.
-pub const BASE: &str = "dc=example,dc=org";
+pub(crate) const BASE: &str = "dc=example,dc=org";
 
 /// What a gateway is started with, besides its ports.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Lines of `[hashing]`.
-    pub hashing: String,
+    pub(crate) hashing: String,
     /// Lines of `[throttle]`.
-    pub throttle: String,
+    pub(crate) throttle: String,
+    /// The folder of the store, where it is not the gateway's own.
+    pub(crate) store: Option<PathBuf>,
 }
 
 impl Default for Setting {
@@ -37,29 +39,30 @@ impl Default for Setting {
         Self {
             hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
             throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
+            store: None,
         }
     }
 }
 
 /// A gateway on loopback.
-pub struct Gateway {
+pub(crate) struct Gateway {
     folder: TempDir,
     daemon: Option<Child>,
     /// LDAP for the resource `hosts` (an endpoint).
-    pub hosts: SocketAddr,
+    pub(crate) hosts: SocketAddr,
     /// LDAP for the resource `mail` (email).
-    pub mail: SocketAddr,
+    pub(crate) mail: SocketAddr,
     /// LDAP over TLS for `hosts`.
-    pub ldaps: SocketAddr,
+    pub(crate) ldaps: SocketAddr,
     /// RADIUS for the resource `vpn`.
-    pub radius: SocketAddr,
+    pub(crate) radius: SocketAddr,
     /// Metrics and readiness.
-    pub status: SocketAddr,
+    pub(crate) status: SocketAddr,
 }
 
 impl Gateway {
     /// Makes a folder with configuration, certificates and an empty store, and starts nothing.
-    pub fn prepare(setting: &Setting) -> Self {
+    pub(crate) fn prepare(setting: &Setting) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = Self {
             folder,
@@ -81,7 +84,7 @@ impl Gateway {
     }
 
     /// As [`Gateway::prepare`], started, with a group `staff` that is bound to all resources.
-    pub fn start(setting: &Setting) -> Self {
+    pub(crate) fn start(setting: &Setting) -> Self {
         let mut gateway = Self::prepare(setting);
         gateway.serve();
         gateway.run(&["group", "add", "staff"]).assert_success();
@@ -94,7 +97,7 @@ impl Gateway {
     }
 
     /// Starts the daemon and waits until it is ready.
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         let log = fs::File::create(self.path("daemon.log")).unwrap();
         let daemon = doorward(&self.config())
             .arg("serve")
@@ -117,19 +120,19 @@ impl Gateway {
     }
 
     /// Ends the daemon at once, as a power failure would its process.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut daemon = self.daemon.take().expect("a running daemon");
         daemon.kill().unwrap();
         daemon.wait().unwrap();
     }
 
     /// The daemon's process.
-    pub fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.daemon.as_ref().expect("a running daemon").id()
     }
 
     /// Adds a member of `staff` with [`PASSWORD`].
-    pub fn add_user(&self, name: &str) {
+    pub(crate) fn add_user(&self, name: &str) {
         let mail = format!("{name}@example.org");
         self.run_with_input(
             &["user", "add", name, "--email", &mail, "--password-stdin"],
@@ -140,7 +143,7 @@ impl Gateway {
     }
 
     /// Adds a service account with [`PASSWORD`] that may search.
-    pub fn add_service(&self, name: &str) {
+    pub(crate) fn add_service(&self, name: &str) {
         self.run_with_input(
             &["service", "add", name, "--password-stdin", "--search"],
             PASSWORD,
@@ -149,26 +152,26 @@ impl Gateway {
     }
 
     /// Runs a command of the same configuration.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with_input(arguments, "")
     }
 
     /// Runs a command with a line on its standard input.
-    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = doorward(&self.config());
         command.args(arguments);
         run_with_input(command, &format!("{input}\n"))
     }
 
     /// A command's output as JSON.
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let ran = self.run(arguments);
         ran.assert_success();
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
     }
 
     /// A counter or gauge of `/metrics`, all its labels added up; zero where it was never counted.
-    pub fn metric(&self, name: &str, label: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
         self.metrics()
             .lines()
             .filter(|line| line.starts_with(name) && line.contains(label))
@@ -178,22 +181,22 @@ impl Gateway {
     }
 
     /// The whole page of metrics.
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         http_get(self.status, "/metrics").expect("the status page answers")
     }
 
     /// What the daemon logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
     /// A path in the gateway's folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The configuration's path.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path("doorward.toml")
     }
 
@@ -265,7 +268,12 @@ match = {{ listener = ["hosts", "hosts-tls"] }}
 name = "vpn"
 kind = "vpn"
 "#,
-            store = self.path("doorward.db").display(),
+            store = setting
+                .store
+                .as_deref()
+                .unwrap_or(self.folder.path())
+                .join("doorward.db")
+                .display(),
             folder = self.folder.path().display(),
             hosts = self.hosts,
             ldaps = self.ldaps,
@@ -291,19 +299,19 @@ impl Drop for Gateway {
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// What it printed.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// What it complained.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The same, when it succeeded.
     #[track_caller]
-    pub fn assert_success(&self) -> &Self {
+    pub(crate) fn assert_success(&self) -> &Self {
         assert_eq!(
             self.code,
             Some(0),
@@ -326,7 +334,7 @@ impl From<Output> for Ran {
 }
 
 /// The binary, with a configuration.
-pub fn doorward(config: &Path) -> Command {
+pub(crate) fn doorward(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
     command
         .arg("-c")
@@ -338,13 +346,18 @@ pub fn doorward(config: &Path) -> Command {
 
 /// Runs a real client. A missing one is a failure that names the package: `tests/run` installs it.
 #[track_caller]
-pub fn client(program: &str, package: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn client(program: &str, package: &str, arguments: &[&str]) -> Ran {
     client_with_input(program, package, arguments, "")
 }
 
 /// As [`client`], with something on its standard input.
 #[track_caller]
-pub fn client_with_input(program: &str, package: &str, arguments: &[&str], input: &str) -> Ran {
+pub(crate) fn client_with_input(
+    program: &str,
+    package: &str,
+    arguments: &[&str],
+    input: &str,
+) -> Ran {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
         .output()
@@ -370,7 +383,7 @@ fn run_with_input(mut command: Command, input: &str) -> Ran {
 }
 
 /// One HTTP request; none where nobody answers.
-pub fn http_get(address: SocketAddr, path: &str) -> Option<String> {
+pub(crate) fn http_get(address: SocketAddr, path: &str) -> Option<String> {
     use std::io::Read as _;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
     stream

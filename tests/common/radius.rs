@@ -11,7 +11,7 @@ use super::SECRET;
 
 /// What came back.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// Access-Accept (2).
     Accept,
     /// Access-Reject (3).
@@ -21,7 +21,7 @@ pub enum Reply {
 }
 
 /// One PAP Access-Request with a Message-Authenticator, its bytes.
-pub fn access_request(
+pub(crate) fn access_request(
     identifier: u8,
     authenticator: [u8; 16],
     user: &str,
@@ -66,7 +66,7 @@ fn hidden(password: &[u8], authenticator: &[u8; 16]) -> Vec<u8> {
 }
 
 /// Asks once and waits.
-pub fn ask(server: SocketAddr, user: &str, password: &str, patience: Duration) -> Reply {
+pub(crate) fn ask(server: SocketAddr, user: &str, password: &str, patience: Duration) -> Reply {
     let mut authenticator = [0; 16];
     getrandom::fill(&mut authenticator).unwrap();
     let request = access_request(authenticator[0], authenticator, user, password);

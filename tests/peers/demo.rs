@@ -269,10 +269,7 @@ fn packets_over_radius() {
 fn over_tls(demo: &Demo) {
     let ca = demo.folder.path().join("certs/ca.pem");
     let dn = person("alice");
-    for (url, more) in [
-        ("ldap://localhost:3389", &["-ZZ"][..]),
-        ("ldaps://localhost:3636", &[]),
-    ] {
+    for (url, more) in [(HOSTS, &["-ZZ"][..]), ("ldaps://127.0.0.1:3636", &[])] {
         let mut command = Command::new("ldapwhoami");
         command
             .env("LDAPTLS_CACERT", &ca)
