@@ -1,13 +1,20 @@
-//! One UDP socket, and the way back of each datagram.
+//! A UDP socket that answers from the address it was asked at.
 //!
-//! A client drops a reply that comes from another address than it asked. A socket bound to one
-//! address always answers from it; one bound to all of them answers from the address the kernel
-//! routes by, so a host of several addresses should list them one by one.
+//! A client drops a reply that comes from elsewhere, and on a host of several addresses the kernel
+//! would choose one for a socket bound to all of them. So such a socket has the destination of
+//! each datagram told (`IP_PKTINFO`, RFC 3542 §6) and names it as the source of the reply.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use socket2::{Domain, Protocol, Type};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    SockaddrStorage, bind, recvmsg, sendmsg, setsockopt, socket, sockopt,
+};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 pub(super) struct Socket {
@@ -19,16 +26,23 @@ pub(super) struct Socket {
 pub(super) struct Received {
     /// Its octets in the buffer.
     pub(super) length: usize,
-    /// The address and port it was sent to, as far as the socket knows.
+    /// The address and port it was sent to.
     pub(super) local: SocketAddr,
     /// The way back.
     pub(super) back: Return,
 }
 
-/// Where a reply goes.
+/// Where a reply goes, and which of our addresses it leaves from.
 #[derive(Debug, Clone)]
 pub(super) struct Return {
     peer: SocketAddr,
+    source: Option<Source>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    V4(libc::in_addr),
+    V6(libc::in6_pktinfo),
 }
 
 impl Return {
@@ -41,17 +55,25 @@ impl Return {
 impl Socket {
     /// Binds; an IPv6 address is IPv6 alone, so that both families can listen on all addresses.
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
+        let family = if address.is_ipv4() {
+            AddressFamily::Inet
+        } else {
+            AddressFamily::Inet6
+        };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let owned = socket(family, SockType::Datagram, flags, None)?;
         if address.is_ipv6() {
-            socket.set_only_v6(true)?;
+            setsockopt(&owned, sockopt::Ipv6V6Only, &true)?;
         }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let inner = UdpSocket::from_std(socket.into())?;
+        if address.ip().is_unspecified() {
+            if address.is_ipv4() {
+                setsockopt(&owned, sockopt::Ipv4PacketInfo, &true)?;
+            } else {
+                setsockopt(&owned, sockopt::Ipv6RecvPacketInfo, &true)?;
+            }
+        }
+        bind(owned.as_raw_fd(), &SockaddrStorage::from(address))?;
+        let inner = UdpSocket::from_std(std::net::UdpSocket::from(owned))?;
         let local = inner.local_addr()?;
         Ok(Self { inner, local })
     }
@@ -62,16 +84,102 @@ impl Socket {
 
     /// Waits for a datagram. What does not fit into the buffer is lost.
     pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        let (length, peer) = self.inner.recv_from(buffer).await?;
-        Ok(Received {
-            length,
-            local: self.local,
-            back: Return { peer },
-        })
+        self.inner
+            .async_io(Interest::READABLE, || self.receive_now(buffer))
+            .await
     }
 
     /// Sends a reply the way it came.
     pub(super) async fn send(&self, bytes: &[u8], back: &Return) -> io::Result<()> {
-        self.inner.send_to(bytes, back.peer).await.map(drop)
+        self.inner
+            .async_io(Interest::WRITABLE, || self.send_now(bytes, back))
+            .await
     }
+
+    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let mut control = nix::cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
+        let mut parts = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<SockaddrStorage>(
+            self.inner.as_fd().as_raw_fd(),
+            &mut parts,
+            Some(&mut control),
+            MsgFlags::empty(),
+        )?;
+        let peer = message
+            .address
+            .as_ref()
+            .and_then(address_of)
+            .ok_or(Errno::EAFNOSUPPORT)?;
+        let mut source = None;
+        for information in message.cmsgs()? {
+            match information {
+                ControlMessageOwned::Ipv4PacketInfo(told) => {
+                    source = Some(Source::V4(told.ipi_spec_dst));
+                }
+                ControlMessageOwned::Ipv6PacketInfo(told) => source = Some(Source::V6(told)),
+                _ => {}
+            }
+        }
+        let local = match source {
+            Some(Source::V4(told)) => {
+                SocketAddr::new(IpAddr::from(told.s_addr.to_ne_bytes()), self.local.port())
+            }
+            Some(Source::V6(told)) => {
+                SocketAddr::new(IpAddr::from(told.ipi6_addr.s6_addr), self.local.port())
+            }
+            None => self.local,
+        };
+        Ok(Received {
+            length: message.bytes,
+            local,
+            back: Return { peer, source },
+        })
+    }
+
+    fn send_now(&self, bytes: &[u8], back: &Return) -> io::Result<()> {
+        let descriptor = self.inner.as_fd().as_raw_fd();
+        let parts = [IoSlice::new(bytes)];
+        let to = SockaddrStorage::from(back.peer);
+        let flags = MsgFlags::empty();
+        match back.source {
+            None => sendmsg(descriptor, &parts, &[], flags, Some(&to))?,
+            Some(Source::V4(address)) => {
+                let from = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: address,
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                sendmsg(
+                    descriptor,
+                    &parts,
+                    &[ControlMessage::Ipv4PacketInfo(&from)],
+                    flags,
+                    Some(&to),
+                )?
+            }
+            Some(Source::V6(mut from)) => {
+                // Only a link-local address belongs to one interface; elsewhere the route decides.
+                if !std::net::Ipv6Addr::from(from.ipi6_addr.s6_addr).is_unicast_link_local() {
+                    from.ipi6_ifindex = 0;
+                }
+                sendmsg(
+                    descriptor,
+                    &parts,
+                    &[ControlMessage::Ipv6PacketInfo(&from)],
+                    flags,
+                    Some(&to),
+                )?
+            }
+        };
+        Ok(())
+    }
+}
+
+fn address_of(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = storage.as_sockaddr_in() {
+        return Some(SocketAddr::V4(SocketAddrV4::from(*v4)));
+    }
+    storage
+        .as_sockaddr_in6()
+        .map(|v6| SocketAddr::V6(SocketAddrV6::from(*v6)))
 }
