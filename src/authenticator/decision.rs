@@ -131,7 +131,9 @@ impl<S: AttemptStore> Core<S> {
             },
         );
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
-            return self.refuse_unseen(&report, Refusal::NoResource).await;
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
+                .await;
         };
         report.resource.clone_from(&asked.name);
         let login = match &attempt.claim {
@@ -168,7 +170,7 @@ impl<S: AttemptStore> Core<S> {
         self.decide_found(&settings, attempt, &found).await
     }
 
-    /// Refuses where no account was looked for.
+    /// Refuses without a comparison, and takes as long as one.
     async fn refuse_unseen(&self, report: &Report, reason: Refusal) -> Result<Round, Undecided> {
         self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
         report
@@ -177,7 +179,7 @@ impl<S: AttemptStore> Core<S> {
         Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
-    /// Refuses a name that belongs to nobody: as a wrong password is, the source's token included.
+    /// Refuses what could belong to nobody: as a wrong password is, the source's token included.
     async fn refuse_stranger(
         &self,
         settings: &Settings,
@@ -217,7 +219,7 @@ impl<S: AttemptStore> Core<S> {
         let record = &found.record;
         let Evidence::Password(password) = &attempt.evidence else {
             return self
-                .refuse_unseen(&found.report, Refusal::MalformedPassword)
+                .refuse_stranger(settings, attempt, &found.report, Refusal::MalformedPassword)
                 .await;
         };
         let digest = self

@@ -1,4 +1,4 @@
-//! Remembered passwords: keyed digests, in this process's memory alone (CONTRACT.md 3.4; DESIGN.md 3).
+//! Remembered passwords: keyed digests, in this process's memory alone (CONTRACT.md 3.4).
 //!
 //! A digest is made under a random key of this process over the account, its credential epoch and
 //! the password, so what is remembered dies with the epoch and never leaves the process.

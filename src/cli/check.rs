@@ -27,8 +27,17 @@ struct Report {
     notes: Vec<String>,
 }
 
+/// How far `check` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Secrets, certificates and the store as well.
+    Everything,
+    /// The file by itself, wherever it is to be used.
+    FileAlone,
+}
+
 /// Runs the command; 78 where the daemon would refuse to start.
-pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
+pub(super) fn run(context: &Context, reach: Reach) -> anyhow::Result<ExitCode> {
     let output = context.output;
     let mut report = Report {
         file: context
@@ -41,6 +50,9 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             report.file = config.path().display().to_string();
             look(&config, &mut report);
+            if reach == Reach::Everything {
+                look_further(&config, &mut report);
+            }
         }
         Err(error) => match error.downcast_ref::<ConfigErrors>() {
             Some(errors) => report.add(errors),
@@ -76,11 +88,22 @@ impl Report {
     }
 }
 
-/// Everything that can be looked at without serving.
+/// Everything that the file says by itself.
 fn look(config: &Config, report: &mut Report) {
     report
         .warnings
         .extend(config.warnings().iter().map(ToString::to_string));
+    if let Err(errors) = assemble::check_resources(config) {
+        report.add(&errors);
+    }
+    if let Err(refused) = DistinguishedName::parse(config.directory.base_dn.as_str()) {
+        let cited = config.cite(Subject::Key("directory.base_dn"), refused.to_string());
+        report.errors.push(cited.to_string());
+    }
+}
+
+/// Everything that it refers to and that can be looked at without serving.
+fn look_further(config: &Config, report: &mut Report) {
     match secrets::read(config) {
         Ok(secrets) => {
             report
@@ -88,13 +111,6 @@ fn look(config: &Config, report: &mut Report) {
                 .extend(secrets.warnings().iter().map(ToString::to_string));
         }
         Err(errors) => report.add(&errors),
-    }
-    if let Err(errors) = assemble::check_resources(config) {
-        report.add(&errors);
-    }
-    if let Err(refused) = DistinguishedName::parse(config.directory.base_dn.as_str()) {
-        let cited = config.cite(Subject::Key("directory.base_dn"), refused.to_string());
-        report.errors.push(cited.to_string());
     }
     if let Some(tls) = &config.tls {
         certificate(config, tls, report);

@@ -1,4 +1,4 @@
-//! The command line: `doorward [-c FILE] NOUN VERB`, one file a noun (DESIGN.md 6).
+//! The command line: `doorward [-c FILE] NOUN VERB`, one file a noun.
 //!
 //! Commands work on the store directly, whether or not the daemon runs. Exit codes are those of
 //! `sysexits.h`, and 1 for a "no". Passwords come from a prompt or from standard input.
@@ -70,7 +70,11 @@ enum Command {
     /// Serve LDAP and RADIUS until stopped.
     Serve,
     /// Check the configuration and what it refers to.
-    Check,
+    Check {
+        /// Look at the file by itself: not at secrets, certificates and the store it names.
+        #[arg(long)]
+        file_alone: bool,
+    },
     /// Serve a directory made for looking around, on loopback.
     Demo {
         /// Where to make it; a temporary folder unless given.
@@ -123,7 +127,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Serve => serve::run(context.file()).map(|()| ExitCode::SUCCESS),
-        Command::Check => check::run(context),
+        Command::Check { file_alone: true } => check::run(context, check::Reach::FileAlone),
+        Command::Check { file_alone: false } => check::run(context, check::Reach::Everything),
         Command::Demo { dir } => demo::run(dir.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Certs(arguments) => certs::run(&arguments, context),
         Command::Healthcheck => healthcheck::run(context),

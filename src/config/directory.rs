@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
-    /// The suffix of every entry (DESIGN.md 8). Looked at for its rough shape only; `ldap` parses
+    /// The suffix of every entry. Looked at for its rough shape only; `ldap` parses
     /// it (RFC 4514).
     pub base_dn: BaseDn,
     /// The name people see, in the root entry and in mail.

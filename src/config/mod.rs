@@ -1,5 +1,5 @@
 //! The configuration file: wiring only, lockout and password rules are policy and live in the
-//! store (DESIGN.md 7).
+//! store.
 //!
 //! One file a subject. Reading goes in three steps, each of which reports every fault it finds
 //! before the next one starts: syntax, the shape of sections ([`reader`]), how they fit together
@@ -39,7 +39,7 @@ use citation::{Citation, Source};
 pub use citation::{ConfigError, ConfigErrors, ConfigWarning};
 use reader::Reader;
 
-/// Where the configuration lies unless something else is said (DESIGN.md 6).
+/// Where the configuration lies unless something else is said.
 pub const DEFAULT_PATH: &str = "/etc/doorward/doorward.toml";
 
 /// A configuration that fits together.

@@ -1,4 +1,4 @@
-//! Groups: added, joined, left, removed (DESIGN.md 8).
+//! Groups: added, joined, left, removed.
 
 use crate::domain::id::GroupId;
 use crate::domain::name::{GroupName, Username};

@@ -8,7 +8,7 @@ use crate::domain::time::Now;
 
 use super::entry::{Group, Person};
 
-/// With whose rights a read is made (DESIGN.md 8): a service account that may search reads people
+/// With whose rights a read is made: a service account that may search reads people
 /// and groups, a user reads itself, anybody else nothing.
 #[derive(Debug, Clone, Copy)]
 pub enum Viewer<'a> {

@@ -1,4 +1,4 @@
-//! What front ends read, and the rights they read it with (DESIGN.md 8).
+//! What front ends read, and the rights they read it with.
 
 use crate::authenticator::{Answer, Undecided};
 use crate::domain::account::Conditions;

@@ -91,8 +91,8 @@ fn version_seven(at: Timestamp) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
-/// Moves with an account's password, lock, unlock, suspension, dates and must-change
-/// (DESIGN.md 3); what was remembered under another epoch is void.
+/// Moves with an account's password, lock, unlock, suspension, dates and must-change;
+/// what was remembered under another epoch is void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);

@@ -1,4 +1,4 @@
-//! Users, groups and the fixed entries of the tree as LDAP entries (DESIGN.md 8).
+//! Users, groups and the fixed entries of the tree as LDAP entries.
 //!
 //! It renders what the directory returned. A user who would be refused at the resource that asks
 //! carries the marks that clients obey (CONTRACT.md 2); nothing here decides who that is.

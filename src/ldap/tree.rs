@@ -1,4 +1,4 @@
-//! The tree of names that is served (DESIGN.md 8), and what a name in it stands for.
+//! The tree of names that is served, and what a name in it stands for.
 //!
 //! It knows shapes, not entries: that `uid=alice,ou=people,BASE` names a user, not whether there
 //! is one. Every name it writes has one spelling, since SSSD takes the names it is given and

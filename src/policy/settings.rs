@@ -1,4 +1,4 @@
-//! The keys of `doorward policy` (DESIGN.md 7): reading, bounds, profiles, and what a change
+//! The keys of `doorward policy`: reading, bounds, profiles, and what a change
 //! carries with it (CONTRACT.md 1).
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The two-minute tour: a configuration on loopback, certificates, three resources, and one user
-//! for every row of the contract's table (CONTRACT.md 2; DESIGN.md 6).
+//! for every row of the contract's table (CONTRACT.md 2).
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -109,7 +109,7 @@ impl Row {
     }
 }
 
-/// The users, in the order of DESIGN.md 6.
+/// The users, in the order of the table.
 pub const USERS: [DemoUser; 8] = [
     DemoUser {
         name: "alice",

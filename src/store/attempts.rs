@@ -1,5 +1,5 @@
 //! The hot path: one read that fetches what a verdict needs, places, settlements
-//! (CONTRACT.md 3; DESIGN.md 3).
+//! (CONTRACT.md 3).
 
 use std::future::Future;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -98,12 +98,18 @@ impl Gateway {
 
     /// Starts the daemon and waits until it is ready.
     pub(crate) fn serve(&mut self) {
+        self.serve_with(&[]);
+    }
+
+    /// As [`Gateway::serve`], with variables in its environment.
+    pub(crate) fn serve_with(&mut self, environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("daemon.log")).unwrap();
-        let daemon = doorward(&self.config())
+        let mut command = doorward(&self.config());
+        command
             .arg("serve")
             .stderr(log)
-            .spawn()
-            .unwrap();
+            .envs(environment.iter().copied());
+        let daemon = command.spawn().unwrap();
         self.daemon = Some(daemon);
         let deadline = Instant::now() + Duration::from_secs(30);
         while !self.is_ready() {
@@ -124,6 +130,15 @@ impl Gateway {
         let mut daemon = self.daemon.take().expect("a running daemon");
         daemon.kill().unwrap();
         daemon.wait().unwrap();
+    }
+
+    /// Waits until the daemon has ended by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.daemon
+            .take()
+            .expect("a running daemon")
+            .wait()
+            .unwrap()
     }
 
     /// The daemon's process.

@@ -1,4 +1,4 @@
-//! CONTRACT.md 1 and DESIGN.md 7: the keys of the policy, and what a change carries with it.
+//! CONTRACT.md 1: the keys of the policy, and what a change carries with it.
 
 use doorward::domain::rules::{Blocklist, ForcedChange, PolicySettings};
 use doorward::domain::time::Timestamp;

@@ -1,4 +1,4 @@
-//! Reading as front ends do (DESIGN.md 8; CONTRACT.md 2).
+//! Reading as front ends do (CONTRACT.md 2).
 
 use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read as _, Viewer};
 use doorward::domain::account::Condition;

@@ -7,4 +7,5 @@ mod common;
 
 mod demo;
 mod failures;
+mod running;
 mod storms;

@@ -1,4 +1,4 @@
-//! POSIX numbers: given once and never again (CONTRACT.md 8; DESIGN.md 7 `posix.first_id`).
+//! POSIX numbers: given once and never again (CONTRACT.md 8).
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Groups, nested eight levels deep (DESIGN.md 8).
+//! Groups, nested eight levels deep.
 
 use doorward::domain::id::GroupId;
 use doorward::store::changes::{Change, ChangeRefused, GroupFilter, UserFilter};
