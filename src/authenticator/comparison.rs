@@ -30,7 +30,7 @@ use super::throttle::Target;
 use super::verdict::{Authenticated, ChangeProof, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
-const STALE_FOR: Duration = Duration::from_secs(30 * 86_400);
+const STALE_FOR: Duration = Duration::from_hours(30 * 24);
 
 /// A password to be compared with that of an account that was found.
 pub(super) struct Guess<'a> {

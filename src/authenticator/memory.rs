@@ -113,7 +113,7 @@ mod tests {
         let account = Uuid::from_u128(7);
         let password = Password::presented(b"correct horse battery").unwrap();
         let digest = memory.digest(account, Epoch(1), &password);
-        memory.remember(digest, Known::Right, at(10), Duration::from_secs(60));
+        memory.remember(digest, Known::Right, at(10), Duration::from_mins(1));
         assert_eq!(memory.recall(&digest, at(69)), Some(Known::Right));
         assert_eq!(memory.recall(&digest, at(70)), None);
         let later = memory.digest(account, Epoch(2), &password);

@@ -14,7 +14,7 @@ use super::report::Report;
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
-const REMEMBER_WRONG: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const REMEMBER_WRONG: std::time::Duration = std::time::Duration::from_mins(30);
 
 impl<S: AttemptStore> Core<S> {
     /// Decides a service account's bind; the answer is not delayed here.

@@ -29,7 +29,7 @@ use crate::store::sqlite::SqliteStore;
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(300);
 /// How long the demo's certificate lasts.
-const CERTIFICATE_LASTS: Duration = Duration::from_secs(90 * 86_400);
+const CERTIFICATE_LASTS: Duration = Duration::from_hours(90 * 24);
 /// How many events are shown at once.
 const PAGE: usize = 200;
 
@@ -40,17 +40,14 @@ const PAGE: usize = 200;
 pub(super) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
     start_logging(LogShape::Text, LevelFilter::ERROR);
     let temporary;
-    let folder: PathBuf = match folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-            folder.canonicalize()?
-        }
-        None => {
-            temporary = tempfile::Builder::new()
-                .prefix("doorward-demo-")
-                .tempdir()?;
-            temporary.path().to_owned()
-        }
+    let folder: PathBuf = if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        folder.canonicalize()?
+    } else {
+        temporary = tempfile::Builder::new()
+            .prefix("doorward-demo-")
+            .tempdir()?;
+        temporary.path().to_owned()
     };
     let file = folder.join("doorward.toml");
     let fresh = !file.exists();

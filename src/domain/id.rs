@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7, so that they sort by age and serve as `entryUUID`.
+//! Identifiers: version 7 UUIDs, so that they sort by age and serve as `entryUUID`.
 
 use std::fmt;
 

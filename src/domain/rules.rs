@@ -80,13 +80,13 @@ impl Default for PolicySettings {
             version: 1,
             lockout: LockoutRules {
                 threshold: 10,
-                window: Duration::from_secs(30 * 60),
+                window: Duration::from_mins(30),
                 unlock_after: None,
                 daily_cap: 100,
             },
             password: PasswordRules {
                 max_age: None,
-                warn_before: Duration::from_secs(7 * 86_400),
+                warn_before: Duration::from_hours(7 * 24),
                 min_length: 12,
                 classes: 0,
                 history: 5,

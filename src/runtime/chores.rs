@@ -18,7 +18,7 @@ use super::clock::SystemClock;
 /// How often time's effects are looked for: well within the minute of CONTRACT.md 7.
 const LIFECYCLE: Duration = Duration::from_secs(15);
 /// How often old events are removed.
-const RETENTION: Duration = Duration::from_secs(3600);
+const RETENTION: Duration = Duration::from_hours(1);
 /// How often the clock is doubted.
 const CLOCK: Duration = Duration::from_secs(5);
 /// How often the store is probed.

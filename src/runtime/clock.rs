@@ -6,9 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::domain::time::{Clock, Monotonic, Now, Timestamp};
 
 /// A jump of the wall clock past this is not believed.
-const JUMP: Duration = Duration::from_secs(86_400);
+const JUMP: Duration = Duration::from_hours(24);
 /// How far the wall clock may stand behind the newest event, as two machines' clocks may.
-const BEHIND: Duration = Duration::from_secs(60);
+const BEHIND: Duration = Duration::from_mins(1);
 
 /// The system's clocks.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ mod tests {
     fn a_newest_event_in_the_future_makes_the_clock_suspect_until_it_is_past() {
         let clock = SystemClock::start();
         assert!(!clock.examine(None));
-        let ahead = clock.now().wall.plus(Duration::from_secs(3600));
+        let ahead = clock.now().wall.plus(Duration::from_hours(1));
         assert!(clock.examine(Some(ahead)));
         assert!(clock.now().clock_suspect);
         assert!(

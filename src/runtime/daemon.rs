@@ -383,7 +383,7 @@ fn reload_certificate(certificates: &Certificate) {
         Ok(Reload::Replaced) => tracing::info!("a new certificate is in use"),
         Ok(Reload::Unchanged) => {}
         Err(error) => {
-            tracing::error!(%error, "the certificate was not reloaded; the old one stays")
+            tracing::error!(%error, "the certificate was not reloaded; the old one stays");
         }
     }
 }

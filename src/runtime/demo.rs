@@ -248,7 +248,7 @@ fn new_user(user: DemoUser, by: &By) -> Result<AddUser, DemoError> {
         new.password = Some(password()?);
     }
     if user.row == Row::Staged {
-        new.start = Some(by.now.wall.plus(Duration::from_secs(30 * 86_400)));
+        new.start = Some(by.now.wall.plus(Duration::from_hours(30 * 24)));
     }
     new.must_change = user.row == Row::MustChange;
     Ok(new)

@@ -203,7 +203,7 @@ async fn failures_outside_the_window_do_not_lock_and_the_daily_cap_does() {
             locked_after = Some(guess + 1);
             break;
         }
-        world.clock.advance(Duration::from_secs(4 * 60));
+        world.clock.advance(Duration::from_mins(4));
     }
     assert_eq!(
         locked_after,

@@ -77,7 +77,8 @@ fn resource(name: &str, kind: ResourceKind) -> Resource {
 
 impl World {
     /// Resources `hosts`, `mail`, `app`, each with a listener of its name, and no users.
-    pub(crate) async fn new() -> Self {
+    #[expect(clippy::disallowed_methods, reason = "this is the tests' clock")]
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
         let clock = Arc::new(TestClock {
@@ -101,14 +102,14 @@ impl World {
             realms: Realms::new(["example.org", "EXAMPLE"]),
             relays: vec!["127.0.0.0/8".parse().unwrap()],
             refusal_delay: Duration::from_millis(5),
-            remember_for: Duration::from_secs(300),
+            remember_for: Duration::from_mins(5),
             source_rate: Rate {
                 capacity: 40,
-                refill: Duration::from_secs(60),
+                refill: Duration::from_mins(1),
             },
             account_rate: Rate {
                 capacity: 20,
-                refill: Duration::from_secs(60),
+                refill: Duration::from_mins(1),
             },
         };
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
@@ -125,7 +126,7 @@ impl World {
 
     /// A world with `alice`, bound to everything, whose password is [`RIGHT`].
     pub(crate) async fn with_alice() -> Self {
-        let world = Self::new().await;
+        let world = Self::new();
         world.add("alice", Some(RIGHT)).await;
         for resource in ["hosts", "mail", "app"] {
             world.bind(resource, "alice").await;
@@ -272,6 +273,7 @@ impl World {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a verdict is used once")]
 pub(crate) fn refusal_of(verdict: Verdict) -> Option<Refusal> {
     match verdict {
         Verdict::Granted(_) => None,

@@ -111,18 +111,15 @@ impl Gateway {
             .envs(environment.iter().copied());
         let daemon = command.spawn().unwrap();
         self.daemon = Some(daemon);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !self.is_ready() {
-            if let Some(status) = self.daemon.as_mut().unwrap().try_wait().unwrap() {
-                panic!("the daemon ended ({status}):\n{}", self.log());
+        let daemon = self.daemon.as_mut().unwrap();
+        let (status, log) = (self.status, self.folder.path().join("daemon.log"));
+        let log = || fs::read_to_string(&log).unwrap_or_default();
+        eventually(log, || {
+            if let Some(status) = daemon.try_wait().unwrap() {
+                panic!("the daemon ended ({status}):\n{}", log());
             }
-            assert!(
-                Instant::now() < deadline,
-                "the daemon is not ready:\n{}",
-                self.log()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            http_get(status, "/ready").is_some_and(|page| page.contains("200 OK"))
+        });
     }
 
     /// Ends the daemon at once, as a power failure would its process.
@@ -215,10 +212,6 @@ impl Gateway {
         self.path("doorward.toml")
     }
 
-    fn is_ready(&self) -> bool {
-        http_get(self.status, "/ready").is_some_and(|page| page.contains("200 OK"))
-    }
-
     fn configuration(&self, setting: &Setting) -> String {
         let mut text = String::new();
         write!(
@@ -309,6 +302,20 @@ impl Drop for Gateway {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
+    }
+}
+
+/// Waits until something holds, half a minute at most; `shown` says why it may not.
+#[track_caller]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process is waited for, which no clock of ours drives"
+)]
+pub(crate) fn eventually(shown: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{}", shown());
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,11 +1,16 @@
 //! The gateway as clients meet it: Debian's own programs against the demo, and storms of guesses
 //! against a daemon of its own.
 
+#[cfg(test)]
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "each test binary uses its own part of it")]
 mod common;
 
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod running;
+#[cfg(test)]
 mod storms;

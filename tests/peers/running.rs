@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::common::ldap::LdapClient;
-use crate::common::{Gateway, PASSWORD, Setting, client};
+use crate::common::{Gateway, PASSWORD, Setting, client, eventually};
 
 fn tell(gateway: &Gateway, signal: &str) {
     let process = gateway.process().to_string();
@@ -15,16 +15,6 @@ fn tell(gateway: &Gateway, signal: &str) {
         .status()
         .unwrap();
     assert!(told.success());
-}
-
-/// Waits until something holds.
-#[track_caller]
-fn eventually(what: &str, gateway: &Gateway, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}:\n{}", gateway.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -64,9 +54,10 @@ fn a_hangup_puts_a_new_configuration_in_force_and_a_broken_one_changes_nothing()
     )
     .unwrap();
     tell(&gateway, "HUP");
-    eventually("the broken file is refused", &gateway, || {
-        gateway.log().contains("the old one stays")
-    });
+    eventually(
+        || format!("the broken file is refused:\n{}", gateway.log()),
+        || gateway.log().contains("the old one stays"),
+    );
     assert_eq!(client.bind("alice", PASSWORD), Some(0));
 
     // The listener no longer leads to a resource that alice is bound to.
@@ -76,14 +67,16 @@ fn a_hangup_puts_a_new_configuration_in_force_and_a_broken_one_changes_nothing()
     );
     fs::write(gateway.config(), moved).unwrap();
     tell(&gateway, "HUP");
-    eventually("the new one is in force", &gateway, || {
-        client.bind("alice", PASSWORD) == Some(49)
-    });
+    eventually(
+        || format!("the new one is in force:\n{}", gateway.log()),
+        || client.bind("alice", PASSWORD) == Some(49),
+    );
     fs::write(gateway.config(), sound).unwrap();
     tell(&gateway, "HUP");
-    eventually("and back", &gateway, || {
-        client.bind("alice", PASSWORD) == Some(0)
-    });
+    eventually(
+        || format!("and back:\n{}", gateway.log()),
+        || client.bind("alice", PASSWORD) == Some(0),
+    );
 }
 
 #[test]
@@ -110,9 +103,10 @@ fn a_certificate_that_changes_is_picked_up() {
     gateway
         .run(&["certs", certificates.to_str().unwrap()])
         .assert_success();
-    eventually("the new certificate is in use", &gateway, || {
-        serial() != before
-    });
+    eventually(
+        || format!("the new certificate is in use:\n{}", gateway.log()),
+        || serial() != before,
+    );
 }
 
 #[test]

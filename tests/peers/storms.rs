@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::ldap::LdapClient;
 use crate::common::radius::{Reply, ask};
-use crate::common::{Gateway, PASSWORD, Setting};
+use crate::common::{Gateway, PASSWORD, Setting, eventually};
 
 const INVALID_CREDENTIALS: i64 = 49;
 const BUSY: i64 = 51;
@@ -122,7 +122,7 @@ fn five_hundred_guesses_from_fifty_connections_hash_no_more_than_the_threshold()
                     }
                     let code = client.bind("alice", &format!("guess {guess}")).unwrap();
                     assert!([INVALID_CREDENTIALS, BUSY].contains(&code), "{code}");
-                    if guess % 10 == 0 {
+                    if guess.is_multiple_of(10) {
                         let reply = ask(radius, "alice", &format!("guess r{guess}"), PATIENCE);
                         assert_ne!(reply, Reply::Accept);
                     }
@@ -130,9 +130,7 @@ fn five_hundred_guesses_from_fifty_connections_hash_no_more_than_the_threshold()
             })
         })
         .collect();
-    while next.load(Ordering::Relaxed) < 450 {
-        thread::sleep(Duration::from_millis(2));
-    }
+    eventually(String::new, || next.load(Ordering::Relaxed) >= 450);
     let right = LdapClient::connect(hosts).unwrap().bind("alice", PASSWORD);
     assert_eq!(
         right,
@@ -170,10 +168,10 @@ fn the_same_wrong_password_counts_once_and_the_previous_one_nothing() {
     for _ in 0..100 {
         assert_eq!(client.bind("alice", PASSWORD), Some(INVALID_CREDENTIALS));
     }
-    thread::sleep(Duration::from_millis(500));
-    let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
-    assert_eq!(shown["recent_failures"], 0, "{shown}");
-    assert_eq!(shown["status"], "active");
+    let shown = || gateway.json(&["user", "show", "alice", "-o", "json"]);
+    // That it was the previous one is found out after the answer.
+    eventually(|| shown().to_string(), || shown()["recent_failures"] == 0);
+    assert_eq!(shown()["status"], "active");
     assert_eq!(client.bind("alice", new), Some(0));
 }
 
@@ -218,9 +216,11 @@ fn a_kill_in_a_storm_of_guesses_loses_no_answered_failure() {
             })
             .collect();
         // Fewer than the threshold, which the account's own throttle follows.
-        while answered.load(Ordering::SeqCst) < 10 + usize::try_from(round).unwrap() * 17 {
-            thread::sleep(Duration::from_millis(1));
-        }
+        let enough = 10 + usize::try_from(round).unwrap() * 17;
+        eventually(
+            || gateway.log(),
+            || answered.load(Ordering::SeqCst) >= enough,
+        );
         gateway.kill();
         for guesser in guessers {
             guesser.join().unwrap();

@@ -284,8 +284,9 @@ async fn what_happens_is_counted_under_the_names_of_the_manual() {
         (kind::EAP_MESSAGE, &[2, 1, 0, 4]),
     ];
     let mut draft = Draft::new(Code::AccessRequest, 3);
-    eap.iter()
-        .for_each(|(kind, value)| draft.push(*kind, value).unwrap());
+    for (kind, value) in eap {
+        draft.push(kind, value).unwrap();
+    }
     socket
         .send(&draft.seal_request(&[3; 16], &secret("s3cret")).unwrap())
         .await
