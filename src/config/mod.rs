@@ -2,8 +2,8 @@
 //! store.
 //!
 //! One file a subject. Reading goes in three steps, each of which reports every fault it finds
-//! before the next one starts: syntax, the shape of sections ([`reader`]), how they fit together
-//! ([`check`]). Every fault cites file, line and column. Secrets and keys in files of their own
+//! before the next one starts: syntax, the shape of sections (`reader`), how they fit together
+//! (`check`). Every fault cites file, line and column. Secrets and keys in files of their own
 //! are looked at by [`secrets`], which alone reads anything but the file itself. Whether a lenient
 //! resource is easy to choose from outside, or one shadows another, is for policy to say; with
 //! [`Config::cite`] its words get their place too.

@@ -25,7 +25,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Takes the resources in file order. Where two have one name (which [`check`] refuses), the
+    /// Takes the resources in file order. Where two have one name (which [`check()`] refuses), the
     /// first is found by it.
     pub fn new(ordered: Vec<Resource>) -> Self {
         let mut by_name = HashMap::new();
