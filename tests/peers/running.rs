@@ -134,6 +134,7 @@ fn logs_are_json_where_that_is_asked_for_and_hold_no_password() {
     )
     .unwrap();
     gateway.serve();
+    gateway.run(&["group", "add", "staff"]).assert_success();
     gateway.add_user("alice");
     let mut client = LdapClient::connect(gateway.hosts).unwrap();
     assert!(client.bind("alice", PASSWORD).is_some());
