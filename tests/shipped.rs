@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use doorward::config::Config;
-use doorward::policy::asking::{ListenerFacts, Resources, check};
+use doorward::runtime::assemble::check_resources;
 
 #[test]
 fn no_shipped_file_lets_a_lenient_resource_be_chosen_from_outside() {
@@ -14,19 +14,8 @@ fn no_shipped_file_lets_a_lenient_resource_be_chosen_from_outside() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
-        let listeners: Vec<ListenerFacts> = config
-            .listeners()
-            .into_iter()
-            .map(|listener| ListenerFacts {
-                name: listener.name,
-                loopback_only: listener.loopback,
-                unix: false,
-                has_sources: !listener.sources.is_empty(),
-            })
-            .collect();
-        let resources = Resources::new(config.resources());
-        let complaints = check(&resources, &listeners, &config.clients());
-        assert!(complaints.is_empty(), "{}: {complaints:?}", path.display());
+        let checked = check_resources(&config);
+        assert!(checked.is_ok(), "{}: {checked:?}", path.display());
         read += 1;
     }
     assert!(read >= 4);

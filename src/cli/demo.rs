@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::Config;
-use crate::domain::event::{Event, EventBody, Subject};
 use crate::domain::id::EventId;
 use crate::domain::time::Clock as _;
 use crate::runtime::certificates::making::{
@@ -25,6 +24,8 @@ use crate::runtime::demo::{self, PASSWORD, USERS};
 use crate::runtime::observe::{LogShape, start_logging};
 use crate::store::events::{EventQuery, EventStore};
 use crate::store::sqlite::SqliteStore;
+
+use super::events;
 
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(300);
@@ -106,40 +107,12 @@ async fn follow(store: Arc<SqliteStore>, mut seen: Option<EventId>, stop: Cancel
             limit: PAGE,
             ..EventQuery::default()
         };
-        let Ok(events) = store.events(&query).await else {
+        let Ok(happened) = store.events(&query).await else {
             continue;
         };
-        for event in events {
+        for event in happened {
             seen = Some(event.id);
-            say(&line_of(&event));
-        }
-    }
-}
-
-/// One event on one line.
-fn line_of(event: &Event) -> String {
-    let time = event.at.rfc3339();
-    let time = time.get(11..19).unwrap_or(&time);
-    match &event.body {
-        EventBody::Attempt(attempt) => {
-            let who = match &attempt.subject {
-                Subject::Account { username, .. } => username.to_string(),
-                Subject::Service { service } => format!("service {service}"),
-                Subject::Unknown { length, .. } => format!("an unknown name of {length} bytes"),
-            };
-            let at = attempt
-                .resource
-                .as_ref()
-                .map_or_else(String::new, |name| format!(" at {name}"));
-            let why = attempt
-                .reason
-                .map_or_else(String::new, |reason| format!(" ({reason})"));
-            let outcome = attempt.outcome.as_str();
-            let protocol = attempt.protocol;
-            format!("{time}  {protocol:<6}  {outcome:<11}  {who}{at}{why}\n")
-        }
-        EventBody::Change(change) => {
-            format!("{time}  change  {}  {}\n", change.action, change.target)
+            say(&format!("{}\n", events::line(&event)));
         }
     }
 }

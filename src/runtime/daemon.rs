@@ -3,7 +3,6 @@
 //! Start: check the configuration, bind, open the store, then say ready. Stop: accept nothing
 //! more, let what is under way end within a deadline, settle, close the store.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
-use crate::ldap::server::{Gate, Services, TlsSource};
+use crate::ldap::server::{Gate, Services, TlsSource, listen};
 use crate::store::sqlite::SqliteStore;
 use crate::{ldap, metrics as metrics_page, radius};
 
@@ -28,8 +27,6 @@ use super::certificates::{Certificate, CertificateError, Reload};
 use super::clock::SystemClock;
 use super::{chores, status, systemd};
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 /// How often the certificate's files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
 
@@ -362,20 +359,6 @@ fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, Certi
         .transpose()?
         .map(Arc::new);
     Ok(Arc::new(move || config.clone()))
-}
-
-/// Listens on an address; an IPv6 one is IPv6 alone, so that both families can have all addresses.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let domain = socket2::Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 fn reload_certificate(certificates: &Certificate) {
