@@ -180,6 +180,26 @@ async fn a_writer_held_up_by_another_process_tells_so_and_resumes() {
 }
 
 #[tokio::test]
+async fn merged_events_that_could_not_be_committed_are_tried_again_unasked() {
+    let folder = fixture();
+    let mut impatient = options().creating();
+    impatient.busy = std::time::Duration::from_millis(50);
+    let store = SqliteStore::open(&folder.path(), &impatient).unwrap();
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let account = doorward::domain::id::AccountId::new(START);
+    let refused = Some(doorward::domain::refusal::Refusal::Locked);
+    store.merge_attempt(START, attempt_event(account, refused, HERE));
+    // Taken along by a commit that fails.
+    assert!(store.probe().await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    while events(&store).await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(events(&store).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_damaged_row_is_unavailable_for_its_reader_alone() {
     let folder = fixture();
     let store = folder.open();

@@ -41,7 +41,7 @@ fn columns(body: &EventBody) -> Columns {
         }
         EventBody::Change(change) => Columns {
             account: change.account.map(account_key),
-            username: change.account.map(|_| change.target.to_lowercase()),
+            username: change.account.map(|_| change.target.to_ascii_lowercase()),
             resource: change.resource.as_ref().map(ResourceName::folded),
             outcome: "change",
         },
@@ -172,7 +172,7 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
     if let Some(user) = &query.user {
         add(
             "(username = # OR account = (SELECT id FROM accounts WHERE username_folded = #))",
-            user.to_lowercase().into(),
+            user.to_ascii_lowercase().into(),
         );
     }
     if let Some(resource) = &query.resource {

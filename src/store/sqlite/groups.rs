@@ -34,7 +34,7 @@ pub(super) fn list(
             "name_folded = ?3",
             &begin,
             most,
-            name.to_lowercase(),
+            name.to_ascii_lowercase(),
         ),
         GroupFilter::GidNumber(gid) => page(connection, "gid_number = ?3", &begin, most, *gid),
         GroupFilter::HasUser(user) => page(
@@ -53,7 +53,7 @@ pub(super) fn list(
              )",
             &begin,
             most,
-            user.to_lowercase(),
+            user.to_ascii_lowercase(),
         ),
         GroupFilter::HasGroup(group) => page(
             connection,
@@ -62,7 +62,7 @@ pub(super) fn list(
                     WHERE inner_group.name_folded = ?3)",
             &begin,
             most,
-            group.to_lowercase(),
+            group.to_ascii_lowercase(),
         ),
         GroupFilter::All => page(connection, "?3", &begin, most, true),
     }?;

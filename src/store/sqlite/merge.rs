@@ -65,6 +65,11 @@ impl Merges {
         }
     }
 
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Takes all that wait.
     pub(super) fn take(&self) -> Vec<(String, Merged)> {
         let mut taken: Vec<_> = self.lock().drain().collect();

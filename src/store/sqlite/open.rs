@@ -179,6 +179,7 @@ impl SqliteStore {
             queue: jobs,
             merges: Arc::clone(&merges),
             connection: Some((connection, identity)),
+            failing: false,
         };
         let thread = std::thread::Builder::new()
             .name("store-write".to_owned())

@@ -28,6 +28,10 @@ use super::rows::{
 /// A place that lapsed is kept this long, so that a settlement that comes late still counts.
 const KEPT_AFTER_LAPSE: Duration = Duration::from_hours(1);
 
+/// Failures are kept this long past the last count that looks at them, so that a clock that jumps
+/// ahead and comes back has forgotten none.
+const KEPT_AFTER_USE: Duration = Duration::from_hours(7 * 24);
+
 /// How an account stands, as far as places are concerned.
 struct Standing {
     username: Username,
@@ -74,7 +78,7 @@ fn charged(
              SELECT at, counting AND NOT cleared AND at >= :window AS counts,
                     at >= :day AS today,
                     (NOT provisional OR at < :lapsed) AS confirmed
-             FROM failures WHERE account = :account
+             FROM failures WHERE account = :account AND at >= :oldest
          )
          SELECT coalesce(sum(counts AND confirmed), 0), coalesce(sum(counts), 0),
                 coalesce(sum(today AND confirmed), 0), coalesce(sum(today), 0)
@@ -83,6 +87,7 @@ fn charged(
             ":window": limits.window_start.as_millis(),
             ":day": limits.day_start.as_millis(),
             ":lapsed": limits.lapsed_before.as_millis(),
+            ":oldest": oldest(limits).as_millis(),
             ":account": account_key(account),
         },
         |row| {
@@ -95,6 +100,11 @@ fn charged(
         },
     )?
     .ok_or_else(|| Fault::Damaged("a count gave nothing back".to_owned()))
+}
+
+/// The earliest instant a count looks back to.
+fn oldest(limits: &PlaceLimits) -> Timestamp {
+    limits.window_start.min(limits.day_start)
 }
 
 impl Charged {
@@ -211,7 +221,7 @@ fn forget_old(
     run(
         connection,
         "DELETE FROM failures WHERE account = ?1 AND at < ?2",
-        (key, limits.window_start.min(limits.day_start).as_millis()),
+        (key, oldest(limits).minus(KEPT_AFTER_USE).as_millis()),
     )?;
     run(
         connection,

@@ -34,7 +34,7 @@ pub(super) fn list(
             "username_folded = ?3",
             &begin,
             most,
-            username.to_lowercase(),
+            username.to_ascii_lowercase(),
         ),
         UserFilter::UidNumber(uid) => page(connection, "uid_number = ?3", &begin, most, *uid),
         UserFilter::Mail(mail) => page(
@@ -59,7 +59,7 @@ pub(super) fn list(
              )",
             &begin,
             most,
-            group.to_lowercase(),
+            group.to_ascii_lowercase(),
         ),
         UserFilter::All => page(connection, "?3", &begin, most, true),
     }?;

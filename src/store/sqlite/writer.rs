@@ -20,6 +20,8 @@ use super::merge::Merges;
 const GROUP: usize = 256;
 /// How long merged events may wait for company before they are committed by themselves.
 const LINGER: Duration = Duration::from_millis(250);
+/// How long merged events wait for another try after a commit failed.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What the writer is told.
 pub(super) enum Message {
@@ -121,12 +123,13 @@ pub(super) struct Writer {
     pub(super) queue: Receiver<Message>,
     pub(super) merges: Arc<Merges>,
     pub(super) connection: Option<(Connection, Identity)>,
+    pub(super) failing: bool,
 }
 
 impl Writer {
     /// Serves until nobody can ask any more; what was queued and merged by then is written.
     pub(super) fn serve(mut self) {
-        while let Ok(message) = self.queue.recv() {
+        while let Some(message) = self.next() {
             let mut group: Vec<Box<dyn Job>> = Vec::new();
             match message {
                 Message::Job(job) => group.push(job),
@@ -148,11 +151,34 @@ impl Writer {
         self.commit(Vec::new());
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
-        let committed = self.transact(&mut group);
-        if let Err(unavailable) = &committed {
-            tracing::warn!(reason = %unavailable.0, commands = group.len(), "the store cannot commit");
+    /// What to do next; none once nobody can ask any more. Merged events that could not be
+    /// committed are tried again though nobody asks for anything.
+    fn next(&self) -> Option<Message> {
+        if self.failing && !self.merges.is_empty() {
+            match self.queue.recv_timeout(RETRY) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => Some(Message::Merged),
+                Err(RecvTimeoutError::Disconnected) => None,
+            }
+        } else {
+            self.queue.recv().ok()
         }
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        if group.is_empty() && self.merges.is_empty() {
+            return;
+        }
+        let committed = self.transact(&mut group);
+        // Once when it breaks and once when it heals, not for every command in between.
+        match &committed {
+            Err(unavailable) if !self.failing => {
+                tracing::error!(reason = %unavailable.0, "the store cannot commit");
+            }
+            Ok(()) if self.failing => tracing::info!("the store commits again"),
+            _ => {}
+        }
+        self.failing = committed.is_err();
         for job in group {
             job.answer(committed.as_ref().copied());
         }

@@ -2,10 +2,10 @@
 
 use doorward::domain::event::{Actor, EventBody, Outcome};
 use doorward::domain::refusal::Refusal;
-use doorward::store::Store as _;
 use doorward::store::attempts::{PlaceAnswer, SettleAnswer, Settled};
 use doorward::store::changes::Change;
 use doorward::store::records::MailKind;
+use doorward::store::{AttemptStore as _, Store as _};
 
 use crate::world::*;
 
@@ -49,6 +49,19 @@ pub(crate) async fn failures_outside_the_window_do_not_lock(fixture: &impl Fixtu
         let attempt = Attempt::new(&store, alice, START.plus(minutes(16 * number))).await;
         assert!(!attempt.fail(&store).await.1);
     }
+}
+
+pub(crate) async fn failures_survive_a_clock_that_jumps_ahead_and_back(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let attempt = Attempt::new(&store, alice, START).await;
+    attempt.fail(&store).await;
+    attempt.fail(&store).await;
+    let ahead = Attempt::new(&store, alice, START.plus(hours(72))).await;
+    let place = ahead.place(&store).await;
+    store.give_back(place).await.unwrap();
+    let back = Attempt::new(&store, alice, START.plus(minutes(1))).await;
+    assert!(back.fail(&store).await.1);
 }
 
 pub(crate) async fn a_success_clears_its_own_origin_only(fixture: &impl Fixture) {
