@@ -64,7 +64,8 @@ mod on_sqlite {
             never_confirmed_it_counts_once_lapsed,
             stale_mail_is_sent_once_a_day,
             confirmed_after_an_unlock_it_counts_nothing,
-            confirmed_after_its_origin_succeeded_it_locks_nothing;
+            confirmed_after_its_origin_succeeded_it_locks_nothing,
+            confirmed_after_the_lock_it_extends_nothing;
         users:
             an_added_user_is_read_back_whole,
             names_and_addresses_are_unique_without_regard_to_case,

@@ -165,6 +165,34 @@ async fn a_file_taken_away_is_unavailable_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn another_file_in_its_place_is_taken_up_whole() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let copy = folder.beside("copy.db");
+    backup(&folder.path(), &copy).unwrap();
+    let bob = add_user(&store, "bob").await;
+    for suffix in ["", "-wal", "-shm"] {
+        let name = folder.beside(&format!("doorward.db{suffix}"));
+        std::fs::rename(&name, folder.beside(&format!("aside.db{suffix}"))).unwrap();
+    }
+    std::fs::rename(&copy, folder.path()).unwrap();
+    let carol = add_user(&store, "carol").await;
+    // Every reader comes by its connection to the old file.
+    for _ in 0..50 {
+        let users = store.users(&UserFilter::All, None, 10).await.unwrap();
+        let accounts: Vec<_> = users.iter().map(|user| user.account).collect();
+        assert!(accounts.contains(&alice) && accounts.contains(&carol));
+        assert!(!accounts.contains(&bob));
+    }
+    drop(store);
+    let store = folder.open();
+    assert_eq!(read(&store, carol).await.account, carol);
+    let aside = SqliteStore::open(&folder.beside("aside.db"), &options()).unwrap();
+    assert_eq!(read(&aside, bob).await.account, bob);
+}
+
+#[tokio::test]
 async fn a_writer_held_up_by_another_process_tells_so_and_resumes() {
     let folder = fixture();
     let mut impatient = options().creating();

@@ -62,12 +62,7 @@ impl Reader {
         &mut self,
         work: impl FnOnce(&mut View<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let here = Identity::at(&self.path)
-            .map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
-        let (connection, identity) = match self.connection.take() {
-            Some((connection, identity)) if identity == here => (connection, identity),
-            _ => (file::connect(&self.path, Access::Read, self.busy)?, here),
-        };
+        let (connection, identity) = self.usable()?;
         let remembered = &mut self.remembered;
         let outcome = guarded(|| {
             let transaction = connection.unchecked_transaction()?;
@@ -86,6 +81,23 @@ impl Reader {
             self.connection = Some((connection, identity));
         }
         outcome
+    }
+}
+
+impl Reader {
+    /// The connection, opened anew where another file, or none, stands under the name.
+    fn usable(&mut self) -> Result<(Connection, Identity), Fault> {
+        let here = Identity::at(&self.path);
+        if let Some((connection, identity)) = self.connection.take() {
+            if here.as_ref().is_ok_and(|here| *here == identity) {
+                return Ok((connection, identity));
+            }
+            file::abandon(connection);
+        }
+        let here =
+            here.map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
+        let connection = file::connect(&self.path, Access::Read, self.busy)?;
+        Ok((connection, here))
     }
 }
 

@@ -227,15 +227,15 @@ impl Writer {
     /// The connection, opened anew where it was given up or where another file, or none, stands
     /// under the name: writing on into a file that was removed would lose everything.
     fn usable(&mut self) -> Result<(Connection, Identity), Unavailable> {
-        let here = Identity::at(&self.path).map_err(|error| {
-            self.connection = None;
-            Unavailable(format!("{}: {error}", self.path.display()))
-        })?;
-        if let Some((connection, identity)) = self.connection.take()
-            && identity == here
-        {
-            return Ok((connection, identity));
+        let here = Identity::at(&self.path);
+        if let Some((connection, identity)) = self.connection.take() {
+            if here.as_ref().is_ok_and(|here| *here == identity) {
+                return Ok((connection, identity));
+            }
+            file::abandon(connection);
         }
+        let here =
+            here.map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
         let connection = file::connect(&self.path, Access::Write, self.busy)?;
         Ok((connection, here))
     }

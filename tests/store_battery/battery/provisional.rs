@@ -164,3 +164,32 @@ pub(crate) async fn confirmed_after_its_origin_succeeded_it_locks_nothing(fixtur
     );
     assert_eq!(facts(&store, alice).await.locked_since, None);
 }
+
+pub(crate) async fn confirmed_after_the_lock_it_extends_nothing(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let mut elsewhere = Attempt::new(&store, alice, START).await.not_counting();
+    elsewhere.limits.daily_cap = 20;
+    for _ in 0..7 {
+        elsewhere.fail(&store).await;
+    }
+    let mut attempt = Attempt::new(&store, alice, START).await;
+    attempt.limits.daily_cap = 20;
+    let first = fail(&store, &attempt).await;
+    let second = fail(&store, &attempt).await;
+    // The eighth of the day locks; the ninth was under way.
+    let later = START.plus(minutes(1));
+    assert_eq!(
+        confirm(&store, alice, START, first, false).await,
+        (Some(first.0), true)
+    );
+    let locked = read(&store, alice).await;
+    assert_eq!(
+        confirm(&store, alice, later, second, false).await,
+        (Some(second.0), false)
+    );
+    let after = read(&store, alice).await;
+    assert_eq!(after.facts.locked_since, Some(START));
+    assert_eq!(after.epoch, locked.epoch);
+    assert_eq!(mails(&store).await, [MailKind::Locked]);
+}
