@@ -6,7 +6,6 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
@@ -159,15 +158,6 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
         connection.execute_batch("PRAGMA query_only = ON")?;
     }
     Ok(connection)
-}
-
-/// Closes a connection to a file that no longer stands under its name. An ordinary close would
-/// remove the write-ahead log by its name, which may be another file's by now.
-pub(super) fn abandon(connection: Connection) {
-    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
-        tracing::warn!(%error, "a connection could not be told to leave the log alone");
-    }
-    drop(connection);
 }
 
 /// Says in a sentence why the file under `path` cannot be used, where the file system tells.

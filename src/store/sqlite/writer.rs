@@ -232,7 +232,8 @@ impl Writer {
             if here.as_ref().is_ok_and(|here| *here == identity) {
                 return Ok((connection, identity));
             }
-            file::abandon(connection);
+            // SQLite sees itself that the file was moved, and leaves the new one's log alone.
+            drop(connection);
         }
         let here =
             here.map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
