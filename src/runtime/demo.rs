@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -200,30 +199,15 @@ pub async fn populate(daemon: &Daemon) -> Result<(), DemoError> {
         let staff = Grantee::Group("staff".to_owned());
         let _warned = directory.bind(&by, resource, &staff).await?;
     }
-    for service in SERVICES {
-        let (name, password) = (ServiceName::parse(service)?, password()?);
-        directory
-            .add_service(&by, name, Some(password), true, Vec::new())
-            .await?;
-    }
-    let mut adding = JoinSet::new();
-    for user in USERS {
-        let (directory, by) = (Arc::clone(&directory), by.clone());
-        adding.spawn(async move {
-            directory
-                .add_user(&by, new_user(user, &by)?)
-                .await
-                .map_err(DemoError::from)
-        });
-    }
-    while let Some(added) = adding.join_next().await {
-        if let Ok(added) = added {
-            let _warned = added?;
-        }
-    }
+    // The guesses that lock are answered as slowly as any refusal: the others are added meanwhile.
+    add_users(daemon, &by, |user| user.row.is_locked()).await?;
+    tokio::try_join!(
+        lock(daemon),
+        add_users(daemon, &by, |user| !user.row.is_locked()),
+        add_services(daemon, &by),
+    )?;
     let names: Vec<String> = USERS.iter().map(|user| user.name.to_owned()).collect();
     let _warned = directory.join(&by, "staff", &names, &[]).await?;
-    lock(daemon).await?;
     for user in USERS {
         if user.row.is_expired() {
             let _warned = directory.expire_user(&by, user.name, by.now.wall).await?;
@@ -231,6 +215,33 @@ pub async fn populate(daemon: &Daemon) -> Result<(), DemoError> {
         if user.row == Row::Suspended {
             directory.suspend_user(&by, user.name, by.now.wall).await?;
         }
+    }
+    Ok(())
+}
+
+async fn add_users(
+    daemon: &Daemon,
+    by: &By,
+    wanted: impl Fn(&DemoUser) -> bool,
+) -> Result<(), DemoError> {
+    let mut adding = JoinSet::new();
+    for user in USERS.into_iter().filter(wanted) {
+        let (directory, by) = (daemon.directory(), by.clone());
+        adding.spawn(async move {
+            let added = directory.add_user(&by, new_user(user, &by)?).await;
+            added.map(drop).map_err(DemoError::from)
+        });
+    }
+    adding.join_all().await.into_iter().collect()
+}
+
+async fn add_services(daemon: &Daemon, by: &By) -> Result<(), DemoError> {
+    for service in SERVICES {
+        let (name, password) = (ServiceName::parse(service)?, password()?);
+        let directory = daemon.directory();
+        directory
+            .add_service(by, name, Some(password), true, Vec::new())
+            .await?;
     }
     Ok(())
 }
