@@ -5,4 +5,6 @@ mod counting;
 #[cfg(test)]
 mod states;
 #[cfg(test)]
+mod time;
+#[cfg(test)]
 mod world;
