@@ -1,5 +1,5 @@
-//! A gateway of its own for each test: the true binary, a folder that goes away, free ports on
-//! loopback.
+//! A gateway of its own for each test: the true binary, a folder that goes away, an address of its
+//! own on loopback.
 
 pub(crate) mod ldap;
 pub(crate) mod radius;
@@ -7,10 +7,11 @@ pub(crate) mod radius;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -64,14 +65,16 @@ impl Gateway {
     /// Makes a folder with configuration, certificates and an empty store, and starts nothing.
     pub(crate) fn prepare(setting: &Setting) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let address = own_address();
+        let at = |port| SocketAddr::from((address, port));
         let gateway = Self {
             folder,
             daemon: None,
-            hosts: free_tcp(),
-            mail: free_tcp(),
-            ldaps: free_tcp(),
-            radius: free_udp(),
-            status: free_tcp(),
+            hosts: at(3389),
+            mail: at(3390),
+            ldaps: at(3636),
+            radius: at(1812),
+            status: at(9909),
         };
         fs::write(gateway.config(), gateway.configuration(setting)).unwrap();
         // It holds a secret.
@@ -421,16 +424,15 @@ pub(crate) fn http_get(address: SocketAddr, path: &str) -> Option<String> {
     Some(page)
 }
 
-fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-}
-
-fn free_udp() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+/// A loopback address that no other gateway of this or of another test process has, so that ports
+/// need no search and never collide.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(
+        127,
+        1 + high % 250,
+        low,
+        NEXT.fetch_add(1, Ordering::Relaxed),
+    )
 }
