@@ -43,9 +43,11 @@ pub(crate) fn part(text: &str, case: Case, part: Part) -> String {
     } else {
         match case {
             // Folding can undo the normal form, so it is made after, and by way of upper case,
-            // which joins what lower case alone keeps apart (ς and σ, ß and ss).
+            // which joins what lower case alone keeps apart (ς and σ, ß and ss); lower case goes
+            // before it as well, for the capitals that have a small form of their own (ẞ).
             Case::Fold => map(text)
                 .nfkc()
+                .flat_map(char::to_lowercase)
                 .flat_map(char::to_uppercase)
                 .flat_map(char::to_lowercase)
                 .nfkc()
@@ -153,6 +155,15 @@ mod tests {
         assert_eq!(whole("Straße", Case::Fold), whole("STRASSE", Case::Fold));
         assert_eq!(whole("ὈΔΥΣΣΕΎΣ", Case::Fold), whole("ὀδυσσεύς", Case::Fold));
         assert_ne!(whole("Alice", Case::Keep), whole("alice", Case::Keep));
+    }
+
+    #[test]
+    fn every_character_prepared_twice_is_prepared_once() {
+        for character in '\0'..=char::MAX {
+            let once = whole(&format!("x{character}x"), Case::Fold);
+            assert_eq!(whole(&once, Case::Fold), once, "{character:?}");
+        }
+        assert_eq!(whole("STRAẞE", Case::Fold), whole("straße", Case::Fold));
     }
 
     proptest! {
