@@ -4,19 +4,21 @@
 //! and StartTLS finds nothing in flight; operations run beside it and hand their answers over.
 //! A client that does not read stops being read, and is closed when it stays so.
 
+mod operations;
+mod writing;
+
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use metrics::{counter, histogram};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use metrics::counter;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -24,33 +26,20 @@ use tokio_util::codec::Decoder as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error};
 
+use self::operations::{Event, Running, check, still};
 use super::Services;
-use crate::authenticator::{Decide, Undecided};
-use crate::directory::Read;
 use crate::domain::id::RequestId;
 use crate::domain::time::Now;
 use crate::ldap::bind::Transport;
-use crate::ldap::compare;
-use crate::ldap::decode::{
-    CodecError, Incoming, MessageCodec, MessageId, Operation, Request, RequestKind,
-};
-use crate::ldap::result::{LdapResult, Reply, Response, ResultCode, SearchEntry};
-use crate::ldap::search::{self, Found, View};
-use crate::ldap::session::{
-    Arrival, CloseReason, Closing, Conversation, Identity, Job, Step, Work,
-};
+use crate::ldap::decode::{CodecError, Incoming, MessageCodec, Operation, Request, RequestKind};
+use crate::ldap::result::{Reply, ResultCode};
+use crate::ldap::session::{Arrival, CloseReason, Closing, Conversation, Step};
 use crate::ldap::settings::{Settings, TlsMode};
 
 /// How many answers may wait to be written before operations wait.
 const ANSWERS_IN_FLIGHT: usize = 64;
-/// How many bytes are gathered before they are written.
-const WRITE_AT: usize = 32 * 1024;
 /// The least room to read into.
 const READ_ROOM: usize = 8 * 1024;
-/// How long, and for how many bytes, a client is listened to after the last word, so that its
-/// unread bytes do not make the network throw that word away.
-const LINGER: Duration = Duration::from_millis(500);
-const LINGER_BYTES: usize = 256 * 1024;
 
 /// Serves one accepted connection to its end.
 pub(super) async fn serve(
@@ -127,20 +116,6 @@ enum Ending<S> {
         config: Arc<ServerConfig>,
         conversation: Conversation,
     },
-}
-
-/// What an operation hands over.
-enum Event {
-    Found(SearchEntry),
-    Finished(Result<LdapResult, Undecided>),
-}
-
-/// An operation that runs.
-struct Running {
-    id: MessageId,
-    kind: RequestKind,
-    begun: Now,
-    task: AbortHandle,
 }
 
 /// What to do after a step.
@@ -370,236 +345,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         }
         closing.reason
     }
-
-    /// Lets every operation end, and hands out its answers, before a bind.
-    async fn finish_operations(&mut self) -> Result<(), CloseReason> {
-        while !self.running.is_empty() {
-            self.flush().await?;
-            tokio::select! {
-                biased;
-                Some((serial, event)) = self.answers.recv() => {
-                    self.answer(serial, event)?;
-                }
-                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
-                    check(&ended)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn start(&mut self, work: Work, now: Now) {
-        let serial = self.begun;
-        self.begun += 1;
-        let (id, kind) = (work.id, work.job.kind());
-        let operation = operate(
-            work,
-            Arc::clone(self.conversation.settings()),
-            Arc::clone(&self.services.directory),
-            now,
-            serial,
-            self.answer_with.clone(),
-        );
-        let span = debug_span!("operation", message.id = id.get(), operation = kind.label());
-        let task = self.tasks.spawn(operation.instrument(span));
-        self.running.insert(
-            serial,
-            Running {
-                id,
-                kind,
-                begun: now,
-                task,
-            },
-        );
-    }
-
-    fn abandon(&mut self, id: MessageId) {
-        let found = self.running.iter().find(|(_, running)| running.id == id);
-        if let Some(serial) = found.map(|(serial, _)| *serial)
-            && let Some(running) = self.running.remove(&serial)
-        {
-            running.task.abort();
-        }
-    }
-
-    /// Takes what an operation hands over; what comes late from an abandoned one is dropped.
-    fn answer(&mut self, serial: u64, event: Event) -> Result<(), CloseReason> {
-        let Some(running) = self.running.get(&serial) else {
-            return Ok(());
-        };
-        let id = running.id;
-        match event {
-            Event::Found(entry) => self.put(Reply::new(id, Response::SearchEntry(entry))),
-            Event::Finished(outcome) => {
-                let (kind, begun) = (running.kind, running.begun);
-                self.running.remove(&serial);
-                self.took(kind, begun);
-                match self.conversation.finished(id, kind, outcome) {
-                    Step::Send(reply) => self.put(reply),
-                    Step::Close(closing) => return Err(self.close(closing)),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn took(&self, kind: RequestKind, begun: Now) {
-        let span = self.services.clock.now().mono.since(begun.mono);
-        histogram!("doorward_ldap_request_seconds", "operation" => kind.label())
-            .record(span.as_secs_f64());
-    }
-
-    /// Appends an answer to what is to be written.
-    fn put(&mut self, reply: Reply) {
-        if let Some(result) = reply.response.result() {
-            counter!("doorward_ldap_results_total",
-                "operation" => operation(&reply.response), "result" => result.code.name())
-            .increment(1);
-            debug!(message.id = reply.id.get(), result = %result.code, "answered");
-        }
-        if let Err(failure) = reply.encode_into(&mut self.outbox) {
-            error!(error = %failure, "an answer cannot be written down");
-        }
-    }
-
-    /// Writes what there is to write, together with whatever else is ready.
-    async fn flush(&mut self) -> Result<(), CloseReason> {
-        while self.outbox.len() < WRITE_AT {
-            let Ok((serial, event)) = self.answers.try_recv() else {
-                break;
-            };
-            self.answer(serial, event)?;
-        }
-        if self.outbox.is_empty() {
-            return Ok(());
-        }
-        let limit = self.conversation.settings().timeouts.write;
-        let written = timeout(limit, write(&mut self.stream, &self.outbox)).await;
-        self.outbox.clear();
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(CloseReason::Gone),
-            Err(_) => Err(CloseReason::SlowReader),
-        }
-    }
-
-    /// Sends the last word and closes.
-    async fn hang_up(&mut self, reason: CloseReason) {
-        if matches!(reason, CloseReason::Gone | CloseReason::SlowReader) {
-            return;
-        }
-        let limit = self.conversation.settings().timeouts.write;
-        let last_word = async {
-            write(&mut self.stream, &self.outbox).await?;
-            self.stream.shutdown().await
-        };
-        if !matches!(timeout(limit, last_word).await, Ok(Ok(()))) || reason == CloseReason::Unbind {
-            return;
-        }
-        let rest = async {
-            let mut left = LINGER_BYTES;
-            while left > 0 {
-                self.inbox.clear();
-                self.inbox.reserve(READ_ROOM);
-                match self.stream.read_buf(&mut self.inbox).await {
-                    Ok(read) if read > 0 => left = left.saturating_sub(read),
-                    _ => break,
-                }
-            }
-        };
-        let _ = timeout(LINGER, rest).await;
-    }
-}
-
-/// Runs an operation within the time there is for it.
-async fn operate(
-    work: Work,
-    settings: Arc<Settings>,
-    directory: Arc<dyn Read>,
-    now: Now,
-    serial: u64,
-    answers: mpsc::Sender<(u64, Event)>,
-) {
-    let wanted = match &work.job {
-        Job::Search(search) => search.time_limit,
-        Job::Compare(_) => None,
-    };
-    let own = settings.search.time;
-    let limit = wanted.map_or(own, |seconds| {
-        Duration::from_secs(u64::from(seconds.get())).min(own)
-    });
-    let outlet = Outlet {
-        serial,
-        answers: &answers,
-    };
-    let outcome = timeout(limit, work_off(&work, &settings, &directory, now, &outlet))
-        .await
-        .unwrap_or_else(|_| Ok(ResultCode::TimeLimitExceeded.into()));
-    // Nobody listens where the connection has ended.
-    let _ = answers.send((serial, Event::Finished(outcome))).await;
-}
-
-async fn work_off(
-    work: &Work,
-    settings: &Settings,
-    directory: &Arc<dyn Read>,
-    now: Now,
-    outlet: &Outlet<'_>,
-) -> Result<LdapResult, Undecided> {
-    let view = View {
-        settings,
-        identity: &work.identity,
-        asking: &work.asking,
-        directory,
-        now,
-    };
-    match &work.job {
-        Job::Search(wanted) => search::run(wanted, &view, outlet).await,
-        Job::Compare(wanted) => compare::run(wanted, &view).await,
-    }
-}
-
-/// Hands over the entries of one search.
-struct Outlet<'a> {
-    serial: u64,
-    answers: &'a mpsc::Sender<(u64, Event)>,
-}
-
-impl Found for Outlet<'_> {
-    async fn take(&self, entry: SearchEntry) -> bool {
-        self.answers
-            .send((self.serial, Event::Found(entry)))
-            .await
-            .is_ok()
-    }
-}
-
-/// Whether the session that an operation came on still stands.
-async fn still(decide: &dyn Decide, identity: &Identity) -> Result<bool, Undecided> {
-    match identity {
-        Identity::Anonymous => Ok(true),
-        Identity::User(proof) => decide.still_granted(proof).await,
-        Identity::ChangeOnly(proof) => decide.still_change_only(proof).await,
-        Identity::Service(proof) => decide.still_bound(proof).await,
-    }
-}
-
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.flush().await
-}
-
-/// An operation that panicked ends its connection: what it owed its client is lost.
-fn check(ended: &Result<(), tokio::task::JoinError>) -> Result<(), CloseReason> {
-    match ended {
-        Err(failure) if failure.is_panic() => {
-            counter!("doorward_ldap_panics_total").increment(1);
-            error!("a defect ended one LDAP operation and its connection");
-            Err(CloseReason::Panic)
-        }
-        _ => Ok(()),
-    }
 }
 
 fn malformed(reason: &'static str) {
@@ -615,18 +360,5 @@ fn log(request: &Request) {
             filter = %search.filter.for_log(),
             "search"
         );
-    }
-}
-
-fn operation(response: &Response) -> &'static str {
-    match response {
-        Response::Bind { .. } => RequestKind::Bind.label(),
-        Response::SearchEntry(_) | Response::SearchDone(_) => RequestKind::Search.label(),
-        Response::Modify(_) => RequestKind::Modify.label(),
-        Response::Add(_) => RequestKind::Add.label(),
-        Response::Delete(_) => RequestKind::Delete.label(),
-        Response::ModifyDn(_) => RequestKind::ModifyDn.label(),
-        Response::Compare(_) => RequestKind::Compare.label(),
-        Response::Extended { .. } => RequestKind::Extended.label(),
     }
 }
