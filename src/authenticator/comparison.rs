@@ -1,6 +1,9 @@
 //! Comparing a password: throttle; place; remembered right password or hash; other conditions and
 //! binding; one commit that settles it all (CONTRACT.md 3, 5.1).
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::domain::event::Outcome;
@@ -53,7 +56,13 @@ impl<S: AttemptStore> Core<S> {
         };
         let follow = match self.flights.board(key) {
             Boarding::Lead(lead) => {
-                let (landing, round) = self.lead(guess).await;
+                let (landing, round) = if self.has_become_wrong(guess) {
+                    let reason = Refusal::RepeatedWrongPassword;
+                    let refused = self.refuse_uncompared(&guess.found.report, reason).await;
+                    (Landing::Wrong, refused)
+                } else {
+                    self.lead(guess).await
+                };
                 Lead::land(lead, landing);
                 return round;
             }
@@ -76,6 +85,14 @@ impl<S: AttemptStore> Core<S> {
             }
             Landing::Undecided(undecided) => Err(undecided),
         }
+    }
+
+    /// Whether the password is remembered as wrong by now. Whoever led before remembers it and
+    /// then lands, so between the look that began this attempt and its boarding both may have
+    /// happened; to lead again would count one guess twice (CONTRACT.md 3.4).
+    fn has_become_wrong(&self, guess: &Guess<'_>) -> bool {
+        let now = self.clock.now().mono;
+        self.memory.recall(&guess.digest, now) == Some(Known::Wrong)
     }
 
     /// Takes the tokens of one guess, however many sent it, and compares it.

@@ -1,0 +1,210 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::authenticator::attempt::{Claim, Evidence};
+use crate::authenticator::decision::Asked;
+use crate::authenticator::report::Report;
+use crate::authenticator::{Authenticator, Settings};
+use crate::domain::account::{AccountFacts, Conditions};
+use crate::domain::event::{AttemptEvent, Subject};
+use crate::domain::id::{AccountId, Epoch, EventId, RequestId, ServiceId};
+use crate::domain::name::{ListenerName, MailAddress, ResourceName, Username};
+use crate::domain::origin::{Origin, Protocol};
+use crate::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use crate::domain::rules::PolicySettings;
+use crate::domain::secret::HashText;
+use crate::domain::time::{Clock, Monotonic, Timestamp};
+use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
+use crate::policy::asking::Resources;
+use crate::policy::buckets::Rate;
+use crate::policy::lockout::place_limits;
+use crate::policy::naming::Realms;
+use crate::store::Unavailable;
+use crate::store::attempts::{
+    AccountKey, AttemptRead, AttemptRecord, Confirmation, PlaceAnswer, ServiceRecord,
+};
+
+const NOW: Now = Now {
+    wall: Timestamp::from_millis(1_795_000_000_000),
+    mono: Monotonic::from_start(Duration::from_mins(1)),
+    clock_suspect: false,
+};
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Now {
+        NOW
+    }
+}
+
+/// A store that counts how many places it was asked for, and gives none.
+#[derive(Default)]
+struct NoPlaces(AtomicUsize);
+
+impl AttemptStore for NoPlaces {
+    async fn read_attempt(
+        &self,
+        _: &AccountKey,
+        _: Option<&ResourceName>,
+    ) -> Result<AttemptRead, Unavailable> {
+        unreachable!("everything was read")
+    }
+
+    async fn read_service(&self, _: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        unreachable!("no service account here")
+    }
+
+    async fn take_place(&self, _: TakePlace) -> Result<PlaceAnswer, Unavailable> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(PlaceAnswer::Slowed)
+    }
+
+    async fn give_back(&self, _: PlaceId) -> Result<(), Unavailable> {
+        unreachable!("no place was given")
+    }
+
+    async fn settle(&self, _: Settlement) -> Result<SettleAnswer, Unavailable> {
+        unreachable!("no place was given")
+    }
+
+    async fn confirm_failure(&self, _: Confirmation) -> Result<SettleAnswer, Unavailable> {
+        unreachable!("no failure was settled")
+    }
+
+    async fn record_attempt(&self, _: Timestamp, _: AttemptEvent) -> Result<EventId, Unavailable> {
+        unreachable!("what is refused here merges")
+    }
+
+    fn merge_attempt(&self, _: Timestamp, _: AttemptEvent) {}
+
+    async fn rehash(&self, _: AccountId, _: HashText, _: HashText) -> Result<(), Unavailable> {
+        unreachable!("nothing was right")
+    }
+
+    async fn rehash_service(
+        &self,
+        _: ServiceId,
+        _: HashText,
+        _: HashText,
+    ) -> Result<(), Unavailable> {
+        unreachable!("nothing was right")
+    }
+}
+
+fn settings() -> Settings {
+    let matched_by = Match {
+        listener: vec![ListenerName::parse("hosts").unwrap()],
+        ..Match::default()
+    };
+    let hosts = Resource {
+        matched_by: Some(matched_by),
+        ..Resource::new(
+            ResourceName::parse("hosts").unwrap(),
+            ResourceKind::Endpoint,
+        )
+    };
+    let rate = Rate {
+        capacity: 20,
+        refill: Duration::from_mins(1),
+    };
+    Settings {
+        resources: Resources::new(vec![hosts]),
+        realms: Realms::new(["example.org"]),
+        relays: Vec::new(),
+        refusal_delay: Duration::ZERO,
+        remember_for: Duration::ZERO,
+        source_rate: rate,
+        account_rate: rate,
+    }
+}
+
+fn record() -> AttemptRecord {
+    AttemptRecord {
+        account: AccountId::from_uuid(uuid::Uuid::from_u128(7)),
+        username: Username::parse("alice").unwrap(),
+        email: MailAddress::parse("alice@mail.example").unwrap(),
+        facts: AccountFacts::default(),
+        password: None,
+        previous: None,
+        epoch: Epoch(1),
+        bound: true,
+        admin: false,
+    }
+}
+
+/// The attempt before this one landed after this one had looked into the memory and before it
+/// boarded: all that this one sees of it is the memory.
+#[tokio::test]
+async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_again() {
+    let store = Arc::new(NoPlaces::default());
+    let pool = HashingPool::start(PoolSettings {
+        threads: NonZeroUsize::MIN,
+        queue: NonZeroUsize::MIN,
+        parameters: Argon2Parameters::new(64, 1, 1).unwrap(),
+    });
+    let authenticator = Authenticator::new(
+        Arc::clone(&store),
+        Arc::new(pool.unwrap()),
+        Arc::new(StoppedClock),
+        settings(),
+    );
+    let core = authenticator.unwrap().0;
+    let settings = core.settings.load_full();
+    let asking = Asking::Connection(Circumstances {
+        listener: ListenerName::parse("hosts").unwrap(),
+        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        service: None,
+    });
+    let attempt = Attempt {
+        request: RequestId::new(NOW.wall),
+        received: NOW,
+        protocol: Protocol::Ldap,
+        asking: asking.clone(),
+        claim: Claim::Typed("alice".to_owned()),
+        evidence: Evidence::password(b"wrong"),
+        origin: Origin::address(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        asked_for_password_policy: false,
+    };
+    let password = Password::presented(b"wrong").unwrap();
+    let record = record();
+    let digest = core
+        .memory
+        .digest(record.account.as_uuid(), record.epoch, &password);
+    let asked = Asked::by(&settings, &asking).unwrap();
+    let policy = Arc::new(PolicySettings::default());
+    let subject = Subject::Account {
+        account: record.account,
+        username: record.username.clone(),
+    };
+    let limits = place_limits(&policy, settings.resources.asking(&asking).unwrap(), NOW);
+    let found = Found {
+        asked: &asked,
+        policy,
+        record,
+        holding: Conditions::NONE,
+        report: Report::of(&attempt, subject),
+    };
+    let guess = Guess {
+        settings: &settings,
+        attempt: &attempt,
+        found: &found,
+        password: &password,
+        digest,
+        known: None,
+        limits,
+    };
+    let minute = Duration::from_mins(1);
+    core.memory.remember(digest, Known::Wrong, NOW.mono, minute);
+    let round = core.compare(&guess).await.ok();
+    assert!(matches!(
+        round,
+        Some(Round::Verdict(Verdict::Refused(
+            Refusal::RepeatedWrongPassword
+        )))
+    ));
+    assert_eq!(store.0.load(Ordering::SeqCst), 0, "no place was taken");
+}
