@@ -5,15 +5,18 @@
 //! remembers nobody, so that whatever fails leaves the connection anonymous. The
 //! [`Conversation`] takes requests and says what to do, without a socket or a clock.
 
+mod binds;
 mod conversation;
+mod operations;
+mod step;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-pub use conversation::{
-    Arrival, CloseReason, Closing, Confirmation, Conversation, Job, ServiceBind, Step, UserBind,
-    Work,
+pub use conversation::Conversation;
+pub use step::{
+    Arrival, CloseReason, Closing, Confirmation, Job, ServiceBind, Step, UserBind, Work,
 };
 
 use super::tree::Tree;

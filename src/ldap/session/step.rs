@@ -1,0 +1,175 @@
+//! What a [`Conversation`](super::Conversation) says to whoever drives it.
+
+use crate::authenticator::{Attempt, ServiceAttempt};
+use crate::domain::id::RequestId;
+use crate::domain::resource::Asking;
+use crate::domain::time::Now;
+use crate::ldap::controls::Asked;
+use crate::ldap::decode::{Compare, MessageId, Request, RequestKind, Search};
+use crate::ldap::result::Reply;
+
+use super::{Binding, Identity};
+
+/// What is known of a request besides its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When it arrived.
+    pub now: Now,
+    /// Its id in logs and events.
+    pub request: RequestId,
+    /// Whether bytes of a further message have been read already.
+    pub bytes_behind: bool,
+}
+
+/// What to do next.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Send this.
+    Send(Reply),
+    /// Let every outstanding operation end, then hand the request in again: a bind is processed
+    /// alone (RFC 4511 section 4.2.1).
+    WaitForOperations(Box<Request>),
+    /// Ask the authenticator, then call [`super::Conversation::user_decided`].
+    AskUser(Box<Attempt>, UserBind),
+    /// Ask the authenticator, then call [`super::Conversation::service_decided`].
+    AskService(Box<ServiceAttempt>, ServiceBind),
+    /// Ask whether this still stands, then call [`super::Conversation::confirmed`].
+    Confirm(Identity, Box<Confirmation>),
+    /// Do this beside whatever else goes on, then call [`super::Conversation::finished`].
+    Run(Box<Work>),
+    /// Stop doing this, and say nothing about it (RFC 4511 section 4.11).
+    Abandon(MessageId),
+    /// Send this, then begin a TLS handshake.
+    StartTls(Reply),
+    /// Send what there is to send, and end the connection.
+    Close(Closing),
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+pub struct Closing {
+    /// What is sent first.
+    pub replies: Vec<Reply>,
+    /// Why, for the log and a metric.
+    pub reason: CloseReason,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client asked.
+    Unbind,
+    /// The client went away.
+    Gone,
+    /// What came was no message.
+    Malformed,
+    /// The id of an outstanding request came again.
+    RepeatedId,
+    /// Something came in the clear behind StartTLS.
+    BytesBehindStartTls,
+    /// The store cannot answer.
+    Unavailable,
+    /// The TLS handshake failed.
+    Handshake,
+    /// Nothing came for too long.
+    Idle,
+    /// The client did not take what was sent to it.
+    SlowReader,
+    /// The daemon stops.
+    Shutdown,
+    /// A defect of ours.
+    Panic,
+}
+
+impl CloseReason {
+    /// The reason as the value of a metric's label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unbind => "unbind",
+            Self::Gone => "gone",
+            Self::Malformed => "malformed",
+            Self::RepeatedId => "repeated_id",
+            Self::BytesBehindStartTls => "bytes_behind_starttls",
+            Self::Unavailable => "unavailable",
+            Self::Handshake => "handshake",
+            Self::Idle => "idle",
+            Self::SlowReader => "slow_reader",
+            Self::Shutdown => "shutdown",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// A user's bind that waits for its verdict.
+#[derive(Debug)]
+pub struct UserBind {
+    pub(super) id: MessageId,
+    pub(super) binding: Binding,
+    pub(super) asked: Asked,
+}
+
+/// A service account's bind that waits for its verdict.
+#[derive(Debug)]
+pub struct ServiceBind {
+    pub(super) id: MessageId,
+    pub(super) binding: Binding,
+    pub(super) asked: Asked,
+}
+
+/// An operation that waits until it is known whether its session still stands.
+#[derive(Debug)]
+pub struct Confirmation {
+    pub(super) id: MessageId,
+    pub(super) task: Task,
+}
+
+/// An operation that reads the directory.
+#[derive(Debug)]
+pub struct Work {
+    /// The request's id.
+    pub id: MessageId,
+    /// Who it is done for.
+    pub identity: Identity,
+    /// The ground on which the resource is chosen, as for a bind.
+    pub asking: Asking,
+    /// What is to be done.
+    pub job: Job,
+}
+
+/// What reads the directory.
+#[derive(Debug)]
+pub enum Job {
+    /// A search.
+    Search(Search),
+    /// A compare.
+    Compare(Compare),
+}
+
+impl Job {
+    /// The kind of request it came as.
+    pub const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Search(_) => RequestKind::Search,
+            Self::Compare(_) => RequestKind::Compare,
+        }
+    }
+}
+
+/// What needs a session that stands.
+#[derive(Debug)]
+pub(super) enum Task {
+    Job(Job),
+    WhoAmI,
+}
+
+impl Task {
+    pub(super) const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Job(job) => job.kind(),
+            Self::WhoAmI => RequestKind::Extended,
+        }
+    }
+}
