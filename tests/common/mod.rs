@@ -2,6 +2,7 @@
 //! own on loopback.
 
 pub(crate) mod ldap;
+pub(crate) mod namespace;
 pub(crate) mod radius;
 
 use std::fmt::Write as _;
