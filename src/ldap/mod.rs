@@ -2,8 +2,9 @@
 //!
 //! [`decode`] turns hostile bytes into a [`decode::Request`] behind [`limits`]; [`result`] turns
 //! answers into bytes. [`dn`], [`filter`], [`attribute`] and [`schema`] are the values that
-//! travel inside: names, filters, entries and what is known about their attributes. All of these
-//! are pure: they know no socket, no clock and no account.
+//! travel inside: names, filters, entries and what is known about their attributes. [`sasl`] reads
+//! what a bind carries, [`proxy_protocol`] what a proxy says first. All of these are pure: they
+//! know no socket, no clock and no account.
 //!
 //! [`session`] is who a connection speaks as, as a state machine that says what to do next;
 //! [`bind`], [`extended`] and [`controls`] are the rules it applies. [`tree`], [`entries`] and
@@ -20,8 +21,10 @@ pub mod entries;
 pub mod extended;
 pub mod filter;
 pub mod limits;
+pub mod proxy_protocol;
 pub mod result;
 pub mod root_dse;
+pub mod sasl;
 pub mod schema;
 pub mod search;
 pub mod server;
