@@ -165,6 +165,7 @@ fn of_directory(error: &DirectoryError) -> u8 {
         | DirectoryError::HasPassword(_)
         | DirectoryError::NeverHadPassword(_)
         | DirectoryError::LinkWouldNotWork { .. }
+        | DirectoryError::SeveralKeys(_)
         | DirectoryError::PrimaryGroup(_) => NO,
         DirectoryError::NotAllowed => NOT_ALLOWED,
         DirectoryError::NothingGiven => USAGE,

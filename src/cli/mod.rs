@@ -20,6 +20,7 @@ mod prompt;
 mod resource;
 mod serve;
 mod service;
+mod ssh_key;
 mod table;
 mod user;
 

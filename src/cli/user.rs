@@ -15,6 +15,7 @@ use super::context::{Context, Opened};
 use super::failure::{self, Failure};
 use super::output::{Output, moment, names, warn, yes};
 use super::prompt;
+use super::ssh_key;
 use super::table::Table;
 
 /// What to do with users.
@@ -102,6 +103,9 @@ pub(super) enum Verb {
         /// The username.
         name: String,
     },
+    /// SSH keys, which hosts get where the user may log in.
+    #[command(subcommand)]
+    SshKey(ssh_key::Verb),
     /// Give a user another username.
     Rename {
         /// The username.
@@ -253,6 +257,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
         }
         Verb::ResetLink { name } => link(&name, LinkPurpose::Reset, &opened, output)?,
         Verb::ActivationLink { name } => link(&name, LinkPurpose::Activation, &opened, output)?,
+        Verb::SshKey(verb) => return ssh_key::run(verb, &opened, output),
         Verb::Rename { name, new } => {
             let new = Username::parse(&new).map_err(DirectoryError::from)?;
             let done = opened.wait(opened.directory.rename_user(&opened.by(), &name, new))?;
@@ -491,6 +496,12 @@ fn show(user: &UserView) -> String {
     table.fact("shell", Some(user.shell.as_str()));
     table.fact("groups", Some(names(&user.groups)));
     table.fact("resources", Some(names(&user.resources)));
+    for key in &user.ssh_keys {
+        table.fact(
+            "ssh key",
+            Some(format!("{} {}", key.fingerprint, key.comment)),
+        );
+    }
     table.fact("created", Some(moment(user.created)));
     table.fact("modified", Some(moment(user.modified)));
     table.fact("id", Some(user.id.to_string()));

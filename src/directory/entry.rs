@@ -4,6 +4,7 @@ use crate::domain::account::Conditions;
 use crate::domain::id::{AccountId, GroupId};
 use crate::domain::name::{GroupName, MailAddress, Username};
 use crate::domain::refusal::Refusal;
+use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::time::Timestamp;
 
 /// How a user stands at the resource that asks (CONTRACT.md 2).
@@ -44,6 +45,9 @@ pub struct Person {
     pub shell: String,
     /// The groups it is in, directly or through others, sorted by name.
     pub groups: Vec<GroupName>,
+    /// The SSH keys it may log in with at the resource that asks; none where it would be refused,
+    /// or let in to change the password only.
+    pub ssh_keys: Vec<SshPublicKey>,
     /// When it was added.
     pub created: Timestamp,
     /// When anything shown of it changed.

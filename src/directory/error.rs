@@ -94,6 +94,9 @@ pub enum DirectoryError {
         /// What to do.
         instead: &'static str,
     },
+    /// A comment that several SSH keys of a user have.
+    #[error("several SSH keys are called '{0}': give the fingerprint (doorward user ssh-key list)")]
+    SeveralKeys(String),
     /// The primary group cannot be removed.
     #[error("'{0}' is the primary group of every user and cannot be removed")]
     PrimaryGroup(GroupName),

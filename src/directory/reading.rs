@@ -186,6 +186,18 @@ impl<'a> Asks<'a> {
             Self::Nobody => Some(Refusal::NoResource),
         }
     }
+
+    /// Whether a login without a password is let in whole: nobody could be led to a change of
+    /// password by an SSH key.
+    fn takes_keys(self, conditions: Conditions, record: &UserRecord) -> bool {
+        match self {
+            Self::Resource(resource) => {
+                let bound = is_bound(record, resource);
+                access::judge(conditions, bound, resource, false) == Access::Granted
+            }
+            Self::Portal | Self::Nobody => false,
+        }
+    }
 }
 
 /// Whether a user is bound to a resource, directly or through groups.
@@ -209,6 +221,7 @@ fn person(
         expires_at: expires_at(&record.facts, policy),
         ends_at: record.facts.end,
     };
+    let takes_keys = asks.takes_keys(conditions, &record);
     Person {
         account: record.account,
         home: record
@@ -221,6 +234,12 @@ fn person(
         uid_number: record.uid_number,
         gid_number: record.gid_number,
         groups: record.groups,
+        ssh_keys: record
+            .ssh_keys
+            .into_iter()
+            .filter(|_| takes_keys)
+            .map(|record| record.key)
+            .collect(),
         created: record.created,
         modified: record.modified,
         standing,

@@ -13,6 +13,7 @@ use crate::policy::conditions::{conditions, expires_at, lock_lapses_at};
 use crate::store::records::{Binding, BoundTo, GroupRecord, ServiceSummary, UserRecord};
 
 use super::settings::PosixSettings;
+use super::ssh_keys::SshKeyView;
 
 /// A user. Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,6 +85,8 @@ pub struct UserView {
     pub resources: Vec<ResourceName>,
     /// Distinct wrong passwords of the last 24 hours that are still counted for something.
     pub recent_failures: u32,
+    /// Its SSH keys, oldest first.
+    pub ssh_keys: Vec<SshKeyView>,
     /// When it was added.
     #[serde(serialize_with = "some_time")]
     pub created: Timestamp,
@@ -133,6 +136,7 @@ impl UserView {
             groups: record.groups,
             resources: record.resources,
             recent_failures: record.recent_failures,
+            ssh_keys: record.ssh_keys.into_iter().map(SshKeyView::from).collect(),
             created: record.created,
             modified: record.modified,
         }

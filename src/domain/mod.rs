@@ -12,4 +12,5 @@ pub mod refusal;
 pub mod resource;
 pub mod rules;
 pub mod secret;
+pub mod ssh_key;
 pub mod time;

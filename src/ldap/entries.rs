@@ -15,8 +15,9 @@ use super::schema::{
     OBJECT_CLASS, ORGANIZATION, ORGANIZATION_CLASS, ORGANIZATIONAL_PERSON, ORGANIZATIONAL_UNIT,
     ORGANIZATIONAL_UNIT_CLASS, ObjectClass, PERSON, POSIX_ACCOUNT, POSIX_GROUP,
     PWD_ACCOUNT_LOCKED_TIME, PWD_ATTRIBUTE, PWD_CHANGED_TIME, PWD_LOCKOUT, PWD_POLICY, PWD_RESET,
-    SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX, STRUCTURAL_OBJECT_CLASS,
-    SUBSCHEMA_SUBENTRY, SURNAME, TOP, UID_NUMBER, USER_ID, USER_PASSWORD, attribute,
+    SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX, SSH_PUBLIC_KEY,
+    STRUCTURAL_OBJECT_CLASS, SUBSCHEMA_SUBENTRY, SURNAME, TOP, UID_NUMBER, USER_ID, USER_PASSWORD,
+    attribute,
 };
 use super::tree::{Fixed, SUBSCHEMA, Tree, base_name};
 use crate::directory::{Group, Person};
@@ -41,7 +42,7 @@ pub(crate) const PERSON_CLASSES: [&ObjectClass; 7] = [
 pub(crate) const GROUP_CLASSES: [&ObjectClass; 3] = [&TOP, &GROUP_OF_NAMES, &POSIX_GROUP];
 
 /// The attributes that a user's entry can hold.
-pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 26] = [
+pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 27] = [
     &OBJECT_CLASS,
     &USER_ID,
     &COMMON_NAME,
@@ -57,6 +58,7 @@ pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 26] = [
     &SHADOW_MAX,
     &SHADOW_EXPIRE,
     &MEMBER_OF,
+    &SSH_PUBLIC_KEY,
     &ENTRY_UUID,
     &ENTRY_DN,
     &CREATE_TIMESTAMP,
@@ -113,6 +115,10 @@ pub fn person(tree: &Tree, person: &Person, now: Timestamp) -> Entry {
         .iter()
         .map(|group| tree.group(group).to_string());
     entry.add_all(&MEMBER_OF, groups);
+    entry.add_all(
+        &SSH_PUBLIC_KEY,
+        person.ssh_keys.iter().map(ToString::to_string),
+    );
     entry.add(&ENTRY_UUID, person.account.to_string());
     add_common(&mut entry, &INET_ORG_PERSON, false);
     add_times(&mut entry, person.created, person.modified);

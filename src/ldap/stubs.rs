@@ -59,6 +59,7 @@ pub(crate) fn person(name: &str, uid_number: u32) -> Person {
         home: format!("/home/{name}"),
         shell: "/bin/bash".to_owned(),
         groups: vec![GroupName::parse("staff").unwrap()],
+        ssh_keys: Vec::new(),
         created: NOON.minus(Duration::from_hours(24)),
         modified: NOON,
         standing: Standing {

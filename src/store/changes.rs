@@ -8,6 +8,7 @@ use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
+use crate::domain::ssh_key::{SshFingerprint, SshPublicKey};
 use crate::domain::time::Timestamp;
 
 use super::Unavailable;
@@ -151,6 +152,24 @@ pub enum Change {
         /// The account.
         account: AccountId,
     },
+    /// Adds SSH keys to a user, all that are new or none; refused as
+    /// [`ChangeRefused::TooManyKeys`] past `most`. The epoch stays: no credential that is compared
+    /// here changes.
+    AddSshKeys {
+        /// The account.
+        account: AccountId,
+        /// The keys.
+        keys: Vec<SshPublicKey>,
+        /// How many keys a user may have.
+        most: usize,
+    },
+    /// Takes an SSH key from a user.
+    RemoveSshKey {
+        /// The account.
+        account: AccountId,
+        /// Which one.
+        fingerprint: SshFingerprint,
+    },
     /// Adds a group.
     AddGroup {
         /// The new group.
@@ -271,6 +290,9 @@ pub enum ChangeRefused {
     /// Three links live already.
     #[error("three links of this user live already: wait until one lapses")]
     TooManyLinks,
+    /// More SSH keys than a user may have.
+    #[error("a user has at most {0} SSH keys: remove one first")]
+    TooManyKeys(usize),
     /// Somebody else changed it in between.
     #[error("it was changed by somebody else in between: look again and repeat")]
     Moved,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::account::AccountFacts;
 use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::time::Timestamp;
 
 /// A user, without any hash.
@@ -44,6 +45,17 @@ pub struct UserRecord {
     pub resources: Vec<ResourceName>,
     /// Distinct wrong passwords of the last 24 hours that are still counted for something.
     pub recent_failures: u32,
+    /// Its SSH keys, in the order in which they were added.
+    pub ssh_keys: Vec<SshKeyRecord>,
+}
+
+/// An SSH key of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshKeyRecord {
+    /// The key.
+    pub key: SshPublicKey,
+    /// When it was added.
+    pub added: Timestamp,
 }
 
 /// A group.

@@ -9,4 +9,6 @@ mod files;
 #[cfg(test)]
 mod nouns;
 #[cfg(test)]
+mod ssh_keys;
+#[cfg(test)]
 mod world;

@@ -7,4 +7,6 @@ mod explaining;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod ssh_keys;
+#[cfg(test)]
 mod world;

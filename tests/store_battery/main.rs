@@ -85,6 +85,11 @@ mod on_sqlite {
             users_are_listed_by_every_filter_and_in_pages,
             what_is_missing_is_not_found,
             recent_failures_are_counted;
+        ssh_keys:
+            keys_are_kept_in_order_and_leave_the_epoch_alone,
+            a_key_is_kept_once_a_user,
+            no_more_keys_than_may_be_are_kept,
+            keys_go_with_their_user;
         groups:
             users_of_nested_groups_are_members,
             cycles_are_refused,

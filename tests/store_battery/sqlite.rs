@@ -105,9 +105,13 @@ async fn a_newer_schema_is_refused_and_left_alone() {
         )
         .unwrap();
     let refused = SqliteStore::open(&folder.path(), &options()).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 99, .. }));
+    let OpenError::Newer { found, known, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(found, 99);
     let shown = refused.to_string();
-    assert!(shown.contains("99") && shown.contains("up to 1"), "{shown}");
+    let newest = format!("up to {known}:");
+    assert!(shown.contains("99") && shown.contains(&newest), "{shown}");
 }
 
 #[tokio::test]

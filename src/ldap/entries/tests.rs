@@ -71,6 +71,20 @@ fn a_user_has_what_hosts_and_mail_servers_ask_for() {
 }
 
 #[test]
+fn ssh_keys_are_lines_of_their_own() {
+    let lines = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIh2OUnFV4SUWvRG9POqDGXlUAdv/HnLloMWorepVRc5 laptop",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
+    ];
+    let mut alice = alice();
+    alice.ssh_keys = lines.iter().map(|line| line.parse().unwrap()).collect();
+    let entry = person(&tree(), &alice, NOON);
+    assert_eq!(shown(&entry, &SSH_PUBLIC_KEY), lines);
+    let bare = person(&tree(), &stubs::person("bob", 20_003), NOON);
+    assert!(shown(&bare, &SSH_PUBLIC_KEY).is_empty());
+}
+
+#[test]
 fn a_user_without_a_full_name_goes_by_the_username() {
     let mut alice = alice();
     alice.full_name = None;

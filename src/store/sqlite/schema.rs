@@ -49,6 +49,14 @@ impl Schema {
             .map_err(|error| error.to_string())
     }
 
+    /// These versions up to one, as an earlier program knew them.
+    #[cfg(test)]
+    pub(super) fn up_to(mut self, last: i64) -> Self {
+        self.0
+            .retain(|migration| i64::from(migration.version()) <= last);
+        self
+    }
+
     /// These versions and one more, as a later program would know it.
     #[cfg(test)]
     pub(super) fn and(mut self, name: &str, sql: &str) -> Self {

@@ -181,8 +181,13 @@ fn options() -> OpenOptions {
     OpenOptions::new(GroupName::parse("users").unwrap())
 }
 
+/// The version after this program's own.
+fn next_version() -> i64 {
+    schema::Schema::ours().known() + 1
+}
+
 fn later(sql: &str) -> schema::Schema {
-    schema::Schema::ours().and("V2__later", sql)
+    schema::Schema::ours().and(&format!("V{}__later", next_version()), sql)
 }
 
 async fn group_names(store: &SqliteStore) -> Vec<String> {
@@ -219,19 +224,13 @@ async fn an_older_schema_is_backed_up_and_migrated() {
         .unwrap();
     drop(store);
     let refused = SqliteStore::open(&path, &options()).unwrap_err();
+    let next = next_version();
     assert!(
-        matches!(
-            refused,
-            OpenError::Newer {
-                found: 2,
-                known: 1,
-                ..
-            }
-        ),
+        matches!(refused, OpenError::Newer { found, known, .. } if found == next && known + 1 == next),
         "{refused}"
     );
     // What was there before is a store of the older schema.
-    let kept = file::beside(&path, ".before-migration-2.db");
+    let kept = file::beside(&path, &format!(".before-migration-{next}.db"));
     let store = SqliteStore::open(&kept, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["more", "staff"]);
     drop(store);
@@ -258,4 +257,33 @@ async fn a_migration_that_fails_leaves_the_older_schema() {
     let mended = later("CREATE TABLE later (number INTEGER)");
     let store = SqliteStore::open_as(&path, &options(), &mended).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("doorward.db");
+    let first = schema::Schema::ours().up_to(1);
+    let store = SqliteStore::open_as(&path, &options().creating(), &first).unwrap();
+    add_group(&store, "staff", String::new()).await.unwrap();
+    drop(store);
+
+    let store = SqliteStore::open(&path, &options()).unwrap();
+    assert_eq!(group_names(&store).await, ["staff"]);
+    let tables = ["ssh_keys"];
+    store
+        .read(move |view| {
+            for table in tables {
+                let sql = format!("SELECT count(*) FROM {table}");
+                assert_eq!(rows::number(view.connection, &sql, [])?, 0, "{table}");
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    drop(store);
+    let known = schema::Schema::ours().known();
+    let kept = file::beside(&path, &format!(".before-migration-{known}.db"));
+    let kept = SqliteStore::open_as(&kept, &options(), &first).unwrap();
+    assert_eq!(group_names(&kept).await, ["staff"]);
 }

@@ -7,9 +7,10 @@ use rusqlite::{Connection, Row, params};
 use crate::domain::id::AccountId;
 use crate::domain::name::{GroupName, MailAddress, ResourceName, Username};
 use crate::domain::secret::HashText;
+use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::time::Timestamp;
 use crate::store::changes::{TimeSpans, UserFilter};
-use crate::store::records::UserRecord;
+use crate::store::records::{SshKeyRecord, UserRecord};
 
 use super::attempts::{FACTS, facts};
 use super::fault::Fault;
@@ -110,6 +111,7 @@ fn user(row: &Row<'_>) -> Result<UserRecord, Fault> {
         groups: Vec::new(),
         resources: Vec::new(),
         recent_failures: 0,
+        ssh_keys: Vec::new(),
     })
 }
 
@@ -163,7 +165,28 @@ fn complete(connection: &Connection, user: &mut UserRecord, day: Timestamp) -> R
         (key, day.as_millis()),
     )?;
     user.recent_failures = u32::try_from(failures).unwrap_or(u32::MAX);
+    user.ssh_keys = ssh_keys(connection, user.account)?;
     Ok(())
+}
+
+/// An account's SSH keys, oldest first.
+pub(super) fn ssh_keys(
+    connection: &Connection,
+    account: AccountId,
+) -> Result<Vec<SshKeyRecord>, Fault> {
+    all(
+        connection,
+        "SELECT line, added FROM ssh_keys WHERE account = ?1 ORDER BY number",
+        [account_key(account)],
+        |row| {
+            let line: String = row.get(0)?;
+            Ok(SshKeyRecord {
+                key: SshPublicKey::parse(&line)
+                    .map_err(|error| Fault::Damaged(format!("an SSH key: {error}")))?,
+                added: instant(row, 1)?,
+            })
+        },
+    )
 }
 
 /// The present and former hashes of an account's password, newest first.

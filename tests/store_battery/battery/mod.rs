@@ -10,5 +10,6 @@ pub(crate) mod policy;
 pub(crate) mod provisional;
 pub(crate) mod services;
 pub(crate) mod settling;
+pub(crate) mod ssh_keys;
 pub(crate) mod users;
 pub(crate) mod whole;

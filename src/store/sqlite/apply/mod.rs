@@ -6,6 +6,7 @@ mod groups;
 mod links;
 pub(super) mod policy;
 mod services;
+mod ssh_keys;
 mod users;
 
 use rusqlite::Connection;
@@ -92,6 +93,15 @@ fn perform(
         Change::Resume { account } => users::resume(connection, at, *account),
         Change::Rename { account, username } => users::rename(connection, at, *account, username),
         Change::RemoveUser { account } => users::remove(connection, at, *account),
+        Change::AddSshKeys {
+            account,
+            keys,
+            most,
+        } => ssh_keys::add(connection, at, *account, keys, *most),
+        Change::RemoveSshKey {
+            account,
+            fingerprint,
+        } => ssh_keys::remove(connection, at, *account, *fingerprint),
         Change::AddGroup {
             group,
             name,

@@ -40,7 +40,7 @@ fn shown(user: &UserRecord) -> Value {
     })
 }
 
-fn find(connection: &Connection, account: AccountId) -> Result<UserRecord, Fault> {
+pub(super) fn find(connection: &Connection, account: AccountId) -> Result<UserRecord, Fault> {
     bare(connection, account)?.ok_or_else(|| not_found("user", &account))
 }
 
@@ -403,7 +403,11 @@ fn move_epoch(connection: &Connection, account: AccountId) -> Result<(), Fault> 
     Ok(())
 }
 
-fn touch(connection: &Connection, at: Timestamp, account: AccountId) -> Result<(), Fault> {
+pub(super) fn touch(
+    connection: &Connection,
+    at: Timestamp,
+    account: AccountId,
+) -> Result<(), Fault> {
     run(
         connection,
         "UPDATE accounts SET modified = ?2 WHERE id = ?1",
