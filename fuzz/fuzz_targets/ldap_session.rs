@@ -12,7 +12,7 @@ use doorward::domain::time::{Monotonic, Now, Timestamp};
 use doorward::ldap::bind::Transport;
 use doorward::ldap::decode::{CodecError, Incoming, MessageCodec, RequestKind};
 use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::result::{LdapResult, Reply, ResultCode};
+use doorward::ldap::result::{Reply, ResultCode};
 use doorward::ldap::session::{Arrival, Conversation, Session, Step};
 use doorward::ldap::settings::{PlaintextBind, Settings, TlsMode};
 use doorward::ldap::tree::Tree;
@@ -81,7 +81,7 @@ fn talk(conversation: &mut Conversation, mut inbox: BytesMut, choice: u8) -> Opt
                 Step::Run(work) if choice.is_multiple_of(2) => conversation.finished(
                     work.id,
                     RequestKind::Search,
-                    Ok(LdapResult::new(ResultCode::Success)),
+                    Ok(ResultCode::Success.into()),
                 ),
                 Step::Send(reply) => {
                     write(reply);

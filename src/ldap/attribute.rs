@@ -91,6 +91,17 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// The values of an attribute and of its subtypes.
+    pub(crate) fn values_of_kind<'a>(
+        &'a self,
+        kind: &'a AttributeType,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let own = self.attributes.iter().filter(|own| own.kind.is_a(kind));
+        own.flat_map(|own| own.values.iter().map(Vec::as_slice))
+    }
+}
+
 impl AttributeSource for Entry {
     fn dn(&self) -> &DistinguishedName {
         &self.dn

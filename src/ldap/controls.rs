@@ -3,15 +3,22 @@
 //! A request's control is either known here, or ignored, or, where it is critical, the end of its
 //! request.
 
+mod paged;
+mod sort;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+pub use self::paged::{PAGED_RESULTS, PagedRequest, paged_response};
+pub use self::sort::{SORT_KEYS, SORT_REQUEST, SORT_RESPONSE, Sort, SortKey, SortOutcome};
 use super::decode::{Control, RequestKind};
 
 /// The password policy control of draft-behera-ldap-password-policy, request and response.
 pub const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
 /// Every control that the root DSE lists: those that do something.
-pub const SUPPORTED: [&str; 1] = [PASSWORD_POLICY];
+pub const SUPPORTED: [&str; 3] = [PASSWORD_POLICY, PAGED_RESULTS, SORT_REQUEST];
 
 /// What a request's controls ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,11 +42,59 @@ pub fn read(kind: RequestKind, controls: &[Control]) -> Result<Asked, UnknownCri
     for control in controls {
         if control.oid == PASSWORD_POLICY {
             asked.password_policy = true;
+        } else if kind == RequestKind::Search && for_searches(control) {
+            // Read with the search, by [`SearchControls::read`].
         } else if control.critical && kind.has_response() {
             return Err(UnknownCritical);
         }
     }
     Ok(asked)
+}
+
+fn for_searches(control: &Control) -> bool {
+    [PAGED_RESULTS, SORT_REQUEST].contains(&control.oid.as_str())
+}
+
+/// A control that is known, and not what its document defines: a sentence for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
+
+/// How a client wants what it searches for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SearchControls {
+    /// In pages.
+    pub paged: Option<PagedRequest>,
+    /// In this order.
+    pub sort: Sort,
+    /// Whether the order is a condition.
+    pub sort_is_critical: bool,
+}
+
+impl SearchControls {
+    /// Reads the controls of a search.
+    ///
+    /// # Errors
+    /// One has a value that it cannot have, or came twice: protocolError, critical or not.
+    pub fn read(controls: &[Control]) -> Result<Self, Malformed> {
+        let mut read = Self::default();
+        for control in controls {
+            let value = control.value.as_deref();
+            if control.oid == PAGED_RESULTS {
+                let before = read.paged.replace(PagedRequest::read(value)?);
+                if before.is_some() {
+                    return Err(Malformed("the paged results control came twice"));
+                }
+            } else if control.oid == SORT_REQUEST {
+                if read.sort != Sort::Unasked {
+                    return Err(Malformed("the sort control came twice"));
+                }
+                read.sort = Sort::read(value)?;
+                read.sort_is_critical = control.critical;
+            }
+        }
+        Ok(read)
+    }
 }
 
 /// What a bind's password policy response says (draft-behera section 6.2). Never more than
@@ -105,62 +160,4 @@ fn integer(number: u64) -> Vec<u8> {
         rest = rest.split_first().map_or(rest, |(_, after)| after);
     }
     rest.to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn control(oid: &str, critical: bool) -> Control {
-        Control {
-            oid: oid.to_owned(),
-            critical,
-            value: None,
-        }
-    }
-
-    #[test]
-    fn a_critical_unknown_control_fails_what_has_an_answer() {
-        let unknown = [control("1.2.3.4", true)];
-        assert_eq!(read(RequestKind::Search, &unknown), Err(UnknownCritical));
-        assert_eq!(read(RequestKind::Abandon, &unknown), Ok(Asked::default()));
-        assert_eq!(read(RequestKind::Unbind, &unknown), Ok(Asked::default()));
-        let ignored = [control("1.2.3.4", false)];
-        assert_eq!(read(RequestKind::Search, &ignored), Ok(Asked::default()));
-        let known = [control("1.2.3.4", false), control(PASSWORD_POLICY, true)];
-        assert_eq!(
-            read(RequestKind::Bind, &known),
-            Ok(Asked {
-                password_policy: true
-            })
-        );
-    }
-
-    #[test]
-    fn the_password_policy_response_has_the_bytes_clients_read() {
-        let value = |policy: PasswordPolicy| policy.control().value.unwrap();
-        assert_eq!(value(PasswordPolicy::Nothing), [0x30, 0]);
-        assert_eq!(
-            value(PasswordPolicy::ChangeAfterReset),
-            [0x30, 3, 0x81, 1, 2]
-        );
-        assert_eq!(
-            value(PasswordPolicy::ExpiresIn(Duration::from_hours(24))),
-            [0x30, 7, 0xa0, 5, 0x80, 3, 1, 0x51, 0x80]
-        );
-        assert_eq!(PasswordPolicy::of_granted(None), PasswordPolicy::Nothing);
-        let day = Duration::from_hours(24);
-        assert_eq!(
-            PasswordPolicy::of_granted(Some(day)),
-            PasswordPolicy::ExpiresIn(day)
-        );
-        let seconds = |count| value(PasswordPolicy::ExpiresIn(Duration::from_secs(count)));
-        assert_eq!(seconds(0), [0x30, 5, 0xa0, 3, 0x80, 1, 0]);
-        assert_eq!(seconds(127), [0x30, 5, 0xa0, 3, 0x80, 1, 0x7f]);
-        assert_eq!(seconds(128), [0x30, 6, 0xa0, 4, 0x80, 2, 0, 0x80]);
-        assert_eq!(
-            seconds(u64::MAX),
-            [0x30, 8, 0xa0, 6, 0x80, 4, 0x7f, 0xff, 0xff, 0xff]
-        );
-    }
 }

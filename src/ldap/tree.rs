@@ -13,8 +13,8 @@ use crate::domain::name::{GroupName, ServiceName, Username};
 /// The name of the subschema entry, outside the base (RFC 4512 section 4.2).
 pub const SUBSCHEMA: &str = "cn=subschema";
 
-/// An entry that is always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An entry that is always there, parents before what is in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fixed {
     /// The base itself.
     Base,

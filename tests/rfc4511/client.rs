@@ -36,11 +36,40 @@ pub(crate) fn message(id: i32, operation: &[u8], controls: &[Vec<u8>]) -> Vec<u8
 }
 
 pub(crate) fn control(oid: &str, critical: bool) -> Vec<u8> {
+    control_with(oid, critical, None)
+}
+
+pub(crate) fn control_with(oid: &str, critical: bool, value: Option<&[u8]>) -> Vec<u8> {
     let mut content = octets(oid);
     if critical {
         content.extend_from_slice(&tlv(0x01, &[0xff]));
     }
+    content.extend(value.map(octets).unwrap_or_default());
     tlv(0x30, &content)
+}
+
+/// The paged results control of RFC 2696.
+pub(crate) fn paged(critical: bool, size: i32, cookie: &[u8]) -> Vec<u8> {
+    let value = tlv(0x30, &[integer(size), octets(cookie)].concat());
+    control_with("1.2.840.113556.1.4.319", critical, Some(&value))
+}
+
+/// The sort control of RFC 2891, each key an attribute, a rule and whether it is reversed.
+pub(crate) fn sorted(critical: bool, keys: &[(&str, Option<&str>, bool)]) -> Vec<u8> {
+    let key = |(attribute, rule, reverse): &(&str, Option<&str>, bool)| {
+        let mut key = octets(attribute);
+        key.extend(
+            rule.map(|rule| tlv(0x80, rule.as_bytes()))
+                .unwrap_or_default(),
+        );
+        if *reverse {
+            key.extend(tlv(0x81, &[0xff]));
+        }
+        tlv(0x30, &key)
+    };
+    let keys: Vec<Vec<u8>> = keys.iter().map(key).collect();
+    let value = tlv(0x30, &keys.concat());
+    control_with("1.2.840.113556.1.4.473", critical, Some(&value))
 }
 
 pub(crate) fn bind(name: &str, password: &str) -> Vec<u8> {
@@ -244,6 +273,47 @@ impl Answer {
         None
     }
 
+    /// The value of a response control.
+    pub(crate) fn control(&self, oid: &str) -> Option<Vec<u8>> {
+        let mut controls = self.controls.as_slice();
+        if controls.is_empty() {
+            return None;
+        }
+        let (tag, mut list) = element(&mut controls);
+        assert_eq!((tag, controls.len()), (0xa0, 0), "no controls: {self:?}");
+        while !list.is_empty() {
+            let mut control = element(&mut list).1;
+            if element(&mut control).1 == oid.as_bytes() {
+                let (tag, value) = element(&mut control);
+                assert_eq!(tag, 0x04, "no value: {self:?}");
+                return Some(value.to_vec());
+            }
+        }
+        None
+    }
+
+    /// The estimate and the cookie of a paged results response (RFC 2696).
+    pub(crate) fn page(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let value = self.control("1.2.840.113556.1.4.319")?;
+        let mut inside = element(&mut value.as_slice()).1;
+        let estimate = element(&mut inside).1.to_vec();
+        Some((estimate, element(&mut inside).1.to_vec()))
+    }
+
+    /// The code and the attribute of a sort response (RFC 2891).
+    pub(crate) fn sorted(&self) -> Option<(u8, Option<String>)> {
+        let value = self.control("1.2.840.113556.1.4.474")?;
+        let mut inside = element(&mut value.as_slice()).1;
+        let (tag, code) = element(&mut inside);
+        assert_eq!(tag, 0x0a, "no sort result: {self:?}");
+        let attribute = (!inside.is_empty()).then(|| {
+            let (tag, name) = element(&mut inside);
+            assert_eq!(tag, 0x80);
+            String::from_utf8(name.to_vec()).unwrap()
+        });
+        Some((code[0], attribute))
+    }
+
     /// Whether it is the Notice of Disconnection.
     pub(crate) fn is_notice(&self) -> bool {
         self.id == 0 && self.name().as_deref() == Some("1.3.6.1.4.1.1466.20036")
@@ -360,7 +430,15 @@ impl<S: Read + Write> Client<S> {
 
     /// Searches, and returns the entries and the end.
     pub(crate) fn search(&mut self, search: &Search) -> (Vec<Answer>, Answer) {
-        let id = self.send(&search.bytes());
+        self.search_with(search, &[])
+    }
+
+    pub(crate) fn search_with(
+        &mut self,
+        search: &Search,
+        controls: &[Vec<u8>],
+    ) -> (Vec<Answer>, Answer) {
+        let id = self.send_with(&search.bytes(), controls);
         let mut entries = Vec::new();
         loop {
             let answer = self.read().expect("the server closed");

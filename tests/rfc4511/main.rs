@@ -6,6 +6,10 @@ mod client;
 mod harness;
 
 #[cfg(test)]
+mod rfc_2696_paged_results;
+#[cfg(test)]
+mod rfc_2891_sorting;
+#[cfg(test)]
 mod section_4_11_to_4_14;
 #[cfg(test)]
 mod section_4_1_messages;

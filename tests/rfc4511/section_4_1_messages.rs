@@ -129,7 +129,8 @@ fn a_message_may_come_byte_by_byte_and_several_at_once() {
 fn section_4_1_11_unknown_critical_controls() {
     let served = Served::new();
     let mut client = served.connect();
-    let critical = [control("1.2.840.113556.1.4.319", true)];
+    // Virtual list views, which we do not have.
+    let critical = [control("2.16.840.1.113730.3.4.9", true)];
     for operation in [
         bind("uid=alice,ou=people,dc=example,dc=org", "secret"),
         Search::new("", Scope::Base).bytes(),
@@ -139,7 +140,7 @@ fn section_4_1_11_unknown_critical_controls() {
         assert_eq!(client.ask_with(&operation, &critical).code(), 12);
     }
     assert_eq!(served.nobody.asked(), 0);
-    let ignored = [control("1.2.840.113556.1.4.319", false)];
+    let ignored = [control("2.16.840.1.113730.3.4.9", false)];
     assert_eq!(
         client.ask_with(&extended(WHO_AM_I, None), &ignored).code(),
         0

@@ -19,7 +19,11 @@ fn rfc_4512_section_5_1_anybody_reads_the_root_dse() {
     assert_eq!(root.values("supportedLDAPVersion"), ["3"]);
     assert_eq!(
         root.values("supportedControl"),
-        ["1.3.6.1.4.1.42.2.27.8.5.1"]
+        [
+            "1.3.6.1.4.1.42.2.27.8.5.1",
+            "1.2.840.113556.1.4.319",
+            "1.2.840.113556.1.4.473"
+        ]
     );
     assert_eq!(
         root.values("supportedExtension"),

@@ -152,6 +152,19 @@ impl AttributeType {
         self.ordering
     }
 
+    /// The rule that sorts its values where a client names none: that of its ordering, else the
+    /// one that orders as its equality compares; none for what has no order, such as names.
+    pub(crate) fn sorting(&self) -> Option<MatchingRule> {
+        self.ordering.or(match self.equality? {
+            MatchingRule::CaseIgnore => Some(MatchingRule::CaseIgnoreOrdering),
+            MatchingRule::CaseExact => Some(MatchingRule::CaseExactOrdering),
+            MatchingRule::OctetString => Some(MatchingRule::OctetStringOrdering),
+            // No ordering rule of ASCII strings is defined; these have its keys.
+            ascii @ (MatchingRule::CaseIgnoreIa5 | MatchingRule::CaseExactIa5) => Some(ascii),
+            _ => None,
+        })
+    }
+
     /// The rule for substring filters.
     pub const fn substring(&self) -> Option<MatchingRule> {
         self.substrings

@@ -81,7 +81,7 @@ pub(crate) enum RuleKind {
 }
 
 /// A value as a rule sees it.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Text(String),
     Bytes(Vec<u8>),

@@ -4,32 +4,36 @@
 //! that those do not cover. Everybody reads the root DSE and the schema; a service account that
 //! may search reads everything else; a user reads its own entry, and for it nothing else is
 //! there: whatever it may not see is answered exactly like what does not exist.
+//!
+//! [`walk`] is the order in which entries are found, [`plan`] what the directory is asked on the
+//! way, [`page`] what is sent of it and when it stops, [`sort`] the way to send it in another order.
 
+mod page;
 pub mod plan;
+mod sort;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use self::plan::{Candidates, Plan};
-use super::attribute::{Entry, Selection};
-use super::decode::{Scope, Search};
-use super::dn::DistinguishedName;
-use super::filter::Matcher;
+use self::page::Sender;
+pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
+pub use self::sort::Sorted;
+pub use self::walk::Position;
+use self::walk::{Walk, first};
+use super::attribute::Entry;
+use super::decode::Scope;
 use super::result::{LdapResult, ResultCode, SearchEntry};
 use super::session::Identity;
 use super::settings::Settings;
 use super::tree::{Fixed, Place, Tree, name_key};
 use super::{entries, root_dse};
 use crate::authenticator::Undecided;
-use crate::directory::{GroupQuery, PersonQuery, Read, Viewer};
+use crate::directory::{GroupQuery, PersonQuery, Read};
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
-
-/// How many entries are read at a time.
-const BATCH: usize = 256;
 
 /// Whose search or compare it is, and what it can reach.
 pub struct View<'a> {
@@ -93,30 +97,10 @@ impl View<'_> {
             Place::Subschema => Some(root_dse::subschema(self.tree())),
             Place::Fixed(which) if everything => Some(entries::fixed(self.tree(), *which)),
             Place::Person(name) if self.may_read_person(name) => {
-                let Some(viewer) = self.identity.viewer() else {
-                    return Ok(None);
-                };
-                let query = PersonQuery::Username(name_key(name));
-                let found = self
-                    .directory
-                    .people(viewer, self.asking, &query, None, 1, self.now)
-                    .await?;
-                found
-                    .into_iter()
-                    .next()
-                    .filter(|person| self.may_read_person(person.username.as_str()))
-                    .map(|person| entries::person(self.tree(), &person, self.now.wall))
+                first(self, PersonQuery::Username(name_key(name))).await?
             }
             Place::Group(name) if everything => {
-                let Some(viewer) = self.identity.viewer() else {
-                    return Ok(None);
-                };
-                let query = GroupQuery::Name(name_key(name));
-                let found = self.directory.groups(viewer, &query, None, 1).await?;
-                found
-                    .into_iter()
-                    .next()
-                    .map(|group| entries::group(self.tree(), &group))
+                first(self, GroupQuery::Name(name_key(name))).await?
             }
             _ => None,
         })
@@ -178,6 +162,8 @@ pub trait Found: Sync {
 
 /// Why a search stops before its end.
 enum Stop {
+    /// The page is full, and there is more.
+    PageFull,
     /// As many entries as there may be were found, and one more.
     SizeLimit,
     /// Nobody takes the entries any more.
@@ -192,214 +178,51 @@ impl From<Undecided> for Stop {
     }
 }
 
-/// Runs a search; what it finds goes out through `found` as it is found.
+/// Runs a search, or a page of one; what it finds goes out through `found` as it is found.
 ///
 /// # Errors
 /// The directory cannot answer.
 pub async fn run<F: Found>(
-    search: &Search,
+    wanted: &Wanted,
     view: &View<'_>,
     found: &F,
-) -> Result<LdapResult, Undecided> {
+) -> Result<Ended, Undecided> {
+    let search = &wanted.search;
     let Ok(base) = search.base.parse() else {
         return Ok(LdapResult::with_diagnostic(
             ResultCode::InvalidDnSyntax,
             "the search base is not a distinguished name",
-        ));
+        )
+        .into());
     };
     let place = view.tree().locate(&base);
     if let Err(refusal) = view.admit(&place, search.scope) {
-        return Ok(refusal);
+        return Ok(refusal.into());
     }
-    let own = view.settings.search.size;
-    let limit = search
-        .size_limit
-        .map_or(own, |wanted| wanted.get().min(own));
-    let mut running = Running {
-        view,
-        matcher: Matcher::new(&search.filter),
-        selection: Selection::new(&search.attributes),
-        types_only: search.types_only,
-        left: limit,
-        found,
-    };
-    match running.look(&base, &place, search).await {
-        Ok(result) => Ok(result),
-        Err(Stop::SizeLimit) => Ok(ResultCode::SizeLimitExceeded.into()),
-        Err(Stop::Gone) => Ok(ResultCode::Other.into()),
-        Err(Stop::Undecided(undecided)) => Err(undecided),
-    }
-}
-
-struct Running<'a, F> {
-    view: &'a View<'a>,
-    matcher: Matcher,
-    selection: Selection,
-    types_only: bool,
-    left: u32,
-    found: &'a F,
-}
-
-impl<F: Found> Running<'_, F> {
-    async fn look(
-        &mut self,
-        base: &DistinguishedName,
-        place: &Place,
-        search: &Search,
-    ) -> Result<LdapResult, Stop> {
-        match place {
-            Place::Fixed(which) => {
-                self.containers(base, search.scope).await?;
-                self.below(*which, search).await?;
-            }
-            // The root DSE is no part of any tree (RFC 4512 section 5.1).
-            Place::Root if search.scope != Scope::Base => {
-                return Ok(self.view.no_such_object(place));
-            }
-            _ => {
-                let Some(entry) = self.view.entry(place).await? else {
-                    return Ok(self.view.no_such_object(place));
-                };
-                // Nothing stands below it.
-                if search.scope != Scope::OneLevel {
-                    self.offer(&entry).await?;
-                }
+    let mut sender = Sender::new(wanted, view, found);
+    let outcome = match &place {
+        Place::Fixed(which) => {
+            let walk = Walk::new(view, &base, *which, search);
+            match wanted.sort.keys() {
+                Some(keys) => sender.send_sorted(&walk, keys).await,
+                None => sender.send_all(walk).await,
             }
         }
-        Ok(ResultCode::Success.into())
-    }
-
-    /// Offers the fixed entries in scope. To a user they are there to search from and no more.
-    async fn containers(&mut self, base: &DistinguishedName, scope: Scope) -> Result<(), Stop> {
-        if !matches!(self.view.reach(), Reach::Everything) {
-            return Ok(());
+        // The root DSE is no part of any tree (RFC 4512 section 5.1).
+        Place::Root if search.scope != Scope::Base => {
+            return Ok(view.no_such_object(&place).into());
         }
-        for which in Fixed::ALL {
-            let dn = self.view.tree().fixed(which);
-            let in_scope = match scope {
-                Scope::Base => dn == base,
-                Scope::OneLevel => dn.is_child_of(base),
-                Scope::Subtree => dn.is_under(base),
+        _ => {
+            let Some(entry) = view.entry(&place).await? else {
+                return Ok(view.no_such_object(&place).into());
             };
-            if in_scope {
-                let entry = entries::fixed(self.view.tree(), which);
-                self.offer(&entry).await?;
+            // Nothing stands below it.
+            if search.scope == Scope::OneLevel {
+                Ok(())
+            } else {
+                sender.offer(&entry).await.map(drop)
             }
         }
-        Ok(())
-    }
-
-    /// Offers the users and groups in scope.
-    async fn below(&mut self, base: Fixed, search: &Search) -> Result<(), Stop> {
-        let Some(viewer) = self.view.identity.viewer() else {
-            return Ok(());
-        };
-        let holds = |container| match search.scope {
-            Scope::Base => false,
-            Scope::OneLevel => base == container,
-            Scope::Subtree => base == container || base == Fixed::Base,
-        };
-        let plan = match self.view.reach() {
-            Reach::Everything => Plan::new(&search.filter, self.view.tree()),
-            Reach::Own(name) => Plan {
-                people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
-                groups: Candidates::None,
-            },
-            Reach::OwnAlone(_) | Reach::Public => return Ok(()),
-        };
-        if holds(Fixed::People) {
-            self.people(viewer, &plan.people).await?;
-        }
-        if holds(Fixed::Groups) {
-            self.groups(viewer, &plan.groups).await?;
-        }
-        Ok(())
-    }
-
-    async fn people(
-        &mut self,
-        viewer: Viewer<'_>,
-        candidates: &Candidates<PersonQuery>,
-    ) -> Result<(), Stop> {
-        let all = [PersonQuery::All];
-        let queries: &[PersonQuery] = match candidates {
-            Candidates::None => return Ok(()),
-            Candidates::These(queries) => queries,
-            Candidates::All => &all,
-        };
-        let mut seen = HashSet::new();
-        for query in queries {
-            let mut after = None;
-            loop {
-                let view = self.view;
-                let batch = view
-                    .directory
-                    .people(viewer, view.asking, query, after, BATCH, view.now)
-                    .await?;
-                let last = batch.len() < BATCH;
-                for person in batch {
-                    after = Some(person.account);
-                    let fresh = queries.len() == 1 || seen.insert(person.account);
-                    if fresh && view.may_read_person(person.username.as_str()) {
-                        let entry = entries::person(view.tree(), &person, view.now.wall);
-                        self.offer(&entry).await?;
-                    }
-                }
-                if last {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn groups(
-        &mut self,
-        viewer: Viewer<'_>,
-        candidates: &Candidates<GroupQuery>,
-    ) -> Result<(), Stop> {
-        let all = [GroupQuery::All];
-        let queries: &[GroupQuery] = match candidates {
-            Candidates::None => return Ok(()),
-            Candidates::These(queries) => queries,
-            Candidates::All => &all,
-        };
-        let mut seen = HashSet::new();
-        for query in queries {
-            let mut after = None;
-            loop {
-                let batch = self
-                    .view
-                    .directory
-                    .groups(viewer, query, after, BATCH)
-                    .await?;
-                let last = batch.len() < BATCH;
-                for group in batch {
-                    after = Some(group.group);
-                    if queries.len() == 1 || seen.insert(group.group) {
-                        let entry = entries::group(self.view.tree(), &group);
-                        self.offer(&entry).await?;
-                    }
-                }
-                if last {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the entry if the filter is true of it.
-    async fn offer(&mut self, entry: &Entry) -> Result<(), Stop> {
-        if !self.matcher.evaluate(entry).is_true() {
-            return Ok(());
-        }
-        self.left = self.left.checked_sub(1).ok_or(Stop::SizeLimit)?;
-        let selected = self.selection.apply(entry, self.types_only);
-        if self.found.take(selected).await {
-            Ok(())
-        } else {
-            Err(Stop::Gone)
-        }
-    }
+    };
+    sender.end(outcome)
 }

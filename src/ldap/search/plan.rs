@@ -48,7 +48,7 @@ impl Plan {
 }
 
 /// A kind of entry that the directory can be asked for.
-trait Query: Sized + Clone + PartialEq {
+pub(super) trait Query: Sized + Clone + PartialEq {
     /// The classes of its entries.
     const CLASSES: &'static [&'static ObjectClass];
     /// The attributes that its entries can hold.

@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
 mod client;
 
+mod pages;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -19,7 +19,7 @@ impl Conversation {
         asked: Option<Asked>,
         arrival: Arrival,
     ) -> Step {
-        let binding = std::mem::take(&mut self.session).bind();
+        let binding = self.end_session();
         let source = self.circumstances.source;
         let (named, wish) = bind::read(bind, &self.settings, self.transport, source);
         // User binds on it, failed ones too, keep the service account last bound; it stays away

@@ -8,16 +8,18 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::paging::PagedSearches;
 use super::step::{Arrival, CloseReason, Closing, Confirmation, Job, Step, Task, Work};
-use super::{Identity, Session};
+use super::{Binding, Identity, Session};
 use crate::authenticator::Undecided;
 use crate::domain::resource::{Asking, Circumstances, canonical};
 use crate::ldap::bind::Transport;
-use crate::ldap::controls;
+use crate::ldap::controls::{self, paged_response};
 use crate::ldap::decode::{Answer, DecodeError, MessageId, Operation, Request, RequestKind};
 use crate::ldap::extended;
 use crate::ldap::limits::Phase;
 use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
+use crate::ldap::search::Ended;
 use crate::ldap::settings::Settings;
 
 /// A connection as the protocol sees it.
@@ -28,6 +30,7 @@ pub struct Conversation {
     pub(super) transport: Transport,
     pub(super) session: Session,
     pub(super) outstanding: BTreeSet<MessageId>,
+    pub(super) paged: PagedSearches,
 }
 
 impl Conversation {
@@ -44,6 +47,7 @@ impl Conversation {
             transport,
             session: Session::Anonymous,
             outstanding: BTreeSet::new(),
+            paged: PagedSearches::default(),
         }
     }
 
@@ -109,7 +113,7 @@ impl Conversation {
         }
         match operation {
             Operation::Bind(bind) => self.bind(id, &bind, asked.ok(), arrival),
-            Operation::Search(search) => self.guarded(id, Task::Job(Job::Search(search))),
+            Operation::Search(search) => self.search(id, search, &controls),
             Operation::Compare(compare) => self.guarded(id, Task::Job(Job::Compare(compare))),
             Operation::Extended(extended) => self.extended(id, &extended, arrival),
             Operation::Modify { .. }
@@ -128,7 +132,7 @@ impl Conversation {
         } = error.answer
         {
             // RFC 4513 section 4: a bind that failed is a bind.
-            self.session = std::mem::take(&mut self.session).bind().nobody();
+            self.session = self.end_session().nobody();
         }
         let reply = Reply::refusal(error);
         match error.answer {
@@ -138,6 +142,12 @@ impl Conversation {
                 reason: CloseReason::Malformed,
             }),
         }
+    }
+
+    /// Ends the session; what was begun under it and waits for more is forgotten.
+    pub(super) fn end_session(&mut self) -> Binding {
+        self.paged.clear();
+        std::mem::take(&mut self.session).bind()
     }
 
     /// Lets a task through where nobody is bound, else asks first whether the session stands:
@@ -163,7 +173,7 @@ impl Conversation {
                 if matches!(self.session, Session::Service(_)) {
                     self.circumstances.service = None;
                 }
-                self.session = Session::Anonymous;
+                self.session = self.end_session().nobody();
                 self.start(id, task)
             }
             Err(undecided) => undecided_answer(id, task.kind(), &undecided),
@@ -200,22 +210,42 @@ impl Conversation {
         &mut self,
         id: MessageId,
         kind: RequestKind,
-        outcome: Result<LdapResult, Undecided>,
+        outcome: Result<Ended, Undecided>,
     ) -> Step {
         if !self.outstanding.remove(&id) {
             return Step::Nothing;
         }
         match outcome {
-            Ok(result) => answer(id, kind, result),
+            Ok(ended) => self.ended(id, kind, ended),
             Err(undecided) => undecided_answer(id, kind, &undecided),
         }
+    }
+
+    /// The answer of an operation, with the controls of what it did in pages or in order.
+    fn ended(&mut self, id: MessageId, kind: RequestKind, ended: Ended) -> Step {
+        let Some(response) = Response::to(kind, ended.result) else {
+            return Step::Nothing;
+        };
+        let mut reply = Reply::new(id, response);
+        if let Some(sorted) = ended.sorted {
+            reply = reply.with_control(sorted.control());
+        }
+        if let Some(turned) = ended.turned {
+            let identifiers = usize::try_from(self.settings.search.size).unwrap_or(usize::MAX);
+            let cookie = turned
+                .rest
+                .map(|(rest, sent)| self.paged.keep(turned.request, rest, sent, identifiers));
+            let cookie = cookie.as_ref().map_or(&[][..], |cookie| cookie.as_slice());
+            reply = reply.with_control(paged_response(cookie));
+        }
+        Step::Send(reply)
     }
 
     /// The handshake succeeded. Nothing from before counts: whoever spoke then may have been
     /// somebody else (RFC 4513 section 3.1.5 allows it, and it is the safe choice).
     pub fn protected(&mut self) {
         self.transport = Transport::Tls;
-        self.session = Session::Anonymous;
+        self.session = self.end_session().nobody();
         self.circumstances.service = None;
     }
 

@@ -8,6 +8,7 @@
 mod binds;
 mod conversation;
 mod operations;
+mod paging;
 mod step;
 #[cfg(test)]
 mod tests;

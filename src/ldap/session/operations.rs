@@ -1,16 +1,69 @@
-//! Extended operations (RFC 4511 section 4.12) and writes (sections 4.6 to 4.9).
+//! Searches (RFC 4511 section 4.5), extended operations (section 4.12) and writes (sections 4.6 to
+//! 4.9).
 
 use crate::ldap::bind::Transport;
-use crate::ldap::decode::{Extended, MessageId, RequestKind};
+use crate::ldap::controls::{SearchControls, Sort, paged_response};
+use crate::ldap::decode::{Control, Extended, MessageId, RequestKind, Search};
 use crate::ldap::extended;
-use crate::ldap::result::{LdapResult, Reply, ResultCode};
+use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
+use crate::ldap::search::Wanted;
 use crate::ldap::settings::TlsMode;
 
 use super::Session;
 use super::conversation::{Conversation, answer};
-use super::step::{Arrival, CloseReason, Closing, Step, Task};
+use super::paging::Turn;
+use super::step::{Arrival, CloseReason, Closing, Job, Step, Task};
 
 impl Conversation {
+    pub(super) fn search(&mut self, id: MessageId, search: Search, controls: &[Control]) -> Step {
+        let kind = RequestKind::Search;
+        let asked = match SearchControls::read(controls) {
+            Ok(asked) => asked,
+            Err(malformed) => {
+                let text = malformed.to_string();
+                let result = LdapResult::with_diagnostic(ResultCode::ProtocolError, text);
+                return answer(id, kind, result);
+            }
+        };
+        if let Sort::Impossible(outcome) = &asked.sort
+            && asked.sort_is_critical
+        {
+            // RFC 2891 section 2: nothing is sent but this, and why.
+            let result = LdapResult::with_diagnostic(
+                ResultCode::UnavailableCriticalExtension,
+                "the results cannot be sorted so",
+            );
+            let reply = Reply::new(id, Response::SearchDone(result));
+            return Step::Send(reply.with_control(outcome.control()));
+        }
+        // RFC 2696 section 3: a page as large as the size limit is the whole.
+        let whole = |size| search.size_limit.is_some_and(|limit| size >= limit.get());
+        let paged = asked
+            .paged
+            .filter(|paged| !(paged.cookie.is_empty() && whole(paged.size)));
+        let page = match paged.map(|paged| self.paged.turn(&paged, &search, controls)) {
+            None => None,
+            Some(Turn::Page(page)) => Some(page),
+            Some(Turn::Abandoned) => {
+                let reply = Reply::new(id, Response::SearchDone(ResultCode::Success.into()));
+                return Step::Send(reply.with_control(paged_response(b"")));
+            }
+            Some(Turn::Unknown) => {
+                let result = LdapResult::with_diagnostic(
+                    ResultCode::UnwillingToPerform,
+                    "the cookie belongs to no search that this connection reads in pages",
+                );
+                return answer(id, kind, result);
+            }
+        };
+        let wanted = Wanted {
+            search,
+            page,
+            sort: asked.sort,
+        };
+        self.guarded(id, Task::Job(Job::Search(Box::new(wanted))))
+    }
+
     pub(super) fn extended(&mut self, id: MessageId, request: &Extended, arrival: Arrival) -> Step {
         let send = |response| Step::Send(Reply::new(id, response));
         match extended::Operation::named(&request.oid) {

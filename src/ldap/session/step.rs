@@ -5,8 +5,9 @@ use crate::domain::id::RequestId;
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
 use crate::ldap::controls::Asked;
-use crate::ldap::decode::{Compare, MessageId, Request, RequestKind, Search};
+use crate::ldap::decode::{Compare, MessageId, Request, RequestKind};
 use crate::ldap::result::Reply;
+use crate::ldap::search::Wanted;
 
 use super::{Binding, Identity};
 
@@ -142,8 +143,8 @@ pub struct Work {
 /// What reads the directory.
 #[derive(Debug)]
 pub enum Job {
-    /// A search.
-    Search(Search),
+    /// A search, or a page of one.
+    Search(Box<Wanted>),
     /// A compare.
     Compare(Compare),
 }

@@ -14,7 +14,7 @@ use crate::ldap::decode::{
 use crate::ldap::extended::{PASSWORD_MODIFY, START_TLS, WHO_AM_I};
 use crate::ldap::filter::Filter;
 use crate::ldap::limits::Phase;
-use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
+use crate::ldap::result::{Reply, Response, ResultCode};
 use crate::ldap::settings::{PlaintextBind, TlsMode};
 use crate::ldap::stubs::{NOON, now, settings};
 
@@ -401,11 +401,7 @@ fn what_was_abandoned_is_not_answered() {
     let abandon = |target| request(2, Operation::Abandon(id(target)));
     assert!(matches!(talk.receive(abandon(7), arrival()), Step::Nothing));
     assert!(matches!(talk.receive(abandon(1), arrival()), Step::Abandon(gone) if gone == id(1)));
-    let late = talk.finished(
-        work.id,
-        RequestKind::Search,
-        Ok(LdapResult::new(ResultCode::Success)),
-    );
+    let late = talk.finished(work.id, RequestKind::Search, Ok(ResultCode::Success.into()));
     assert!(matches!(late, Step::Nothing));
 }
 

@@ -16,15 +16,15 @@ use crate::directory::Read;
 use crate::domain::time::Now;
 use crate::ldap::compare;
 use crate::ldap::decode::{MessageId, RequestKind};
-use crate::ldap::result::{LdapResult, Reply, Response, ResultCode, SearchEntry};
-use crate::ldap::search::{self, Found, View};
+use crate::ldap::result::{Reply, Response, ResultCode, SearchEntry};
+use crate::ldap::search::{self, Ended, Found, View};
 use crate::ldap::session::{CloseReason, Identity, Job, Step, Work};
 use crate::ldap::settings::Settings;
 
 /// What an operation hands over.
 pub(super) enum Event {
     Found(SearchEntry),
-    Finished(Result<LdapResult, Undecided>),
+    Finished(Result<Ended, Undecided>),
 }
 
 /// An operation that runs.
@@ -126,7 +126,7 @@ async fn operate(
     answers: mpsc::Sender<(u64, Event)>,
 ) {
     let wanted = match &work.job {
-        Job::Search(search) => search.time_limit,
+        Job::Search(wanted) => wanted.search.time_limit,
         Job::Compare(_) => None,
     };
     let own = settings.search.time;
@@ -150,7 +150,7 @@ async fn work_off(
     directory: &Arc<dyn Read>,
     now: Now,
     outlet: &Outlet<'_>,
-) -> Result<LdapResult, Undecided> {
+) -> Result<Ended, Undecided> {
     let view = View {
         settings,
         identity: &work.identity,
@@ -160,7 +160,7 @@ async fn work_off(
     };
     match &work.job {
         Job::Search(wanted) => search::run(wanted, &view, outlet).await,
-        Job::Compare(wanted) => compare::run(wanted, &view).await,
+        Job::Compare(wanted) => compare::run(wanted, &view).await.map(Ended::from),
     }
 }
 

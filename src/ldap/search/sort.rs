@@ -1,0 +1,130 @@
+//! Entries in another order than they are found (RFC 2891).
+//!
+//! All that match are looked at once; of them the first so many in the order asked for are kept,
+//! as keys while it is sorted and as identifiers after. How many is the size limit.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::Stop;
+use super::walk::{Position, Visit, Walk};
+use crate::ldap::attribute::Entry;
+use crate::ldap::controls::SortKey;
+use crate::ldap::filter::Matcher;
+use crate::ldap::schema::Key;
+
+/// How many searches of the process may hold keys in memory at once; others wait for their turn
+/// within their time limit.
+const SORTS_AT_ONCE: usize = 4;
+
+static TURNS: Semaphore = Semaphore::const_new(SORTS_AT_ONCE);
+
+/// A sorted list of entries, part of which may have been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorted {
+    /// Which entries, in order.
+    pub(super) list: Arc<[Position]>,
+    /// The first that was not sent.
+    pub(super) next: usize,
+    /// Whether the size limit cut the list.
+    pub(super) cut: bool,
+}
+
+impl Sorted {
+    /// Walks to the end and keeps the first `limit` entries of the order.
+    pub(super) async fn gather(
+        walk: &Walk<'_>,
+        matcher: &Matcher,
+        keys: &[SortKey],
+        limit: usize,
+    ) -> Result<Self, Stop> {
+        // An error would say that it was closed, which nobody does.
+        let _turn = TURNS.acquire().await;
+        let mut gathering = Gathering {
+            matcher,
+            keys,
+            limit,
+            kept: BinaryHeap::new(),
+            cut: false,
+        };
+        walk.run(&mut gathering).await?;
+        let Gathering { kept, cut, .. } = gathering;
+        let list = kept.into_sorted_vec().into_iter().map(|own| own.position);
+        Ok(Self {
+            list: list.collect(),
+            next: 0,
+            cut,
+        })
+    }
+}
+
+struct Gathering<'a> {
+    matcher: &'a Matcher,
+    keys: &'a [SortKey],
+    limit: usize,
+    /// The last of the order on top.
+    kept: BinaryHeap<Ranked>,
+    cut: bool,
+}
+
+impl Visit for Gathering<'_> {
+    async fn visit(&mut self, position: Position, entry: &Entry) -> Result<(), Stop> {
+        if !self.matcher.evaluate(entry).is_true() {
+            return Ok(());
+        }
+        let rank = self.keys.iter().map(|key| Rank::of(key, entry)).collect();
+        self.kept.push(Ranked { rank, position });
+        if self.kept.len() > self.limit {
+            self.kept.pop();
+            self.cut = true;
+        }
+        Ok(())
+    }
+}
+
+/// An entry among the others; those of equal keys stand as they were found.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    rank: Vec<Rank>,
+    position: Position,
+}
+
+/// What one key says of an entry: its least value, none being larger than any (RFC 2891 section
+/// 1.1).
+#[derive(Debug, PartialEq, Eq)]
+struct Rank {
+    value: Option<Key>,
+    reverse: bool,
+}
+
+impl Rank {
+    fn of(key: &SortKey, entry: &Entry) -> Self {
+        let value = entry
+            .values_of_kind(key.attribute)
+            .filter_map(|value| key.rule.key(value))
+            .min();
+        Self {
+            value,
+            reverse: key.reverse,
+        }
+    }
+}
+
+impl Ord for Rank {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = match (&self.value, &other.value) {
+            (Some(own), Some(other)) => own.cmp(other),
+            (own, other) => other.is_some().cmp(&own.is_some()),
+        };
+        if self.reverse { order.reverse() } else { order }
+    }
+}
+
+impl PartialOrd for Rank {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}

@@ -1,0 +1,366 @@
+//! The one order in which entries are found: the fixed ones, then each kind by identifier.
+//!
+//! Identifiers never change and are never used again, so whoever goes on behind one meets no
+//! entry twice and misses none that stayed, whatever changed in between. Nothing is held between
+//! two looks but the [`Position`].
+
+use std::collections::VecDeque;
+
+use super::plan::{Candidates, Plan, Query};
+use super::{Reach, Stop, View};
+use crate::authenticator::{Answer, Undecided};
+use crate::directory::{Group, GroupQuery, Person, PersonQuery, Viewer};
+use crate::domain::id::{AccountId, GroupId};
+use crate::ldap::attribute::Entry;
+use crate::ldap::decode::{Scope, Search};
+use crate::ldap::dn::DistinguishedName;
+use crate::ldap::entries;
+use crate::ldap::tree::{Fixed, name_key};
+
+/// How many entries are read at a time.
+pub(super) const BATCH: usize = 256;
+/// How many are read at a time at least, where several questions share a batch or a page is small.
+const LEAST: usize = 8;
+
+/// Where in the order an entry stands. It also names the entry, for as long as that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Position {
+    /// An entry that is always there.
+    Fixed(Fixed),
+    /// A user.
+    Person(AccountId),
+    /// A group.
+    Group(GroupId),
+}
+
+/// Where a kind's entries begin for whoever goes on behind a position.
+pub(super) enum Begin<I> {
+    /// With the first.
+    First,
+    /// Behind this one.
+    Behind(I),
+    /// All of them lie before it.
+    Nowhere,
+}
+
+/// A kind of entry that the directory is asked for, in batches by identifier.
+pub(super) trait Kind: Query {
+    /// What orders its entries.
+    type Id: Copy + Ord + Send;
+    /// What the directory returns.
+    type Record: Send;
+    /// The question that finds all of them.
+    const ALL: Self;
+
+    /// The question that finds one of them.
+    fn only(id: Self::Id) -> Self;
+
+    /// Asks for those behind `after`, at most `limit`; fewer only at the end.
+    fn ask<'a>(
+        &'a self,
+        view: &'a View<'_>,
+        viewer: Viewer<'a>,
+        after: Option<Self::Id>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Self::Record>, Undecided>>;
+
+    /// A record's identifier.
+    fn id(record: &Self::Record) -> Self::Id;
+
+    /// Where an identifier stands in the order.
+    fn position(id: Self::Id) -> Position;
+
+    /// Where these entries begin behind `position`.
+    fn begin(position: Position) -> Begin<Self::Id>;
+
+    /// The record's entry, if this client may see it.
+    fn entry(view: &View<'_>, record: &Self::Record) -> Option<Entry>;
+}
+
+impl Kind for PersonQuery {
+    type Id = AccountId;
+    type Record = Person;
+    const ALL: Self = Self::All;
+
+    fn only(id: AccountId) -> Self {
+        Self::Id(id)
+    }
+
+    fn ask<'a>(
+        &'a self,
+        view: &'a View<'_>,
+        viewer: Viewer<'a>,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
+        view.directory
+            .people(viewer, view.asking, self, after, limit, view.now)
+    }
+
+    fn id(record: &Person) -> AccountId {
+        record.account
+    }
+
+    fn position(id: AccountId) -> Position {
+        Position::Person(id)
+    }
+
+    fn begin(position: Position) -> Begin<AccountId> {
+        match position {
+            Position::Fixed(_) => Begin::First,
+            Position::Person(id) => Begin::Behind(id),
+            Position::Group(_) => Begin::Nowhere,
+        }
+    }
+
+    fn entry(view: &View<'_>, record: &Person) -> Option<Entry> {
+        view.may_read_person(record.username.as_str())
+            .then(|| entries::person(view.tree(), record, view.now.wall))
+    }
+}
+
+impl Kind for GroupQuery {
+    type Id = GroupId;
+    type Record = Group;
+    const ALL: Self = Self::All;
+
+    fn only(id: GroupId) -> Self {
+        Self::Id(id)
+    }
+
+    fn ask<'a>(
+        &'a self,
+        view: &'a View<'_>,
+        viewer: Viewer<'a>,
+        after: Option<GroupId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
+        view.directory.groups(viewer, self, after, limit)
+    }
+
+    fn id(record: &Group) -> GroupId {
+        record.group
+    }
+
+    fn position(id: GroupId) -> Position {
+        Position::Group(id)
+    }
+
+    fn begin(position: Position) -> Begin<GroupId> {
+        match position {
+            Position::Fixed(_) | Position::Person(_) => Begin::First,
+            Position::Group(id) => Begin::Behind(id),
+        }
+    }
+
+    fn entry(view: &View<'_>, record: &Group) -> Option<Entry> {
+        Some(entries::group(view.tree(), record))
+    }
+}
+
+/// The first entry that answers a question, if this client may see it.
+pub(super) async fn first<Q: Kind + Sync>(
+    view: &View<'_>,
+    query: Q,
+) -> Result<Option<Entry>, Undecided> {
+    let Some(viewer) = view.identity.viewer() else {
+        return Ok(None);
+    };
+    let found = query.ask(view, viewer, None, 1).await?;
+    Ok(found.first().and_then(|record| Q::entry(view, record)))
+}
+
+/// The entry that stands at a position, if it is still there for this client.
+pub(super) async fn entry_at(
+    view: &View<'_>,
+    position: Position,
+) -> Result<Option<Entry>, Undecided> {
+    match position {
+        Position::Fixed(which) => Ok(Some(entries::fixed(view.tree(), which))),
+        Position::Person(id) => first(view, PersonQuery::only(id)).await,
+        Position::Group(id) => first(view, GroupQuery::only(id)).await,
+    }
+}
+
+/// What is done with the entries of a walk.
+pub(super) trait Visit: Send {
+    /// Takes an entry in scope, whether or not the filter is true of it.
+    fn visit(
+        &mut self,
+        position: Position,
+        entry: &Entry,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+}
+
+/// A walk over what a search may find below an entry that is always there.
+pub(super) struct Walk<'a> {
+    view: &'a View<'a>,
+    base: &'a DistinguishedName,
+    which: Fixed,
+    search: &'a Search,
+    behind: Option<Position>,
+    batch: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// The whole walk below `which`, which is called `base`.
+    pub(super) fn new(
+        view: &'a View<'a>,
+        base: &'a DistinguishedName,
+        which: Fixed,
+        search: &'a Search,
+    ) -> Self {
+        Self {
+            view,
+            base,
+            which,
+            search,
+            behind: None,
+            batch: BATCH,
+        }
+    }
+
+    /// The walk from behind an entry on, of which about so many will be wanted.
+    pub(super) fn behind(mut self, position: Option<Position>, wanted: usize) -> Self {
+        self.behind = position;
+        // One more than wanted tells whether there is more.
+        self.batch = wanted.saturating_add(1).clamp(LEAST, BATCH);
+        self
+    }
+
+    /// Walks until the end, or until the visitor stops it.
+    pub(super) async fn run<V: Visit>(&self, visitor: &mut V) -> Result<(), Stop> {
+        self.containers(visitor).await?;
+        let Some(viewer) = self.view.identity.viewer() else {
+            return Ok(());
+        };
+        let plan = match self.view.reach() {
+            Reach::Everything => Plan::new(&self.search.filter, self.view.tree()),
+            Reach::Own(name) => Plan {
+                people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
+                groups: Candidates::None,
+            },
+            Reach::OwnAlone(_) | Reach::Public => return Ok(()),
+        };
+        if self.holds(Fixed::People) {
+            self.kind(viewer, &plan.people, visitor).await?;
+        }
+        if self.holds(Fixed::Groups) {
+            self.kind(viewer, &plan.groups, visitor).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the entries in a container are in scope.
+    fn holds(&self, container: Fixed) -> bool {
+        match self.search.scope {
+            Scope::Base => false,
+            Scope::OneLevel => self.which == container,
+            Scope::Subtree => self.which == container || self.which == Fixed::Base,
+        }
+    }
+
+    /// The fixed entries in scope. To a user they are there to search from and no more.
+    async fn containers<V: Visit>(&self, visitor: &mut V) -> Result<(), Stop> {
+        if !matches!(self.view.reach(), Reach::Everything) {
+            return Ok(());
+        }
+        for which in Fixed::ALL {
+            let position = Position::Fixed(which);
+            let dn = self.view.tree().fixed(which);
+            let in_scope = match self.search.scope {
+                Scope::Base => dn == self.base,
+                Scope::OneLevel => dn.is_child_of(self.base),
+                Scope::Subtree => dn.is_under(self.base),
+            };
+            if in_scope && self.behind.is_none_or(|behind| position > behind) {
+                let entry = entries::fixed(self.view.tree(), which);
+                visitor.visit(position, &entry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn kind<Q: Kind + Sync, V: Visit>(
+        &self,
+        viewer: Viewer<'_>,
+        candidates: &Candidates<Q>,
+        visitor: &mut V,
+    ) -> Result<(), Stop> {
+        let all = [Q::ALL];
+        let queries: &[Q] = match candidates {
+            Candidates::None => return Ok(()),
+            Candidates::These(queries) => queries,
+            Candidates::All => &all,
+        };
+        let after = match self.behind.map_or(Begin::First, Q::begin) {
+            Begin::First => None,
+            Begin::Behind(id) => Some(id),
+            Begin::Nowhere => return Ok(()),
+        };
+        let mut records = Merged::new(queries, after, self.batch);
+        while let Some(record) = records.next(self.view, viewer).await? {
+            if let Some(entry) = Q::entry(self.view, &record) {
+                visitor.visit(Q::position(Q::id(&record)), &entry).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The answers to several questions as one run by identifier, what several find but once. About
+/// one batch for all of them together waits in memory, since they share it.
+struct Merged<'a, Q: Kind> {
+    streams: Vec<Stream<'a, Q>>,
+    batch: usize,
+}
+
+struct Stream<'a, Q: Kind> {
+    query: &'a Q,
+    after: Option<Q::Id>,
+    waiting: VecDeque<Q::Record>,
+    ended: bool,
+}
+
+impl<'a, Q: Kind> Merged<'a, Q> {
+    fn new(queries: &'a [Q], after: Option<Q::Id>, batch: usize) -> Self {
+        let stream = |query| Stream {
+            query,
+            after,
+            waiting: VecDeque::new(),
+            ended: false,
+        };
+        Self {
+            batch: (batch / queries.len().max(1)).max(LEAST),
+            streams: queries.iter().map(stream).collect(),
+        }
+    }
+
+    async fn next(
+        &mut self,
+        view: &View<'_>,
+        viewer: Viewer<'_>,
+    ) -> Result<Option<Q::Record>, Undecided> {
+        for stream in &mut self.streams {
+            if !stream.waiting.is_empty() || stream.ended {
+                continue;
+            }
+            let found = stream
+                .query
+                .ask(view, viewer, stream.after, self.batch)
+                .await?;
+            stream.ended = found.len() < self.batch;
+            stream.after = found.last().map(Q::id).or(stream.after);
+            stream.waiting = found.into();
+        }
+        let front = |stream: &Stream<'_, Q>| stream.waiting.front().map(Q::id);
+        let least = self.streams.iter().filter_map(front).min();
+        let mut taken = None;
+        for stream in &mut self.streams {
+            if least.is_some() && front(stream) == least {
+                taken = stream.waiting.pop_front();
+            }
+        }
+        Ok(taken)
+    }
+}
