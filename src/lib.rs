@@ -14,11 +14,13 @@
 //! | [`directory`] | everything else before the store | those, and the authenticator's verdict types |
 //! | [`lifecycle`] | what time alone causes | `domain`, `policy`, `store` |
 //! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`; never each other |
+//! | [`auth_policy`] | what mail servers ask about their clients | `domain`, `authenticator` |
 //! | [`audit`], [`metrics`] | subscribers of what happened | `domain`, `store` |
 //! | [`config`] | the configuration file | `domain` |
 //! | [`runtime`], [`cli`] | listeners, clocks, commands: the only places that name a concrete store | everything |
 
 pub mod audit;
+pub mod auth_policy;
 pub mod authenticator;
 pub mod cli;
 pub mod config;

@@ -29,7 +29,7 @@ use super::memory::{Digest, Known};
 use super::places::Placed;
 use super::report;
 use super::settings::Settings;
-use super::throttle::Target;
+use super::throttle::{Target, Whom};
 use super::verdict::{Authenticated, ChangeProof, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
@@ -98,17 +98,21 @@ impl<S: AttemptStore> Core<S> {
     /// Takes the tokens of one guess, however many sent it, and compares it.
     async fn lead(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
         let found = guess.found;
-        let target = Target {
-            account: found.record.account,
-            epoch: found.record.epoch,
-            resource: found.asked.name.as_ref(),
-            threshold: found.policy.lockout.threshold,
-        };
         let (protocol, origin) = (guess.attempt.protocol, &guess.attempt.origin);
         let now = self.clock.now().mono;
+        let resource = found.asked.name.as_ref();
+        let whom = Whom::Account(found.record.account, found.record.epoch);
+        // What a relay announced is charged to its client, and not to all its clients together.
+        let announced = guess.settings.is_relay(origin.address)
+            && self.announced.is_announced(&whom, resource, now);
+        let target = (!announced).then_some(Target {
+            whom,
+            resource,
+            threshold: found.policy.lockout.threshold,
+        });
         let Some(tokens) = self
             .throttle
-            .take(guess.settings, protocol, origin, Some(target), now)
+            .take(guess.settings, protocol, origin, target, now)
         else {
             let refused = self
                 .refuse_uncompared(&found.report, Refusal::Throttled)

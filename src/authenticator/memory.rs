@@ -71,6 +71,18 @@ impl Memory {
         })
     }
 
+    /// The digest of a guess that is known by a mark alone: at whom, where, from where.
+    pub(super) fn mark_digest(
+        &self,
+        whom: &[&[u8]],
+        resource: &str,
+        origin: &str,
+        mark: &[u8],
+    ) -> Digest {
+        let around: [&[u8]; 4] = [b"mark", resource.as_bytes(), origin.as_bytes(), mark];
+        self.keyed(&[&around[..], whom].concat())
+    }
+
     /// What is remembered of a password and has not lapsed.
     pub(super) fn recall(&self, digest: &Digest, now: Monotonic) -> Option<Known> {
         self.known

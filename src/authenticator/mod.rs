@@ -3,6 +3,7 @@
 //! It knows no protocol and no concrete store. Front ends see it as [`Decide`].
 
 mod afterwards;
+pub mod announced;
 pub mod attempt;
 mod comparison;
 mod decision;
@@ -29,6 +30,7 @@ use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::store::attempts::{AccountKey, AttemptStore};
 
+pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
 pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt};
 pub use settings::Settings;
 pub use verdict::{
@@ -70,6 +72,20 @@ pub trait Decide: Send + Sync {
     ) -> Answer<'a, Result<bool, Undecided>>;
 }
 
+/// What a front end sees of the throttles where the attempt itself comes by way of somebody else:
+/// a mail server asks here on behalf of its client before it logs the client in over LDAP.
+pub trait Throttles: Send + Sync {
+    /// Asks leave for an attempt that is about to come, and charges it to its client.
+    fn announce(&self, announcement: Announcement) -> Answer<'_, Result<Leave, Undecided>>;
+
+    /// Says what came of an announced attempt.
+    fn conclude(
+        &self,
+        announcement: Announcement,
+        conclusion: Conclusion,
+    ) -> Answer<'_, Result<(), Undecided>>;
+}
+
 /// The authenticator over a store.
 pub struct Authenticator<S>(Arc<Core<S>>);
 
@@ -83,6 +99,7 @@ struct Core<S> {
     flights: flights::Flights,
     places: places::Places,
     throttle: throttle::Throttle,
+    announced: announced::Announced,
     background: TaskTracker,
 }
 
@@ -108,6 +125,7 @@ impl<S: AttemptStore> Authenticator<S> {
             flights: flights::Flights::default(),
             places: places::Places::default(),
             throttle: throttle::Throttle::new(),
+            announced: announced::Announced::default(),
             background: TaskTracker::new(),
         })))
     }
@@ -176,6 +194,20 @@ impl<S: AttemptStore> Core<S> {
         };
         let holding = conditions(&record.facts, &read.policy, self.clock.now());
         Ok(record.epoch == epoch && asked.judge(holding, record.bound, true) == access)
+    }
+}
+
+impl<S: AttemptStore> Throttles for Authenticator<S> {
+    fn announce(&self, announcement: Announcement) -> Answer<'_, Result<Leave, Undecided>> {
+        Box::pin(async move { self.0.announce(&announcement).await })
+    }
+
+    fn conclude(
+        &self,
+        announcement: Announcement,
+        conclusion: Conclusion,
+    ) -> Answer<'_, Result<(), Undecided>> {
+        Box::pin(async move { self.0.conclude(&announcement, conclusion).await })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::time::{Now, Timestamp};
 use crate::policy::asking::ssid_of;
 use crate::store::attempts::AttemptStore;
 
+use super::announced::Announcement;
 use super::attempt::{Attempt, ServiceAttempt};
 use super::verdict::Undecided;
 
@@ -53,6 +54,18 @@ impl Report {
         }
     }
 
+    pub(super) fn of_announced(announcement: &Announcement, subject: Subject) -> Self {
+        Self {
+            request: announcement.request,
+            received: announcement.received,
+            protocol: Protocol::AuthPolicy,
+            asking: Asking::Announced(announcement.resource.clone()),
+            origin: Origin::address(announcement.client),
+            resource: Some(announcement.resource.clone()),
+            subject,
+        }
+    }
+
     /// The event of an outcome.
     pub(super) fn event(
         &self,
@@ -70,7 +83,7 @@ impl Report {
                 Some(client.client.clone()),
                 ssid_of(called_station.as_deref()).map(str::to_owned),
             ),
-            Asking::Portal => (None, None, None),
+            Asking::Announced(_) | Asking::Portal => (None, None, None),
         };
         let duration = now.mono.since(self.received.mono);
         AttemptEvent {

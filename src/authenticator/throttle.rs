@@ -17,10 +17,19 @@ const BOUND: usize = 100_000;
 /// An account's bucket. The epoch is part of the key, so that an unlock or a reset starts afresh.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AccountKey {
-    account: AccountId,
-    epoch: Epoch,
+    whom: Whom,
     origin: String,
     resource: Option<ResourceName>,
+}
+
+/// Who is guessed at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Whom {
+    /// An account, under the epoch that was read.
+    Account(AccountId, Epoch),
+    /// A name that belongs to nobody, by its digest: where a name is asked about before its
+    /// password is looked at, unknown ones must run dry as known ones do.
+    Nobody(String),
 }
 
 /// The buckets of failed attempts.
@@ -38,8 +47,7 @@ pub(super) struct Tokens {
 
 /// Whose bucket an attempt draws from, besides its source's.
 pub(super) struct Target<'a> {
-    pub(super) account: AccountId,
-    pub(super) epoch: Epoch,
+    pub(super) whom: Whom,
     pub(super) resource: Option<&'a ResourceName>,
     pub(super) threshold: u32,
 }
@@ -72,8 +80,7 @@ impl Throttle {
         }
         let account = target.map(|target| {
             let key = AccountKey {
-                account: target.account,
-                epoch: target.epoch,
+                whom: target.whom,
                 origin: origin.key(),
                 resource: target.resource.cloned(),
             };
@@ -106,7 +113,7 @@ impl Throttle {
 }
 
 /// One bucket for all that one subscriber can choose from: an IPv6 /64, an IPv4 address.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
             address.to_bits() & !u128::from(u64::MAX),

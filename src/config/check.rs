@@ -8,7 +8,10 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::Config;
+use super::auth_policy::AuthPolicy;
 use super::citation::{ConfigError, ConfigWarning};
 use super::ldap::{Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
@@ -37,6 +40,9 @@ pub(super) fn check(config: &Config) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
     checker.listeners();
     if let Some(radius) = &config.radius {
         checker.radius(radius);
+    }
+    if let Some(auth_policy) = &config.auth_policy {
+        checker.auth_policy(auth_policy);
     }
     checker.sockets();
     checker.resources();
@@ -214,6 +220,32 @@ impl Checker<'_> {
         }
     }
 
+    fn auth_policy(&mut self, section: &AuthPolicy) {
+        self.defined("auth_policy.resource", &section.resource);
+        if !section.address.ip().to_canonical().is_loopback() {
+            self.warning(
+                "auth_policy.address",
+                "login names and the key cross the network in the clear: keep it on loopback, or \
+                 on a network between the two that nobody else reads",
+            );
+        }
+        if section.sources.iter().any(|net| net.prefix_len() == 0) {
+            self.warning(
+                "auth_policy.sources",
+                "anyone who learns the key can have others throttled",
+            );
+        }
+        let relays = &self.config.throttle.relays;
+        let is_relay = |source: &IpNet| relays.iter().any(|relay| relay.contains(source));
+        if !section.sources.iter().any(is_relay) {
+            self.warning(
+                "auth_policy",
+                "no source is among throttle.relays: a mail server that logs its clients in from \
+                 an address that is not listed there is throttled as if it were one client",
+            );
+        }
+    }
+
     /// A resource that is named must exist.
     fn defined(&mut self, key: &str, name: &ResourceName) {
         let resources = &self.config.resources;
@@ -271,6 +303,9 @@ impl Checker<'_> {
                 let key = self.element(&format!("ldap.listener[{index}].address"), place);
                 tcp.push((key, *address));
             }
+        }
+        if let Some(auth_policy) = &config.auth_policy {
+            tcp.push(("auth_policy.address".to_owned(), auth_policy.address));
         }
         if let Some(web) = &config.web {
             tcp.push(("web.address".to_owned(), web.address));
@@ -421,6 +456,13 @@ pub(super) fn short_secret(length: usize) -> String {
     format!(
         "a secret of {length} bytes can be found from a captured packet: use at least \
          {SHORT_SECRET}, better 24 random ones"
+    )
+}
+
+/// What is said of an API key that is too short.
+pub(super) fn short_key(length: usize) -> String {
+    format!(
+        "a key of {length} bytes can be guessed: use at least {SHORT_SECRET}, better 24 random ones"
     )
 }
 

@@ -9,6 +9,7 @@
 //! [`Config::cite`] its words get their place too.
 
 pub mod audit;
+pub mod auth_policy;
 mod check;
 mod citation;
 pub mod directory;
@@ -60,6 +61,8 @@ pub struct Config {
     pub ldap: ldap::Ldap,
     /// `[radius]` and `[[radius.client]]`
     pub radius: Option<radius::Radius>,
+    /// `[auth_policy]`
+    pub auth_policy: Option<auth_policy::AuthPolicy>,
     /// `[web]`
     pub web: Option<web::Web>,
     /// `[mail]`
@@ -155,6 +158,7 @@ impl Config {
         let ldap_limits = reader.section("ldap");
         let clients: Vec<radius::RadiusClient> = reader.entries_of("radius", "client");
         let radius_sockets = reader.section("radius");
+        let auth_policy = reader.section("auth_policy");
         let web = reader.section("web");
         let mail = reader.section("mail");
         let throttle = reader.section("throttle");
@@ -192,6 +196,7 @@ impl Config {
                 limits: ldap_limits.unwrap_or_default(),
             },
             radius: radius_sockets.map(|sockets| radius::Radius { sockets, clients }),
+            auth_policy,
             web,
             mail,
             throttle: throttle.unwrap_or_default(),
@@ -324,6 +329,9 @@ impl Config {
         }
         if let Some(mail) = &mut self.mail {
             mail.resolve(folder);
+        }
+        if let Some(auth_policy) = &mut self.auth_policy {
+            auth_policy.resolve(folder);
         }
         for client in self
             .radius

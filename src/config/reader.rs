@@ -15,13 +15,14 @@ use super::citation::{ConfigError, ConfigErrors, Source, Span};
 const MAX_SYNTAX_ERRORS: usize = 5;
 
 /// Every name that may stand at the top of the file.
-pub(super) const SECTIONS: [&str; 15] = [
+pub(super) const SECTIONS: [&str; 16] = [
     "directory",
     "posix",
     "store",
     "tls",
     "ldap",
     "radius",
+    "auth_policy",
     "web",
     "mail",
     "throttle",

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::Config;
-use super::check::{SHORT_SECRET, short_secret};
+use super::check::{SHORT_SECRET, short_key, short_secret};
 use super::citation::{Citation, ConfigError, ConfigErrors, ConfigWarning};
 use super::radius::SecretSource;
 use crate::domain::name::ClientName;
@@ -22,6 +22,7 @@ const MAX_SECRET: u64 = 4096;
 #[derive(Debug, Clone)]
 pub struct Secrets {
     clients: Vec<(ClientName, Secret)>,
+    auth_policy: Option<Secret>,
     warnings: Vec<ConfigWarning>,
 }
 
@@ -32,6 +33,11 @@ impl Secrets {
             .iter()
             .find(|(client, _)| client == name)
             .map(|(_, secret)| secret)
+    }
+
+    /// The key of auth-policy requests, where they are served.
+    pub fn auth_policy(&self) -> Option<&Secret> {
+        self.auth_policy.as_ref()
     }
 
     /// What works and is unwise.
@@ -50,6 +56,7 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     let mut errors = Vec::new();
     let mut secrets = Secrets {
         clients: Vec::new(),
+        auth_policy: None,
         warnings: Vec::new(),
     };
     let mut inline = None;
@@ -74,6 +81,19 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
         };
         match secret {
             Ok(secret) => secrets.clients.push((client.name.clone(), secret)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if let Some(section) = &config.auth_policy {
+        let cite = |message| source.cite_value("auth_policy.api_key_file", message);
+        match read_secret(&section.api_key_file, cite) {
+            Ok(key) => {
+                if key.len() < SHORT_SECRET {
+                    let warning = ConfigWarning(cite(short_key(key.len())));
+                    secrets.warnings.push(warning);
+                }
+                secrets.auth_policy = Some(key);
+            }
             Err(error) => errors.push(error),
         }
     }

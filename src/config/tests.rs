@@ -582,6 +582,7 @@ fn the_reference_names_every_key() {
         ("ldap.listener", known::<ldap::Listener>()),
         ("radius", known::<radius::RadiusSockets>()),
         ("radius.client", known::<radius::RadiusClient>()),
+        ("auth_policy", known::<auth_policy::AuthPolicy>()),
         ("web", known::<web::Web>()),
         ("mail", known::<mail::Mail>()),
         ("throttle", known::<throttle::Throttle>()),

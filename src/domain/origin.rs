@@ -15,6 +15,9 @@ pub enum Protocol {
     Radius,
     /// The portal and its API.
     Web,
+    /// Dovecot's auth-policy protocol: a mail server asks on behalf of its client.
+    #[serde(rename = "auth-policy")]
+    AuthPolicy,
 }
 
 impl Protocol {
@@ -24,6 +27,7 @@ impl Protocol {
             Self::Ldap => "ldap",
             Self::Radius => "radius",
             Self::Web => "web",
+            Self::AuthPolicy => "auth-policy",
         }
     }
 }

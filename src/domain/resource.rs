@@ -167,6 +167,9 @@ pub enum Asking {
     },
     /// The portal, which needs no binding.
     Portal,
+    /// A mail server that announces its clients' attempts; the configuration names the resource it
+    /// speaks for.
+    Announced(ResourceName),
 }
 
 /// The canonical form of an address: IPv4-mapped IPv6 is IPv4.

@@ -64,6 +64,7 @@ impl Resources {
                 client,
                 called_station,
             } => self.get(named_by_client(client, called_station.as_deref())?),
+            Asking::Announced(name) => self.get(name),
             Asking::Portal => None,
         }
     }
@@ -78,6 +79,10 @@ impl Resources {
                 client,
                 called_station,
             } => self.radius_steps(client, called_station.as_deref()),
+            Asking::Announced(name) => vec![Step::new(
+                chosen.is_some(),
+                format!("[auth_policy] speaks for {name}"),
+            )],
             Asking::Portal => vec![Step::new(
                 false,
                 "the portal is no resource: it needs no binding".to_owned(),

@@ -15,7 +15,7 @@ use crate::policy::asking::{ComplaintKind, ListenerFacts, Resources, check};
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
-use crate::{authenticator, directory, ldap, radius};
+use crate::{auth_policy, authenticator, directory, ldap, radius};
 
 use super::certificates::Certificate;
 
@@ -191,6 +191,27 @@ pub fn radius(
         settings.burst = rate.saturating_add(rate.get());
     }
     Ok(settings)
+}
+
+/// The auth-policy server's settings; none where nothing is configured.
+///
+/// # Errors
+/// Its key was not read; the error cites the section.
+pub fn auth_policy(
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<Option<auth_policy::Settings>, ConfigErrors> {
+    let Some(section) = &config.auth_policy else {
+        return Ok(None);
+    };
+    let key = secrets
+        .auth_policy()
+        .ok_or_else(|| config.cite(Subject::Key("auth_policy"), "its key was not read"))?;
+    Ok(Some(auth_policy::Settings {
+        key: key.clone(),
+        sources: section.sources.clone(),
+        resource: section.resource.clone(),
+    }))
 }
 
 /// One LDAP listener's settings.

@@ -12,15 +12,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::authenticator::{Authenticator, Decide};
-use crate::config::{Config, ConfigErrors, secrets};
+use crate::authenticator::{Authenticator, Decide, Throttles};
+use crate::config::secrets::{self, Secrets};
+use crate::config::{Config, ConfigErrors};
 use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
 use crate::ldap::server::{Gate, Services, TlsSource, listen};
 use crate::store::sqlite::SqliteStore;
-use crate::{ldap, metrics as metrics_page, radius};
+use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
 use super::certificates::{Certificate, CertificateError, Reload};
@@ -60,6 +61,9 @@ struct LdapListener {
     sockets: Vec<TcpListener>,
 }
 
+/// The auth-policy server with its socket.
+type AuthPolicyServer = (TcpListener, Arc<auth_policy::server::Server>);
+
 /// Everything bound and open, and nothing served yet.
 pub struct Daemon {
     config: Config,
@@ -72,6 +76,7 @@ pub struct Daemon {
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
+    auth_policy: Option<AuthPolicyServer>,
     status: Option<(TcpListener, metrics_exporter_prometheus::PrometheusHandle)>,
 }
 
@@ -150,12 +155,15 @@ impl Daemon {
         let radius = match assemble::radius_listen(&config) {
             Some(listen) => {
                 let settings = assemble::radius(&config, &secrets)?;
-                let server = radius::server::Server::bind(&listen, settings, decide, as_clock)
+                let clock = Arc::clone(&as_clock);
+                let server = radius::server::Server::bind(&listen, settings, decide, clock)
                     .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
                 Some(server)
             }
             None => None,
         };
+        let throttles: Arc<dyn Throttles> = Arc::clone(&authenticator) as _;
+        let auth_policy = auth_policy_server(&config, &secrets, throttles, as_clock).await?;
         Ok(Self {
             config,
             clock,
@@ -167,6 +175,7 @@ impl Daemon {
             ldap,
             gate,
             radius,
+            auth_policy,
             status,
         })
     }
@@ -220,6 +229,10 @@ impl Daemon {
                 .collect(),
             gate: Arc::clone(&self.gate),
             radius: self.radius.as_ref().map(radius::server::Server::handle),
+            auth_policy: self
+                .auth_policy
+                .as_ref()
+                .map(|(_, server)| Arc::clone(server)),
         };
         let authenticator = Arc::clone(&self.authenticator);
         let pool = Arc::clone(&self.pool);
@@ -282,6 +295,13 @@ impl Daemon {
                     tracing::error!(%error, "RADIUS ended");
                 }
                 "RADIUS"
+            });
+        }
+        if let Some((listener, server)) = self.auth_policy {
+            let served = server.serve(listener, token());
+            parts.spawn(async move {
+                served.await;
+                "the auth-policy server"
             });
         }
         if let Some((listener, metrics)) = self.status {
@@ -352,6 +372,25 @@ impl Daemon {
     }
 }
 
+/// Binds the auth-policy server, where one is configured.
+async fn auth_policy_server(
+    config: &Config,
+    secrets: &Secrets,
+    throttles: Arc<dyn Throttles>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<AuthPolicyServer>, DaemonError> {
+    let settings = assemble::auth_policy(config, secrets)?;
+    let Some((section, settings)) = config.auth_policy.as_ref().zip(settings) else {
+        return Ok(None);
+    };
+    let address = section.address;
+    let listener = auth_policy::server::bind(address)
+        .await
+        .map_err(|error| DaemonError::Bind(format!("{address}: {error} (auth_policy)")))?;
+    let server = auth_policy::server::Server::new(settings, throttles, clock);
+    Ok(Some((listener, server)))
+}
+
 /// The certificate of the moment, for LDAP.
 fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, CertificateError> {
     let config = certificate
@@ -381,6 +420,7 @@ struct Reloader {
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Handle>,
+    auth_policy: Option<Arc<auth_policy::server::Server>>,
 }
 
 impl Reloader {
@@ -406,6 +446,7 @@ impl Reloader {
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
         let radius = assemble::radius(config, &secrets)?;
+        let auth_policy = assemble::auth_policy(config, &secrets)?;
         let mut ldap = Vec::new();
         for listener in &config.ldap.listeners {
             ldap.push((&listener.name, assemble::ldap(config, listener)?));
@@ -424,6 +465,9 @@ impl Reloader {
         }
         if let Some(handle) = &self.radius {
             handle.replace(radius);
+        }
+        if let (Some(server), Some(settings)) = (&self.auth_policy, auth_policy) {
+            server.set_settings(settings);
         }
         if let Some(certificates) = &self.certificates {
             reload_certificate(certificates);

@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lifecycle", &["domain", "policy", "store"]),
     ("ldap", &["domain", "authenticator", "directory"]),
     ("radius", &["domain", "authenticator", "directory"]),
+    ("auth_policy", &["domain", "authenticator"]),
     ("audit", &["domain", "store"]),
     ("metrics", &["domain", "store"]),
     ("config", &["domain"]),

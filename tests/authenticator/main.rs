@@ -1,6 +1,8 @@
 //! The authenticator over a true store: CONTRACT.md 3 and 5, with a clock that the tests set.
 
 #[cfg(test)]
+mod announced;
+#[cfg(test)]
 mod counting;
 #[cfg(test)]
 mod states;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use doorward::authenticator::{
     Attempt, Authenticator, Claim, Decide as _, Evidence, Refusal, Settings, Undecided, Verdict,
 };
-use doorward::domain::event::{Actor, Event, EventBody};
+use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody};
 use doorward::domain::id::{AccountId, RequestId};
 use doorward::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
 use doorward::domain::origin::{Origin, Protocol};
@@ -254,6 +254,14 @@ impl World {
     }
 
     pub(crate) async fn reasons(&self) -> Vec<&'static str> {
+        self.attempts()
+            .await
+            .into_iter()
+            .map(|attempt| attempt.reason.map_or("granted", Refusal::as_str))
+            .collect()
+    }
+
+    pub(crate) async fn attempts(&self) -> Vec<AttemptEvent> {
         // Mergeable events are durable within a second.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let query = EventQuery {
@@ -264,9 +272,7 @@ impl World {
         events
             .into_iter()
             .filter_map(|event| match event.body {
-                EventBody::Attempt(attempt) => {
-                    Some(attempt.reason.map_or("granted", Refusal::as_str))
-                }
+                EventBody::Attempt(attempt) => Some(attempt),
                 EventBody::Change(_) => None,
             })
             .collect()

@@ -1,0 +1,330 @@
+//! Attempts that a relay announces before it brings them, and reports afterwards, with the address
+//! of its own client (CONTRACT.md 3.6).
+//!
+//! A relay such as a mail server brings everybody's attempts from one address, so that throttles by
+//! origin would see all its clients as one. What it announces is charged to the client's address
+//! instead: a token is taken when leave is given, and given back when the password turns out to be
+//! right or one that was tried before. The attempt itself then draws nothing from the relay's own
+//! bucket.
+//!
+//! Knows no password: a guess is told from another by the mark that the relay gives it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::event::Subject;
+use crate::domain::id::RequestId;
+use crate::domain::name::ResourceName;
+use crate::domain::origin::{Origin, Protocol};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::{Monotonic, Now};
+use crate::policy::naming::interpret;
+use crate::store::attempts::{AccountKey, AttemptStore};
+
+use super::Core;
+use super::attempt::Claim;
+use super::memory::{Digest, Known};
+use super::report::Report;
+use super::settings::Settings;
+use super::throttle::{Target, Tokens, Whom, network};
+use super::verdict::Undecided;
+
+/// How long a relay may take over an attempt that it announced. Then the token is as good as spent.
+const LAPSE: Duration = Duration::from_mins(1);
+
+/// How many announced attempts are held at most; what is announced beyond them is charged for good.
+const BOUND: usize = 10_000;
+
+/// Tells one password from another without saying which: what a relay sends of a salted and
+/// truncated hash. Two passwords may share one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordMark(Vec<u8>);
+
+impl PasswordMark {
+    /// The longest mark that is looked at, in bytes: a whole SHA-512 in hexadecimal.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Takes a mark as it was sent; nothing where it is too long.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= Self::MAX_BYTES).then(|| Self(bytes.to_vec()))
+    }
+}
+
+/// An attempt that a relay is about to bring.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// The request, for the log.
+    pub request: RequestId,
+    /// When it arrived.
+    pub received: Now,
+    /// The resource the relay speaks for.
+    pub resource: ResourceName,
+    /// Who the client claims to be.
+    pub claim: Claim,
+    /// The client's own address.
+    pub client: IpAddr,
+    /// Its password's mark.
+    pub mark: PasswordMark,
+}
+
+/// Whether an announced attempt may be brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Leave {
+    /// It may.
+    Given,
+    /// The client has failed too often.
+    Refused,
+}
+
+/// What a relay says came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The client got in.
+    Right,
+    /// It did not.
+    Wrong,
+    /// Nothing was compared: leave was refused, or somebody was out of order.
+    Uncompared,
+}
+
+/// The tokens of attempts that are under way, by whom they are guesses at.
+#[derive(Default)]
+pub(super) struct Announced(Mutex<HashMap<HeldKey, Vec<Held>>>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct HeldKey {
+    whom: Whom,
+    resource: ResourceName,
+}
+
+struct Held {
+    guess: Digest,
+    tokens: Tokens,
+    until: Monotonic,
+}
+
+/// A guess as the throttles know it.
+struct Guess {
+    whom: Whom,
+    digest: Digest,
+    threshold: u32,
+    /// How long a wrong one is remembered.
+    window: Duration,
+    report: Report,
+}
+
+impl Announced {
+    /// Whether a relay has announced an attempt on this account there, and not reported it yet.
+    pub(super) fn is_announced(
+        &self,
+        whom: &Whom,
+        resource: Option<&ResourceName>,
+        now: Monotonic,
+    ) -> bool {
+        let Some(resource) = resource else {
+            return false;
+        };
+        let key = HeldKey {
+            whom: whom.clone(),
+            resource: resource.clone(),
+        };
+        self.held()
+            .get(&key)
+            .is_some_and(|held| held.iter().any(|one| now < one.until))
+    }
+
+    fn holds(&self, key: &HeldKey, guess: &Digest, now: Monotonic) -> bool {
+        self.held().get(key).is_some_and(|held| {
+            held.iter()
+                .any(|one| one.guess == *guess && now < one.until)
+        })
+    }
+
+    /// Holds tokens until the report. Where there is no room they are as good as spent.
+    fn hold(&self, key: HeldKey, one: Held, now: Monotonic) {
+        let mut held = self.held();
+        if held.values().map(Vec::len).sum::<usize>() >= BOUND {
+            held.retain(|_, held| {
+                held.retain(|one| now < one.until);
+                !held.is_empty()
+            });
+            if held.values().map(Vec::len).sum::<usize>() >= BOUND {
+                return;
+            }
+        }
+        held.entry(key).or_default().push(one);
+    }
+
+    fn release(&self, key: &HeldKey, guess: &Digest, now: Monotonic) -> Option<Tokens> {
+        let mut held = self.held();
+        let of_account = held.get_mut(key)?;
+        of_account.retain(|one| now < one.until);
+        let place = of_account.iter().position(|one| one.guess == *guess);
+        let tokens = place.map(|place| of_account.swap_remove(place).tokens);
+        if of_account.is_empty() {
+            held.remove(key);
+        }
+        tokens
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<HeldKey, Vec<Held>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: AttemptStore> Core<S> {
+    /// Gives leave to an attempt that is about to come, and charges its client.
+    pub(super) async fn announce(&self, announcement: &Announcement) -> Result<Leave, Undecided> {
+        let settings = self.settings.load();
+        let guess = self.guess(&settings, announcement).await?;
+        let key = guess.key(announcement);
+        let now = self.clock.now().mono;
+        // Asked again after the comparison, or the same password on several connections.
+        if self.announced.holds(&key, &guess.digest, now) {
+            return Ok(Leave::Given);
+        }
+        let Some(tokens) = self.charge(&settings, announcement, &guess, now) else {
+            guess
+                .report
+                .refuse(&*self.store, Refusal::Throttled, self.clock.now())
+                .await?;
+            return Ok(Leave::Refused);
+        };
+        if self.memory.recall(&guess.digest, now) == Some(Known::Wrong) {
+            // One guess, however often it is made. There had to be a token for it all the same:
+            // passwords share marks, and nobody is to guess on by those that were paid for.
+            self.throttle.give_back(tokens, now);
+        } else {
+            let held = Held {
+                guess: guess.digest,
+                tokens,
+                until: now.plus(LAPSE),
+            };
+            self.announced.hold(key, held, now);
+        }
+        Ok(Leave::Given)
+    }
+
+    /// Takes note of what came of an announced attempt.
+    pub(super) async fn conclude(
+        &self,
+        announcement: &Announcement,
+        conclusion: Conclusion,
+    ) -> Result<(), Undecided> {
+        let settings = self.settings.load();
+        let guess = self.guess(&settings, announcement).await?;
+        let now = self.clock.now().mono;
+        let held = self
+            .announced
+            .release(&guess.key(announcement), &guess.digest, now);
+        let known = self.memory.recall(&guess.digest, now) == Some(Known::Wrong);
+        if conclusion == Conclusion::Wrong && !known {
+            // A report without an announcement is charged too; with an empty bucket there is
+            // nothing left to take.
+            if held.is_none() {
+                let _spent = self.charge(&settings, announcement, &guess, now);
+            }
+            self.memory
+                .remember(guess.digest, Known::Wrong, now, guess.window);
+        } else if let Some(tokens) = held {
+            self.throttle.give_back(tokens, now);
+        }
+        Ok(())
+    }
+
+    /// Takes a token from the buckets of the client's address.
+    fn charge(
+        &self,
+        settings: &Settings,
+        announcement: &Announcement,
+        guess: &Guess,
+        now: Monotonic,
+    ) -> Option<Tokens> {
+        let target = Target {
+            whom: guess.whom.clone(),
+            resource: Some(&announcement.resource),
+            threshold: guess.threshold,
+        };
+        let origin = origin(announcement);
+        let protocol = Protocol::AuthPolicy;
+        self.throttle
+            .take(settings, protocol, &origin, Some(target), now)
+    }
+
+    async fn guess(
+        &self,
+        settings: &Settings,
+        announcement: &Announcement,
+    ) -> Result<Guess, Undecided> {
+        let (Claim::Typed(typed) | Claim::Malformed(typed)) = &announcement.claim;
+        let login = match &announcement.claim {
+            Claim::Typed(typed) => interpret(typed, &settings.realms),
+            Claim::Malformed(_) => None,
+        };
+        // A name of no account's shape is looked up as one that nobody has, as slowly.
+        let login = login.unwrap_or(crate::domain::login::LoginName {
+            username: None,
+            mail: None,
+        });
+        let read = self
+            .store
+            .read_attempt(&AccountKey::Login(login), Some(&announcement.resource))
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let (whom, subject) = match read.account {
+            Some(record) => (
+                Whom::Account(record.account, record.epoch),
+                Subject::Account {
+                    account: record.account,
+                    username: record.username,
+                },
+            ),
+            None => (
+                Whom::Nobody(self.memory.name_digest(&typed.to_lowercase())),
+                Subject::Unknown {
+                    digest: self.memory.name_digest(typed),
+                    length: typed.len(),
+                },
+            ),
+        };
+        let resource = announcement.resource.as_str();
+        let origin = origin(announcement).key();
+        let PasswordMark(mark) = &announcement.mark;
+        let digest = match &whom {
+            Whom::Account(account, epoch) => self.memory.mark_digest(
+                &[account.as_uuid().as_bytes(), &epoch.0.to_be_bytes()],
+                resource,
+                &origin,
+                mark,
+            ),
+            Whom::Nobody(name) => {
+                let whom = [name.as_bytes()];
+                self.memory.mark_digest(&whom, resource, &origin, mark)
+            }
+        };
+        Ok(Guess {
+            whom,
+            digest,
+            threshold: read.policy.lockout.threshold,
+            window: read.policy.lockout.window,
+            report: Report::of_announced(announcement, subject),
+        })
+    }
+}
+
+impl Guess {
+    fn key(&self, announcement: &Announcement) -> HeldKey {
+        HeldKey {
+            whom: self.whom.clone(),
+            resource: announcement.resource.clone(),
+        }
+    }
+}
+
+/// What the client's buckets go by: all that one subscriber can choose from is one origin.
+fn origin(announcement: &Announcement) -> Origin {
+    Origin::address(network(announcement.client))
+}
