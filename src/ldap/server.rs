@@ -175,9 +175,13 @@ impl Server {
         let span = info_span!("ldap", listener, connection.id = number, client.ip = %peer.ip());
         let services = self.services.clone();
         let shutdown = shutdown.clone();
+        let gate = Arc::clone(&services.gate);
         let serve = async move {
             let _inside = Inside::new(permit, listener);
             let reason = connection::serve(stream, peer, settings, services, shutdown).await;
+            if matches!(reason, CloseReason::Unavailable) {
+                gate.doubt();
+            }
             debug!(reason = reason.label(), "connection closed");
             reason
         };

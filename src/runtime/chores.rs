@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit;
 use crate::domain::time::Clock as _;
+use crate::ldap::server::Gate;
 use crate::lifecycle::{self, Look};
 use crate::store::Store;
 
@@ -91,20 +92,28 @@ pub(super) async fn doubt_clock<S: Store>(
     .await;
 }
 
-/// Tells whether the store takes writes, so that Status-Server is answered with silence where it
-/// does not (RFC 5997 4.2).
+/// Tells whether the store takes writes, so that where it does not Status-Server is answered with
+/// silence (RFC 5997 4.2) and no LDAP connection is let in (CONTRACT.md 5.4).
+///
+/// It is looked at every [`PROBE`] and whenever the gate is told that it did not answer.
 pub(super) async fn probe_store<S: Store>(
     store: Arc<S>,
+    gate: Arc<Gate>,
     tell: impl Fn(bool),
     shutdown: CancellationToken,
 ) {
-    every(PROBE, shutdown, || async {
+    loop {
         let answer = store.probe().await;
         if let Err(error) = &answer {
             tracing::warn!(%error, "the store does not take writes");
         }
-        gauge!("doorward_store_up").set(f64::from(answer.is_ok()));
+        gate.set_available(answer.is_ok());
         tell(answer.is_ok());
-    })
-    .await;
+        gauge!("doorward_store_up").set(f64::from(answer.is_ok()));
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PROBE) => {}
+            () = gate.doubted() => {}
+        }
+    }
 }

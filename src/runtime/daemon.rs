@@ -338,12 +338,13 @@ impl Daemon {
             doubt.await;
             "the clock's examination"
         });
+        let gate = Arc::clone(&reloader.gate);
         let tell = move |available| {
             if let Some(radius) = &radius_handle {
                 radius.set_available(available);
             }
         };
-        let probe = chores::probe_store(Arc::clone(&self.store), tell, token());
+        let probe = chores::probe_store(Arc::clone(&self.store), gate, tell, token());
         parts.spawn(async move {
             probe.await;
             "the store's probe"

@@ -1,4 +1,5 @@
-//! Who may open one more connection: bounds in all, per source, and on how fast.
+//! Who may open one more connection: bounds in all, per source, and on how fast; nobody while the
+//! store cannot answer.
 //!
 //! One gate serves all listeners. It is asked right after `accept`, before a byte is read. An
 //! IPv6 source is its /64, since a single host has all of it.
@@ -6,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use governor::clock::Clock as RateClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use tokio::sync::Notify;
 
 use crate::domain::resource::canonical;
 use crate::domain::time::Clock;
@@ -53,6 +56,8 @@ pub enum Turned {
     PerSource,
     /// Too fast from this source.
     Rate,
+    /// The store cannot answer.
+    Unavailable,
 }
 
 impl Turned {
@@ -62,6 +67,7 @@ impl Turned {
             Self::Total => "total",
             Self::PerSource => "per_source",
             Self::Rate => "rate",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -107,6 +113,8 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     rules: ArcSwap<Rules>,
     open: Mutex<Open>,
+    available: AtomicBool,
+    doubt: Notify,
 }
 
 /// How many sources are remembered before those at rest are forgotten.
@@ -119,6 +127,8 @@ impl Gate {
             rules: ArcSwap::from_pointee(Rules::new(caps, &clock)),
             clock,
             open: Mutex::default(),
+            available: AtomicBool::new(true),
+            doubt: Notify::new(),
         })
     }
 
@@ -127,11 +137,30 @@ impl Gate {
         self.rules.store(Arc::new(Rules::new(caps, &self.clock)));
     }
 
+    /// Says whether the store answers. While it does not, nobody is let in: a client that looks
+    /// for its next server does so when it cannot connect, SSSD even only then (CONTRACT.md 5.4).
+    pub fn set_available(&self, available: bool) {
+        self.available.store(available, Ordering::Relaxed);
+    }
+
+    /// Asks for the store to be looked at now, since it did not answer somebody.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Waits for the next doubt.
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
     /// Lets a connection in.
     ///
     /// # Errors
     /// Why not.
     pub fn enter(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Turned> {
+        if !self.available.load(Ordering::Relaxed) {
+            return Err(Turned::Unavailable);
+        }
         let source = aggregate(source);
         let rules = self.rules.load();
         if rules.rates.len() > REMEMBERED_SOURCES {
@@ -198,7 +227,7 @@ fn aggregate(source: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
     use crate::domain::time::{Monotonic, Now, Timestamp};
@@ -263,6 +292,19 @@ mod tests {
         assert!(gate.enter(at("192.0.2.2")).is_ok());
         clock.0.store(500, Ordering::Relaxed);
         assert!(gate.enter(at("192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn nobody_gets_in_while_the_store_is_unavailable() {
+        let (gate, _) = gate(9, 9, 9);
+        let source = IpAddr::from([192, 0, 2, 1]);
+        let inside = gate.enter(source).ok();
+        gate.set_available(false);
+        assert_eq!(gate.enter(source).err(), Some(Turned::Unavailable));
+        assert_eq!(gate.open(), 1, "who is inside stays");
+        drop(inside);
+        gate.set_available(true);
+        assert!(gate.enter(source).is_ok());
     }
 
     #[test]

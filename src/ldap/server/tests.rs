@@ -534,6 +534,17 @@ fn a_store_that_is_down_ends_the_connection_and_heals() {
 }
 
 #[test]
+fn nobody_connects_while_the_store_is_known_to_be_down() {
+    let served = Served::new();
+    let mut inside = served.bound_as(ALICE);
+    served.gate.set_available(false);
+    assert!(served.connect().is_closed());
+    assert_eq!(inside.ask(&bind(ALICE, PASSWORD)).code(), 0);
+    served.gate.set_available(true);
+    served.bound_as(ALICE);
+}
+
+#[test]
 fn a_panic_ends_one_connection() {
     let served = Served::new();
     let mut other = served.bound_as(SSSD);
