@@ -33,6 +33,9 @@ pub(crate) struct Setting {
     pub(crate) throttle: String,
     /// The folder of the store, where it is not the gateway's own.
     pub(crate) store: Option<PathBuf>,
+    /// The name that clients know it by. It is in the certificate, and hosts are then served at
+    /// LDAP's own ports, which takes a namespace.
+    pub(crate) known_as: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -42,6 +45,7 @@ impl Default for Setting {
             hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
             throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
             store: None,
+            known_as: None,
         }
     }
 }
@@ -68,12 +72,16 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let address = own_address();
         let at = |port| SocketAddr::from((address, port));
+        let (ldap, ldaps) = match setting.known_as {
+            Some(_) => (389, 636),
+            None => (3389, 3636),
+        };
         let gateway = Self {
             folder,
             daemon: None,
-            hosts: at(3389),
+            hosts: at(ldap),
             mail: at(3390),
-            ldaps: at(3636),
+            ldaps: at(ldaps),
             radius: at(1812),
             status: at(9909),
         };
@@ -81,9 +89,11 @@ impl Gateway {
         // It holds a secret.
         fs::set_permissions(gateway.config(), fs::Permissions::from_mode(0o600)).unwrap();
         let certificates = gateway.path("certs");
-        gateway
-            .run(&["certs", certificates.to_str().unwrap()])
-            .assert_success();
+        let mut certs = vec!["certs", certificates.to_str().unwrap()];
+        if let Some(name) = setting.known_as {
+            certs.extend(["--name", name]);
+        }
+        gateway.run(&certs).assert_success();
         gateway
     }
 

@@ -68,3 +68,57 @@ fn run(program: &str, arguments: &[&str]) {
     let shown = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{program} {arguments:?}: {shown}");
 }
+
+/// Lays the packages that `tests/packages` unpacked over `/usr` and `/etc`, and an empty `/run` and
+/// a new `/var` with what the packages keep there. From here on the test may write into all four:
+/// nothing of it reaches the machine. `scratch` is an empty folder that holds what is written.
+#[track_caller]
+pub(crate) fn lay_packages(scratch: &Path) {
+    assert!(
+        std::fs::read_link("/proc/1/exe").is_ok_and(|exe| exe == std::env::current_exe().unwrap()),
+        "only inside: the test's own process is the first of its namespace"
+    );
+    let target = Path::new(env!("CARGO_BIN_EXE_doorward")).ancestors().nth(2);
+    let packages = target.unwrap().join("debian/root");
+    assert!(
+        packages.is_dir(),
+        "{} is missing: run tests/packages",
+        packages.display()
+    );
+    lay_empty(scratch.to_str().unwrap());
+    for name in ["usr", "etc"] {
+        let (upper, work) = (
+            scratch.join(name),
+            scratch.join(format!("{name}.overlayfs")),
+        );
+        std::fs::create_dir(&upper).unwrap();
+        std::fs::create_dir(&work).unwrap();
+        let over = format!("/{name}");
+        let options = format!(
+            "lowerdir={}:{over},upperdir={},workdir={}",
+            packages.join(name).display(),
+            upper.display(),
+            work.display()
+        );
+        let overlay = ["-t", "overlay", "-o", &options, "doorward-test", &over];
+        run("mount", &overlay);
+    }
+    let (from, var) = (packages.join("var"), scratch.join("var"));
+    run("cp", &["-a", from.to_str().unwrap(), var.to_str().unwrap()]);
+    for name in ["cache", "lib", "log", "mail", "spool", "tmp"] {
+        std::fs::create_dir_all(var.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("/run", var.join("run")).unwrap();
+    lay("/var", &var);
+    lay_empty("/run");
+}
+
+/// Writes a file, which nobody but root may read, and the folders it lies in.
+#[track_caller]
+pub(crate) fn write(path: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = Path::new(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod storms;

@@ -1,0 +1,263 @@
+//! Linux hosts: Debian's SSSD, nslcd, sudo and sshd as `deploy/` configures them, each test in
+//! namespaces of its own.
+
+mod sssd;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::common::namespace::{lay_packages, write};
+use crate::common::{Gateway, PASSWORD, Ran, Setting, client, client_with_input, eventually};
+
+/// How long one command of a client may take, in seconds.
+const LIMIT: &str = "90";
+
+/// What a PAM phase answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pam {
+    Success,
+    AuthenticationFailure,
+    NewPasswordRequired,
+    PermissionDenied,
+    AccountExpired,
+    UnknownUser,
+    PasswordNotChanged,
+}
+
+impl Pam {
+    /// What `pamtester` prints for it, besides what it prints for a success.
+    const PRINTED: [(&'static str, Self); 6] = [
+        ("Authentication failure", Self::AuthenticationFailure),
+        (
+            "Authentication token is no longer valid",
+            Self::NewPasswordRequired,
+        ),
+        ("Permission denied", Self::PermissionDenied),
+        ("User account has expired", Self::AccountExpired),
+        ("User not known", Self::UnknownUser),
+        (
+            "Authentication token manipulation error",
+            Self::PasswordNotChanged,
+        ),
+    ];
+}
+
+/// This machine as a host of the fleet: its own `/etc`, `/usr`, `/var` and `/run`.
+struct Host {
+    /// Holds what is written; goes away last.
+    _scratch: TempDir,
+    daemons: Vec<Child>,
+    /// Where the daemons complain.
+    logs: &'static str,
+}
+
+impl Host {
+    /// A host with Debian's packages that knows the gateways by name. `module` answers in PAM for
+    /// the service `doorward`, and `source` in the name service, after the host's own files.
+    fn new(gateways: &[(&str, &Gateway)], module: &str, source: &str) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        lay_packages(scratch.path());
+        let mut names = "127.0.0.1 localhost\n".to_owned();
+        let mut authorities = String::new();
+        for (name, gateway) in gateways {
+            writeln!(names, "{} {name}", gateway.hosts.ip()).unwrap();
+            authorities += &fs::read_to_string(gateway.path("certs/ca.pem")).unwrap();
+        }
+        write("/etc/doorward-ca.pem", &authorities);
+        for path in ["/etc/hosts", "/etc/nsswitch.conf", "/etc/pam.d/doorward"] {
+            let text = match path {
+                "/etc/hosts" => names.clone(),
+                "/etc/nsswitch.conf" => ["passwd", "group", "shadow", "sudoers"]
+                    .map(|name| format!("{name}: files {source}\n"))
+                    .concat(),
+                _ => ["auth", "account", "password", "session"]
+                    .map(|phase| format!("{phase} required {module}\n"))
+                    .concat(),
+            };
+            write(path, &text);
+            // Programs that are not root read them too.
+            public(path);
+        }
+        Self {
+            _scratch: scratch,
+            daemons: Vec::new(),
+            logs: "/var/log",
+        }
+    }
+
+    /// Starts a daemon that stays in the foreground; its output goes to a log.
+    fn serve(&mut self, program: &str, arguments: &[&str]) {
+        let name = Path::new(program).file_name().unwrap().to_str().unwrap();
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(format!("/var/log/{name}.out"))
+            .unwrap();
+        let daemon = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|fault| panic!("{program}: {fault}"));
+        self.daemons.push(daemon);
+    }
+
+    /// Ends all daemons, as a shutdown would.
+    fn stop(&mut self) {
+        for mut daemon in self.daemons.drain(..) {
+            let process = daemon.id().to_string();
+            client("kill", "procps", &[&process]).assert_success();
+            daemon.wait().unwrap();
+        }
+    }
+
+    /// Waits until the name service knows a user.
+    fn wait_for(&self, user: &str) {
+        eventually(
+            || format!("{user} is not found:\n{}", self.complaints()),
+            || getent("passwd", user).is_some(),
+        );
+    }
+
+    /// Goes through PAM phases in one transaction and says how the last one that ran ended, and
+    /// what was shown. `typed` is answered to one prompt after the other.
+    fn pam(&self, user: &str, phases: &[&str], typed: &[&str]) -> (Pam, String) {
+        let mut arguments = vec![LIMIT, "pamtester", "doorward", user];
+        arguments.extend(phases);
+        let typed = typed.join("\n") + "\n";
+        let ran = client_with_input("timeout", "coreutils", &arguments, &typed);
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        if ran.code == Some(0) {
+            return (Pam::Success, shown);
+        }
+        let found = Pam::PRINTED
+            .into_iter()
+            .find(|(printed, _)| shown.contains(printed));
+        let (_, answer) = found.unwrap_or_else(|| {
+            panic!(
+                "{user} {phases:?}: {:?} {shown}\n{}",
+                ran.code,
+                self.complaints()
+            )
+        });
+        (answer, shown)
+    }
+
+    /// A login with a password: what `login`, `sshd` and `sudo` ask PAM for.
+    fn log_in(&self, user: &str, password: &str) -> Pam {
+        self.pam(user, &["authenticate", "acct_mgmt"], &[password])
+            .0
+    }
+
+    /// What PAM says of an account where no password is typed: SSH keys, cron.
+    fn account(&self, user: &str) -> Pam {
+        self.pam(user, &["acct_mgmt"], &[]).0
+    }
+
+    /// The ends of the daemons' logs.
+    fn complaints(&self) -> String {
+        let command = format!("tail -n 60 $(find {} -type f)", self.logs);
+        run("sh", &["-c", &command]).stdout
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.complaints());
+        }
+    }
+}
+
+/// Runs a program for at most [`LIMIT`].
+fn run(program: &str, arguments: &[&str]) -> Ran {
+    client(
+        "timeout",
+        "coreutils",
+        &[&[LIMIT, program], arguments].concat(),
+    )
+}
+
+/// A line of the name service, found or not.
+fn getent(database: &str, key: &str) -> Option<String> {
+    let ran = run("getent", &[database, key]);
+    (ran.code == Some(0)).then(|| ran.stdout.trim_end().to_owned())
+}
+
+/// The groups of a user by `id`, sorted.
+fn groups(user: &str) -> Vec<String> {
+    let ran = run("id", &["-Gn", user]);
+    let mut groups: Vec<String> = ran.stdout.split_whitespace().map(str::to_owned).collect();
+    groups.sort();
+    groups
+}
+
+/// Lets everybody read a file.
+fn public(path: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+}
+
+/// A gateway by a name, at LDAP's own ports, that locks after three wrong passwords.
+fn gateway(name: &'static str, setting: Setting) -> Gateway {
+    let gateway = Gateway::start(&Setting {
+        known_as: Some(name),
+        ..setting
+    });
+    gateway
+        .run(&["policy", "set", "lockout.threshold=3"])
+        .assert_success();
+    gateway.add_service("sssd");
+    gateway
+}
+
+/// Every state of the contract's first paragraph, as a user named for it, and one that is bound to
+/// nothing.
+fn add_states(gateway: &Gateway) {
+    for name in ["active", "locked", "both", "suspended", "expired"] {
+        gateway.add_user(name);
+    }
+    let add = |name: &str, more: &[&str], password: &str| {
+        let mail = format!("{name}@example.org");
+        let arguments = [&["user", "add", name, "--email", &mail], more].concat();
+        gateway
+            .run_with_input(&arguments, password)
+            .assert_success();
+    };
+    let typed = "--password-stdin";
+    add("staged", &[typed, "--start-date", "2099-01-01"], PASSWORD);
+    add("pending", &[], "");
+    add("mustchange", &[typed, "--must-change"], PASSWORD);
+    add("unbound", &[typed], PASSWORD);
+    add("ended", &[typed], PASSWORD);
+    for name in ["staged", "pending", "mustchange", "ended"] {
+        gateway
+            .run(&["group", "join", "staff", name])
+            .assert_success();
+    }
+    for name in ["locked", "both"] {
+        lock(gateway, name);
+    }
+    for arguments in [
+        &["user", "suspend", "suspended"][..],
+        &["user", "set", "ended", "end_date=2020-01-01"],
+        &["user", "expire", "expired", "both", "--by", "2020-01-01"],
+    ] {
+        gateway.run(arguments).assert_success();
+    }
+}
+
+/// Locks a user by three wrong passwords.
+fn lock(gateway: &Gateway, user: &str) {
+    let mut client = crate::common::ldap::LdapClient::connect(gateway.hosts).unwrap();
+    for guess in ["one", "two", "three"] {
+        assert_eq!(client.bind(user, guess), Some(49));
+    }
+    let shown = gateway.json(&["user", "show", user, "-o", "json"]);
+    assert_eq!(shown["account_locked"], true, "{shown}");
+}
