@@ -67,6 +67,9 @@ pub struct Listener {
     /// Whether a password may come over an unprotected connection.
     #[serde(default)]
     pub plaintext_bind: PlaintextBind,
+    /// Whether clients may bind by LDAPv2.
+    #[serde(default)]
+    pub ldapv2_bind: Ldapv2Bind,
     /// Who may connect; everyone where empty.
     #[serde(default, deserialize_with = "super::value::networks")]
     pub sources: Vec<IpNet>,
@@ -96,6 +99,17 @@ pub enum PlaintextBind {
     /// From this machine only.
     Loopback,
     /// From anywhere.
+    Allow,
+}
+
+/// Whether clients may bind by LDAPv2 (RFC 1777).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ldapv2Bind {
+    /// No: `protocolError` (2).
+    #[default]
+    Refuse,
+    /// Yes, and are spoken to in version 3 from then on.
     Allow,
 }
 

@@ -565,7 +565,7 @@ fn the_reference_names_every_key() {
         let bare = line.trim_start_matches(['#', ' ']);
         let word: String = bare
             .chars()
-            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_')
             .collect();
         let rest = bare.strip_prefix(&word).unwrap();
         // `key = value`, commented out or not, and the list of the match's keys.

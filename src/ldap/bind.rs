@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::decode::{Authentication, Bind};
 use super::result::{LdapResult, ResultCode};
-use super::settings::Settings;
+use super::settings::{Settings, VersionTwo};
 use super::tree::Place;
 use crate::authenticator::{Claim, Evidence};
 
@@ -60,7 +60,9 @@ pub fn read(
         _ => Named::User,
     };
     let answer = |code, text: &str| Wish::Answer(LdapResult::with_diagnostic(code, text));
-    if bind.version != 3 {
+    let simple = matches!(bind.authentication, Authentication::Simple(_));
+    let version_two = bind.version == 2 && simple && settings.version_two == VersionTwo::Allow;
+    if bind.version != 3 && !version_two {
         let wish = answer(
             ResultCode::ProtocolError,
             "only LDAP version 3 is spoken here",
@@ -174,6 +176,34 @@ mod tests {
         assert_eq!(code(&sasl), ResultCode::AuthMethodNotSupported);
         sasl.authentication = Authentication::Unknown;
         assert_eq!(code(&sasl), ResultCode::AuthMethodNotSupported);
+    }
+
+    #[test]
+    fn version_two_needs_the_listeners_leave_and_has_simple_binds_alone() {
+        let mut settings = settings(PlaintextBind::Allow);
+        let mut bind = simple(ALICE, b"secret");
+        let read = |bind: &Bind, settings: &Settings| {
+            let source = "192.0.2.1".parse().unwrap();
+            read(bind, settings, Transport::Tls, source).1
+        };
+        bind.version = 2;
+        assert!(matches!(read(&bind, &settings), Wish::Answer(_)));
+        settings.version_two = VersionTwo::Allow;
+        assert!(matches!(read(&bind, &settings), Wish::User(..)));
+        let mut nobody = simple(b"", b"");
+        nobody.version = 2;
+        assert!(matches!(read(&nobody, &settings), Wish::Anonymous));
+        bind.authentication = Authentication::Sasl {
+            mechanism: "PLAIN".to_owned(),
+            credentials: None,
+        };
+        for version in [1, 2, 4] {
+            bind.version = version;
+            let Wish::Answer(result) = read(&bind, &settings) else {
+                panic!("version {version}")
+            };
+            assert_eq!(result.code, ResultCode::ProtocolError);
+        }
     }
 
     #[test]

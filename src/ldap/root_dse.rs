@@ -12,7 +12,7 @@ use super::schema::{
     SUPPORTED_FEATURES, SUPPORTED_LDAP_VERSION, TOP, VENDOR_NAME, VENDOR_VERSION, attribute_types,
     ldap_syntaxes, matching_rules, object_classes,
 };
-use super::settings::{Settings, TlsMode};
+use super::settings::{Settings, TlsMode, VersionTwo};
 use super::tree::{SUBSCHEMA, Tree};
 
 /// All operational attributes by `+` (RFC 3673).
@@ -32,6 +32,9 @@ pub fn root_dse(settings: &Settings) -> Entry {
         .with(&SUPPORTED_EXTENSION, WHO_AM_I)
         .with(&VENDOR_NAME, "Doorward")
         .with(&VENDOR_VERSION, env!("CARGO_PKG_VERSION"));
+    if settings.version_two == VersionTwo::Allow {
+        entry.add(&SUPPORTED_LDAP_VERSION, "2");
+    }
     if settings.tls == TlsMode::StartTls {
         entry.add(&SUPPORTED_EXTENSION, START_TLS);
     }

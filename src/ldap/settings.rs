@@ -46,6 +46,16 @@ impl PlaintextBind {
     }
 }
 
+/// Whether clients may bind by LDAPv2 (RFC 1777) as well, as Postfix does unless told otherwise.
+/// What follows is read and answered as version 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionTwo {
+    /// `protocolError` (2).
+    Refuse,
+    /// By name and password, or anonymously.
+    Allow,
+}
+
 /// How long a connection may take over what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -100,6 +110,8 @@ pub struct Settings {
     pub tls: TlsMode,
     /// Whether passwords may come in the clear.
     pub plaintext_bind: PlaintextBind,
+    /// Whether clients may bind by LDAPv2.
+    pub version_two: VersionTwo,
     /// Who may connect; everyone where empty.
     pub sources: Vec<IpNet>,
     /// The tree served.
@@ -113,12 +125,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A listener with the default bounds that nobody may send a password to in the clear.
+    /// A listener with the default bounds, of version 3 alone, that nobody may send a password to
+    /// in the clear.
     pub fn new(listener: ListenerName, tls: TlsMode, tree: Tree) -> Self {
         Self {
             listener,
             tls,
             plaintext_bind: PlaintextBind::Refuse,
+            version_two: VersionTwo::Refuse,
             sources: Vec::new(),
             tree,
             limits: Limits::default(),

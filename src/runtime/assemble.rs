@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 
-use crate::config::ldap::{Listener, ListenerTls, PlaintextBind};
+use crate::config::ldap::{Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
@@ -237,6 +237,10 @@ pub fn ldap(
         PlaintextBind::Refuse => ldap::settings::PlaintextBind::Refuse,
         PlaintextBind::Loopback => ldap::settings::PlaintextBind::Loopback,
         PlaintextBind::Allow => ldap::settings::PlaintextBind::Allow,
+    };
+    settings.version_two = match listener.ldapv2_bind {
+        Ldapv2Bind::Refuse => ldap::settings::VersionTwo::Refuse,
+        Ldapv2Bind::Allow => ldap::settings::VersionTwo::Allow,
     };
     settings.sources.clone_from(&listener.sources);
     let limits = &config.ldap.limits;
