@@ -67,7 +67,7 @@ pub struct Listener {
     /// Whether a password may come over an unprotected connection.
     #[serde(default)]
     pub plaintext_bind: PlaintextBind,
-    /// Whether clients may bind by LDAPv2.
+    /// Whether clients may bind by version 2 of LDAP.
     #[serde(default)]
     pub ldapv2_bind: Ldapv2Bind,
     /// Who may connect; everyone where empty.
@@ -102,7 +102,7 @@ pub enum PlaintextBind {
     Allow,
 }
 
-/// Whether clients may bind by LDAPv2 (RFC 1777).
+/// Whether clients may bind by version 2 of LDAP (RFC 1777).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ldapv2Bind {

@@ -46,7 +46,7 @@ impl PlaintextBind {
     }
 }
 
-/// Whether clients may bind by LDAPv2 (RFC 1777) as well, as Postfix does unless told otherwise.
+/// Whether clients may bind by version 2 (RFC 1777) as well, as Postfix does unless told otherwise.
 /// What follows is read and answered as version 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionTwo {
@@ -110,7 +110,7 @@ pub struct Settings {
     pub tls: TlsMode,
     /// Whether passwords may come in the clear.
     pub plaintext_bind: PlaintextBind,
-    /// Whether clients may bind by LDAPv2.
+    /// Whether clients may bind by version 2 of LDAP.
     pub version_two: VersionTwo,
     /// Who may connect; everyone where empty.
     pub sources: Vec<IpNet>,
