@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::domain::event::Subject;
 use crate::domain::id::RequestId;
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{Origin, Protocol};
+use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Monotonic, Now};
 use crate::policy::naming::interpret;
@@ -28,7 +28,7 @@ use super::attempt::Claim;
 use super::memory::{Digest, Known};
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{Target, Tokens, Whom, network};
+use super::throttle::{Target, Tokens, Whom};
 use super::verdict::Undecided;
 
 /// How long a relay may take over an attempt that it announced. Then the token is as good as spent.
@@ -326,5 +326,5 @@ impl Guess {
 
 /// What the client's buckets go by: all that one subscriber can choose from is one origin.
 fn origin(announcement: &Announcement) -> Origin {
-    Origin::address(network(announcement.client))
+    Origin::of(Source::from(announcement.client).aggregate())
 }

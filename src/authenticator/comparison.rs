@@ -103,7 +103,7 @@ impl<S: AttemptStore> Core<S> {
         let resource = found.asked.name.as_ref();
         let whom = Whom::Account(found.record.account, found.record.epoch);
         // What a relay announced is charged to its client, and not to all its clients together.
-        let announced = guess.settings.is_relay(origin.address)
+        let announced = guess.settings.relays.include(&origin.source)
             && self.announced.is_announced(&whom, resource, now);
         let target = (!announced).then_some(Target {
             whom,

@@ -48,7 +48,7 @@ impl Report {
             received: attempt.received,
             protocol: Protocol::Ldap,
             asking: Asking::Connection(attempt.circumstances.clone()),
-            origin: Origin::address(attempt.circumstances.source),
+            origin: Origin::of(attempt.circumstances.source.clone()),
             resource: None,
             subject,
         }

@@ -28,7 +28,7 @@ impl<S: AttemptStore> Core<S> {
             length: attempt.name.len(),
         };
         let mut report = Report::of_service(attempt, unknown);
-        let origin = Origin::address(attempt.circumstances.source);
+        let origin = Origin::of(attempt.circumstances.source.clone());
         let now = self.clock.now().mono;
         let Some(tokens) = self
             .throttle
@@ -55,8 +55,11 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_service(&report, Refusal::MalformedPassword)
                 .await;
         };
-        let from = attempt.circumstances.source.to_canonical();
-        if !record.sources.is_empty() && !record.sources.iter().any(|net| net.contains(&from)) {
+        // A local socket has no address, and so is no source of an account that has some.
+        let from = attempt.circumstances.source.address();
+        if !record.sources.is_empty()
+            && !from.is_some_and(|from| record.sources.iter().any(|net| net.contains(&from)))
+        {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::ServiceSource).await;
         }

@@ -1,10 +1,8 @@
 //! What the configuration says about deciding; swapped whole on reload.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
+use crate::domain::origin::Relays;
 use crate::policy::asking::Resources;
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
@@ -17,7 +15,7 @@ pub struct Settings {
     /// The realms that may stand before or after a username.
     pub realms: Realms,
     /// Sources behind which many users stand, spared by the throttle by source.
-    pub relays: Vec<IpNet>,
+    pub relays: Relays,
     /// Refusals leave at whole multiples of this after the attempt arrived.
     pub refusal_delay: Duration,
     /// How long a right password is remembered.
@@ -26,12 +24,4 @@ pub struct Settings {
     pub source_rate: Rate,
     /// Failed attempts by account, origin and resource.
     pub account_rate: Rate,
-}
-
-impl Settings {
-    /// Whether many users stand behind this source.
-    pub fn is_relay(&self, source: IpAddr) -> bool {
-        let source = source.to_canonical();
-        self.relays.iter().any(|relay| relay.contains(&source))
-    }
 }

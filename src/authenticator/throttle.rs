@@ -1,11 +1,10 @@
 //! Throttles of failed attempts, by source and by account, origin and resource (CONTRACT.md 3.6).
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{AccountId, Epoch};
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{Origin, Protocol};
+use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::time::Monotonic;
 use crate::policy::buckets::{Buckets, Rate, account_rate};
 
@@ -34,14 +33,14 @@ pub(super) enum Whom {
 
 /// The buckets of failed attempts.
 pub(super) struct Throttle {
-    sources: Mutex<Buckets<IpAddr>>,
+    sources: Mutex<Buckets<Source>>,
     accounts: Mutex<Buckets<AccountKey>>,
 }
 
 /// The tokens an attempt took, to be given back on success or where nothing was compared.
 #[must_use]
 pub(super) struct Tokens {
-    source: Option<(IpAddr, Rate)>,
+    source: Option<(Source, Rate)>,
     account: Option<(AccountKey, Rate)>,
 }
 
@@ -71,10 +70,10 @@ impl Throttle {
         now: Monotonic,
     ) -> Option<Tokens> {
         // Many users stand behind a NAS, as behind any relay.
-        let spared = protocol == Protocol::Radius || settings.is_relay(origin.address);
-        let source = (!spared).then(|| (network(origin.address), settings.source_rate));
-        if let Some((source, rate)) = source
-            && !held(&self.sources).take(source, rate, now)
+        let spared = protocol == Protocol::Radius || settings.relays.include(&origin.source);
+        let source = (!spared).then(|| (origin.source.aggregate(), settings.source_rate));
+        if let Some((source, rate)) = &source
+            && !held(&self.sources).take(source.clone(), *rate, now)
         {
             return None;
         }
@@ -109,16 +108,6 @@ impl Throttle {
         if let Some((key, rate)) = tokens.account {
             held(&self.accounts).give_back(&key, rate, now);
         }
-    }
-}
-
-/// One bucket for all that one subscriber can choose from: an IPv6 /64, an IPv4 address.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
-            address.to_bits() & !u128::from(u64::MAX),
-        )),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

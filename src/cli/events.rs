@@ -202,7 +202,7 @@ fn attempt_line(attempt: &AttemptEvent) -> String {
     };
     add(" at ", attempt.resource.as_ref().map(ToString::to_string));
     add(" by ", Some(attempt.protocol.to_string()));
-    add(" from ", Some(attempt.origin.address.to_string()));
+    add(" from ", Some(attempt.origin.source.to_string()));
     add(" station ", attempt.origin.station.clone());
     add(" ssid ", attempt.ssid.clone());
     add(": ", attempt.reason.map(|reason| reason.to_string()));

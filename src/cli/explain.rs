@@ -1,9 +1,9 @@
 //! `doorward explain USER --resource R`.
 
-use std::net::IpAddr;
 use std::process::ExitCode;
 
 use crate::directory::{Answer, Explanation, Question};
+use crate::domain::origin::Source;
 use crate::domain::time::{DayEdge, Now};
 
 use super::context::Context;
@@ -19,9 +19,9 @@ pub(super) struct Arguments {
     /// The resource.
     #[arg(long, value_name = "RESOURCE")]
     resource: String,
-    /// Where the attempt would come from.
+    /// Where the attempt would come from; local:USER on a Unix socket.
     #[arg(long, value_name = "IP")]
-    from: Option<IpAddr>,
+    from: Option<Source>,
     /// At this time instead of now; a bare date is its beginning.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ex
     let question = Question {
         user: arguments.user.clone(),
         resource: arguments.resource.clone(),
-        from: arguments.from,
+        from: arguments.from.clone(),
         at,
     };
     let explanation = opened.wait(opened.directory.explain(&question))?;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use crate::directory::{DirectoryError, Grantee, Matched, ResourceView, nearest};
-use crate::domain::name::ServiceName;
+use crate::domain::certificate::CertificateName;
+use crate::domain::name::{ServiceName, ViewName};
+use crate::domain::origin::{PeerUser, Source};
 use crate::domain::resource::{Asking, Circumstances};
 use crate::store::records::{Binding, BoundTo};
 
@@ -79,9 +81,23 @@ pub(super) struct Match {
     /// Where it comes from; 127.0.0.1 unless given.
     #[arg(long, value_name = "IP", requires = "listener")]
     from: Option<IpAddr>,
+    /// The Unix user at the other end of a local socket.
+    #[arg(
+        long,
+        value_name = "USER",
+        requires = "listener",
+        conflicts_with = "from"
+    )]
+    peer_user: Option<PeerUser>,
+    /// A name of the client's certificate; may be given several times.
+    #[arg(long, value_name = "NAME", requires = "listener")]
+    certificate: Vec<CertificateName>,
     /// The service account bound on the connection.
     #[arg(long, value_name = "NAME", requires = "listener")]
     service: Option<String>,
+    /// The view in which the request's name lies, as ou=mail.
+    #[arg(long, value_name = "ou=NAME", requires = "listener")]
+    base: Option<ViewName>,
     /// The SSID asked for.
     #[arg(long, value_name = "SSID", requires = "client")]
     ssid: Option<String>,
@@ -189,14 +205,20 @@ fn asking(request: &Match, opened: &Opened) -> Result<Asking, DirectoryError> {
         .as_deref()
         .map(ServiceName::parse)
         .transpose()?;
-    Ok(Asking::Connection(Circumstances {
-        listener: listener.name.clone(),
-        source: request
+    let source = match &request.peer_user {
+        Some(user) => Source::Local(user.clone()),
+        None => request
             .from
             .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-            .to_canonical(),
-        service,
-    }))
+            .into(),
+    };
+    let mut circumstances = Circumstances::new(listener.name.clone(), source);
+    circumstances.service = service;
+    circumstances.view.clone_from(&request.base);
+    if !request.certificate.is_empty() {
+        circumstances.certificate = Some(Arc::new(request.certificate.iter().cloned().collect()));
+    }
+    Ok(Asking::Connection(circumstances))
 }
 
 fn explain(matched: &Matched) -> String {

@@ -236,7 +236,7 @@ impl Checker<'_> {
             );
         }
         let relays = &self.config.throttle.relays;
-        let is_relay = |source: &IpNet| relays.iter().any(|relay| relay.contains(source));
+        let is_relay = |source: &IpNet| relays.networks.iter().any(|relay| relay.contains(source));
         if !section.sources.iter().any(is_relay) {
             self.warning(
                 "auth_policy",

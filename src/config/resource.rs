@@ -51,6 +51,7 @@ impl From<ResourceEntry> for Resource {
                 listener: entry.listener,
                 source: entry.source,
                 service: entry.service,
+                ..Match::default()
             }),
         }
     }

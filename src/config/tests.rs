@@ -242,6 +242,24 @@ fn a_span_a_network_and_an_address_say_how_they_are_written() {
 }
 
 #[test]
+fn relays_are_networks_and_unix_users() {
+    let text = format!("{DIRECTORY}[throttle]\nrelays = [\"10.0.5.10\", \"local:dovecot\"]\n");
+    let relays = parse(&text).unwrap().throttle.relays;
+    for (source, is_relay) in [
+        ("10.0.5.10", true),
+        ("10.0.5.11", false),
+        ("local:dovecot", true),
+        ("local:postfix", false),
+    ] {
+        assert_eq!(
+            relays.include(&source.parse().unwrap()),
+            is_relay,
+            "{source}"
+        );
+    }
+}
+
+#[test]
 fn match_keys_to_come_are_known_and_refused() {
     for key in ["client_certificate", "peer_user", "base"] {
         let text = SOUND.replace("listener = \"hosts\"", &format!("{key} = \"x\""));

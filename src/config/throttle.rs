@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::domain::origin::Relays;
 
 /// Rates, buckets and the delay of refusals.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -11,8 +12,8 @@ use serde::Deserialize;
 pub struct Throttle {
     /// Sources behind which many users stand: the bucket by source spares them. RADIUS clients are
     /// relays anyway.
-    #[serde(deserialize_with = "super::value::networks_or_none")]
-    pub relays: Vec<IpNet>,
+    #[serde(deserialize_with = "super::value::relays")]
+    pub relays: Relays,
     /// Every refusal leaves at a whole multiple of this after its request (CONTRACT.md 5.2).
     #[serde(deserialize_with = "super::value::span")]
     pub refusal_delay: Duration,
@@ -36,7 +37,7 @@ pub struct Throttle {
 impl Default for Throttle {
     fn default() -> Self {
         Self {
-            relays: Vec::new(),
+            relays: Relays::default(),
             refusal_delay: Duration::from_millis(250),
             source_tokens: 60,
             source_refill: Duration::from_secs(10),

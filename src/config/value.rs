@@ -12,6 +12,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::origin::{Relays, Source};
 use crate::domain::time::parse_span;
 
 /// Reads `30s`, `5m`, `400d`.
@@ -81,6 +82,21 @@ pub(super) fn networks_or_none<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<IpNet>, D::Error> {
     let networks: Vec<Network> = list_or_empty(deserializer)?;
     Ok(networks.into_iter().map(|network| network.0).collect())
+}
+
+/// Reads networks and Unix users, as `local:dovecot`; there may be none.
+pub(super) fn relays<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Relays, D::Error> {
+    let texts: Vec<String> = list_or_empty(deserializer)?;
+    let mut relays = Relays::default();
+    for text in texts {
+        match text.parse() {
+            Ok(Source::Local(user)) => relays.users.push(user),
+            _ => relays
+                .networks
+                .push(Network::try_from(text).map_err(D::Error::custom)?.0),
+        }
+    }
+    Ok(relays)
 }
 
 /// A network in CIDR form, or one address. An IPv4-mapped network is IPv4 (CONTRACT.md 4).

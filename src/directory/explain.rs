@@ -4,15 +4,13 @@
 //! Whoever asks may know the exact reason; the wire never does. What a running daemon holds in
 //! memory alone (throttles, remembered passwords) is not seen from here, and that is said.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::domain::account::{Condition, Conditions, Status};
-use crate::domain::name::{ResourceName, ServiceName, Username};
+use crate::domain::name::{ResourceName, Username};
+use crate::domain::origin::Source;
 use crate::domain::refusal::Refusal;
-use crate::domain::resource::{Asking, Circumstances, Resource, ResourceKind};
+use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::time::{Now, Timestamp, format_span};
 use crate::policy::access::{self, Access, Cause, Closing, Permit};
@@ -25,6 +23,7 @@ use crate::store::{AttemptStore, EventStore};
 use super::bindings::no_resource;
 use super::settings::Settings;
 use super::view::{some_time, time};
+use super::ways::{Way, ways};
 use super::{Directory, DirectoryError};
 
 /// What is to be explained.
@@ -35,7 +34,7 @@ pub struct Question {
     /// The resource, by name.
     pub resource: String,
     /// Where the attempt would come from.
-    pub from: Option<IpAddr>,
+    pub from: Option<Source>,
     /// Now, or the time to be looked at: its wall time is what decides.
     pub at: Now,
 }
@@ -88,17 +87,6 @@ pub struct Counted {
     pub open_places: u32,
     /// Whether another attempt would get a place at once.
     pub place_free: bool,
-}
-
-/// A way by which a request from the given source comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Way {
-    /// The listener or RADIUS client, and what else it takes.
-    pub through: String,
-    /// The resource that is then asking; none where it is refused.
-    pub resource: Option<ResourceName>,
-    /// Why that one.
-    pub why: String,
 }
 
 /// The explanation.
@@ -195,7 +183,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
                 }
             }
         }
-        notes.extend(source_notes(&settings, resource, question.from));
+        notes.extend(source_notes(&settings, resource, question.from.as_ref()));
         Ok(Explanation {
             status: Status::of(conditions),
             resource: resource.name.clone(),
@@ -224,6 +212,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             },
             ways: question
                 .from
+                .as_ref()
                 .map(|from| ways(&settings, from))
                 .unwrap_or_default(),
             notes,
@@ -347,114 +336,14 @@ fn links(path: &[BoundTo], username: &Username) -> Vec<String> {
     groups.chain([format!("user {username}")]).collect()
 }
 
-/// Every listener and client that takes requests from a source, and the resource then asking.
-fn ways(settings: &Settings, from: IpAddr) -> Vec<Way> {
-    let from = from.to_canonical();
-    let mut ways = Vec::new();
-    let services: Vec<&ServiceName> = settings
-        .resources
-        .iter()
-        .filter_map(|resource| resource.matched_by.as_ref())
-        .flat_map(|matched| &matched.service)
-        .collect();
-    for door in &settings.doors.listeners {
-        let mut seen = None;
-        for service in std::iter::once(None).chain(services.iter().copied().map(Some)) {
-            let through = match service {
-                None => format!("listener {}", door.name),
-                Some(service) => {
-                    format!(
-                        "listener {}, after service account {service} bound",
-                        door.name
-                    )
-                }
-            };
-            if !admits(&door.sources, from) {
-                ways.push(Way {
-                    through,
-                    resource: None,
-                    why: "the listener does not admit this source".to_owned(),
-                });
-                break;
-            }
-            let asking = Asking::Connection(Circumstances {
-                listener: door.name.clone(),
-                source: from,
-                service: service.cloned(),
-            });
-            let found = settings.resources.explain_asking(&asking);
-            let resource = found.chosen.map(|resource| resource.name.clone());
-            // A service account that changes nothing is not worth a line.
-            if service.is_some() && seen == Some(resource.clone()) {
-                continue;
-            }
-            if service.is_none() {
-                seen = Some(resource.clone());
-            }
-            let why = found
-                .steps
-                .last()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            ways.push(Way {
-                through,
-                resource,
-                why,
-            });
-        }
-    }
-    for door in settings
-        .doors
-        .clients
-        .iter()
-        .filter(|door| admits(&door.addresses, from))
-    {
-        let client = &door.resources;
-        let mut add = |through: String, resource: Option<&ResourceName>| {
-            ways.push(Way {
-                through,
-                resource: resource.cloned(),
-                why: format!("the entry of RADIUS client {}", client.client),
-            });
-        };
-        add(
-            format!("RADIUS client {}", client.client),
-            Some(&client.resource),
-        );
-        for (ssid, resource) in &client.ssid {
-            add(
-                format!("RADIUS client {}, SSID {ssid}", client.client),
-                Some(resource),
-            );
-        }
-        if !client.ssid.is_empty() {
-            add(
-                format!("RADIUS client {}, another SSID", client.client),
-                client.ssid_default.as_ref(),
-            );
-        }
-    }
-    ways
-}
-
-fn admits(networks: &[IpNet], source: IpAddr) -> bool {
-    networks.is_empty() || networks.iter().any(|network| network.contains(&source))
-}
-
-fn source_notes(settings: &Settings, resource: &Resource, from: Option<IpAddr>) -> Vec<String> {
+fn source_notes(settings: &Settings, resource: &Resource, from: Option<&Source>) -> Vec<String> {
     let mut notes = vec![
         "throttles are kept in the daemon's memory and not looked at here: 'doorward events' \
          shows what was throttled"
             .to_owned(),
     ];
     let Some(from) = from else { return notes };
-    let from = from.to_canonical();
-    if settings
-        .doors
-        .relays
-        .iter()
-        .any(|relay| relay.contains(&from))
-    {
+    if settings.doors.relays.include(from) {
         notes.push(format!(
             "{from} is a relay: the throttle by source spares it"
         ));

@@ -22,6 +22,7 @@ mod ssh_keys;
 mod users;
 mod view;
 mod warning;
+mod ways;
 
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ use crate::store::{AttemptStore, EventStore};
 pub use bindings::{Grantee, Matched};
 pub use entry::{Group, Person, Standing};
 pub use error::DirectoryError;
-pub use explain::{Answer, Counted, Explanation, Holding, Question, Way};
+pub use explain::{Answer, Counted, Explanation, Holding, Question};
 pub use fields::{FIELDS, parse_fields};
 pub use links::OneTimeLink;
 pub use nearest::nearest;
@@ -50,6 +51,7 @@ pub use ssh_keys::{MAX_SSH_KEYS, SshKeyView, SshKeysView};
 pub use users::{AddUser, Suspended};
 pub use view::{GroupView, ResourceView, ServiceView, UserView};
 pub use warning::{Done, Warning};
+pub use ways::Way;
 
 /// Rules that a new password may break, for those who must name them.
 pub use crate::policy::password::BrokenRule;

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use crate::domain::name::{ListenerName, MailAddress, ResourceName, Username};
+use crate::domain::origin::{Relays, Source};
 use crate::domain::resource::{ClientResources, Resource};
 use crate::policy::asking::Resources;
 use crate::policy::naming::Realms;
@@ -58,7 +59,7 @@ pub struct Doors {
     /// RADIUS clients, in file order.
     pub clients: Vec<ClientDoor>,
     /// Sources behind which many users stand, spared by the throttle by source.
-    pub relays: Vec<IpNet>,
+    pub relays: Relays,
 }
 
 /// An LDAP listener.
@@ -68,6 +69,24 @@ pub struct ListenerDoor {
     pub name: ListenerName,
     /// Who may connect; everyone where empty.
     pub sources: Vec<IpNet>,
+    /// Whether it is on Unix sockets.
+    pub unix: bool,
+    /// Whether it asks for client certificates.
+    pub client_certificates: bool,
+}
+
+impl ListenerDoor {
+    /// Whether a connection from this source can come in by it.
+    pub(super) fn admits(&self, source: &Source) -> bool {
+        match source {
+            Source::Local(_) => self.unix,
+            Source::Address(address) => {
+                !self.unix
+                    && (self.sources.is_empty()
+                        || self.sources.iter().any(|net| net.contains(address)))
+            }
+        }
+    }
 }
 
 /// A RADIUS client.

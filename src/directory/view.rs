@@ -245,23 +245,25 @@ impl ResourceView {
     }
 }
 
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
 fn asks_when(resource: &Resource, clients: &[String]) -> String {
-    let list = |names: Vec<String>| names.join(" or ");
     let mut ways = Vec::new();
     if let Some(matched) = &resource.matched_by {
         let mut keys = Vec::new();
-        if !matched.listener.is_empty() {
-            let names = matched.listener.iter().map(ToString::to_string).collect();
-            keys.push(format!("listener {}", list(names)));
-        }
-        if !matched.source.is_empty() {
-            let names = matched.source.iter().map(ToString::to_string).collect();
-            keys.push(format!("source {}", list(names)));
-        }
-        if !matched.service.is_empty() {
-            let names = matched.service.iter().map(ToString::to_string).collect();
-            keys.push(format!("service account {}", list(names)));
-        }
+        let mut key = |word: &str, values: Vec<String>| {
+            if !values.is_empty() {
+                keys.push(format!("{word} {}", values.join(" or ")));
+            }
+        };
+        key("listener", texts(&matched.listener));
+        key("source", texts(&matched.source));
+        key("Unix user", texts(&matched.peer_user));
+        key("client certificate", texts(&matched.client_certificate));
+        key("service account", texts(&matched.service));
+        key("view", texts(&matched.base));
         ways.push(keys.join(" and "));
     }
     ways.extend(

@@ -3,6 +3,7 @@
 //! No input or output, no clock, no protocol, no tokio.
 
 pub mod account;
+pub mod certificate;
 pub mod event;
 pub mod id;
 pub mod login;

@@ -163,6 +163,82 @@ label!(
     "RADIUS client name"
 );
 
+/// A view of the tree, by the name under the base that it stands under: `ou=mail`
+/// (CONTRACT.md 4). Compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ViewName(String);
+
+impl ViewName {
+    /// What the tree has under the base already.
+    pub const TAKEN: [&str; 5] = ["people", "groups", "services", "policies", "sudoers"];
+
+    /// Parses `ou=` and a name: a letter or digit, then letters, digits, `.`, `_`, `-`; at most
+    /// 64, and none that the tree has already.
+    ///
+    /// # Errors
+    /// The text breaks the rule, which the error states.
+    pub fn parse(text: &str) -> Result<Self, NotAName> {
+        let unit = text.split_once('=').and_then(|(attribute, unit)| {
+            let shaped = attribute.eq_ignore_ascii_case("ou")
+                && unit.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && unit
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                && unit.len() <= 64
+                && !Self::TAKEN
+                    .iter()
+                    .any(|taken| unit.eq_ignore_ascii_case(taken));
+            shaped.then(|| unit.to_owned())
+        });
+        unit.map(Self).ok_or_else(|| NotAName {
+            text: text.to_owned(),
+            kind: "view",
+            rule: "write ou=NAME, as in ou=mail: a letter or digit, then letters, digits, '.', \
+                   '_' or '-', and not people, groups, services, policies or sudoers, which the \
+                   tree has already",
+        })
+    }
+
+    /// The name alone, without `ou=`.
+    pub fn unit(&self) -> &str {
+        &self.0
+    }
+
+    /// The form that is compared.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for ViewName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ou={}", self.0)
+    }
+}
+
+impl std::str::FromStr for ViewName {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<Self, NotAName> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for ViewName {
+    type Error = NotAName;
+
+    fn try_from(text: String) -> Result<Self, NotAName> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ViewName> for String {
+    fn from(name: ViewName) -> Self {
+        name.to_string()
+    }
+}
+
 /// A mail address, as far as a directory needs to know one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -236,6 +312,24 @@ mod tests {
             assert!(Username::parse(bad).is_err(), "{bad}");
         }
         assert!(Username::parse(&"a".repeat(30)).is_ok());
+    }
+
+    #[test]
+    fn a_view_is_one_unit_that_the_tree_does_not_have() {
+        let view = ViewName::parse("OU=Mail").unwrap();
+        assert_eq!(view.to_string(), "ou=Mail");
+        assert_eq!(view.folded(), "mail");
+        for bad in [
+            "mail",
+            "ou=",
+            "cn=mail",
+            "ou=mail,ou=x",
+            "ou=a b",
+            "ou=People",
+            "ou=a+cn=b",
+        ] {
+            assert!(ViewName::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Resources, the doors into them, and how a request says which one is asking (CONTRACT.md 2, 4).
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::name::{ClientName, ListenerName, ResourceName, ServiceName};
+use super::certificate::{CertificateName, CertificateNames};
+use super::name::{ClientName, ListenerName, ResourceName, ServiceName, ViewName};
+use super::origin::{PeerUser, Source};
 
 /// What sort of thing a resource is; decides what each condition closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -127,17 +128,61 @@ pub struct Match {
     pub source: Vec<IpNet>,
     /// The service account last bound on the connection.
     pub service: Vec<ServiceName>,
+    /// Names of which the client's certificate has one.
+    pub client_certificate: Vec<CertificateName>,
+    /// The Unix user at the other end of a local socket.
+    pub peer_user: Vec<PeerUser>,
+    /// The view in which the request's base or target lies.
+    pub base: Vec<ViewName>,
 }
 
-/// What is known of a connection that asks.
+impl Match {
+    /// Whether no key is given. Such a `match` never holds: it would open the resource to everyone
+    /// by an omission.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            listener,
+            source,
+            service,
+            client_certificate,
+            peer_user,
+            base,
+        } = self;
+        listener.is_empty()
+            && source.is_empty()
+            && service.is_empty()
+            && client_certificate.is_empty()
+            && peer_user.is_empty()
+            && base.is_empty()
+    }
+}
+
+/// What is known of a connection that asks, and of the request that it asks with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circumstances {
     /// The listener it came in by.
     pub listener: ListenerName,
-    /// Its source address; IPv4-mapped ones are IPv4.
-    pub source: IpAddr,
+    /// The other end.
+    pub source: Source,
     /// The service account last bound on it.
     pub service: Option<ServiceName>,
+    /// The names of the client's certificate, where it showed one and it was good.
+    pub certificate: Option<Arc<CertificateNames>>,
+    /// The view in which the request's base or target lies.
+    pub view: Option<ViewName>,
+}
+
+impl Circumstances {
+    /// A connection of which nothing else is known.
+    pub fn new(listener: ListenerName, source: impl Into<Source>) -> Self {
+        Self {
+            listener,
+            source: source.into(),
+            service: None,
+            certificate: None,
+            view: None,
+        }
+    }
 }
 
 /// What a RADIUS client entry says of resources.
@@ -170,9 +215,4 @@ pub enum Asking {
     /// A mail server that announces its clients' attempts; the configuration names the resource it
     /// speaks for.
     Announced(ResourceName),
-}
-
-/// The canonical form of an address: IPv4-mapped IPv6 is IPv4.
-pub fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }

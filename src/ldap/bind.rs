@@ -5,13 +5,12 @@
 //! A name that is malformed or stands for nothing becomes an attempt like any other, so that its
 //! refusal has the same bytes and takes the same time (CONTRACT.md 5.2).
 
-use std::net::IpAddr;
-
 use super::decode::{Authentication, Bind};
 use super::result::{LdapResult, ResultCode};
 use super::settings::{Settings, VersionTwo};
 use super::tree::Place;
 use crate::authenticator::{Claim, Evidence};
+use crate::domain::origin::Source;
 
 /// How a connection is protected right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub fn read(
     bind: &Bind,
     settings: &Settings,
     transport: Transport,
-    source: IpAddr,
+    source: &Source,
 ) -> (Named, Wish) {
     let place = bind.name.parse().map(|dn| settings.tree.locate(&dn));
     let named = match &place {
@@ -143,7 +142,7 @@ mod tests {
             bind,
             &settings(plaintext),
             transport,
-            source.parse().unwrap(),
+            &source.parse().unwrap(),
         )
         .1
     }
@@ -183,8 +182,8 @@ mod tests {
         let mut settings = settings(PlaintextBind::Allow);
         let mut bind = simple(ALICE, b"secret");
         let read = |bind: &Bind, settings: &Settings| {
-            let source = "192.0.2.1".parse().unwrap();
-            read(bind, settings, Transport::Tls, source).1
+            let source: Source = "192.0.2.1".parse().unwrap();
+            read(bind, settings, Transport::Tls, &source).1
         };
         bind.version = 2;
         assert!(matches!(read(&bind, &settings), Wish::Answer(_)));
@@ -237,6 +236,12 @@ mod tests {
                 false,
             ),
             (PlaintextBind::Allow, Transport::Plain, "192.0.2.1", true),
+            (
+                PlaintextBind::Refuse,
+                Transport::Plain,
+                "local:postfix",
+                true,
+            ),
         ];
         for (plaintext, transport, source, asked) in cases {
             match wish(&bind, plaintext, transport, source) {

@@ -41,6 +41,7 @@ use super::session::CloseReason;
 use super::settings::Settings;
 use crate::authenticator::Decide;
 use crate::directory::Read;
+use crate::domain::origin::Source;
 use crate::domain::time::Clock;
 
 /// Gives the TLS configuration of this moment, so that certificates can be renewed; none where
@@ -159,11 +160,12 @@ impl Server {
                 "listener" => listener.clone(), "reason" => reason)
             .increment(1);
         };
-        if !settings.admits(peer.ip()) {
+        let source = Source::from(peer.ip());
+        if !settings.admits(&source) {
             turn_away("source");
             return;
         }
-        let permit = match self.services.gate.enter(peer.ip()) {
+        let permit = match self.services.gate.enter(&source) {
             Ok(permit) => permit,
             Err(turned) => {
                 turn_away(turned.label());

@@ -3,7 +3,6 @@
 //! Built by the runtime from the configuration and swapped whole on reload; a connection keeps
 //! the settings it began with. Nothing here opens a socket.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,7 +10,7 @@ use ipnet::IpNet;
 use super::limits::Limits;
 use super::tree::Tree;
 use crate::domain::name::ListenerName;
-use crate::domain::resource::canonical;
+use crate::domain::origin::Source;
 
 /// How a listener's connections are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +35,13 @@ pub enum PlaintextBind {
 }
 
 impl PlaintextBind {
-    /// Whether a client at `source` may send one.
-    pub fn permits(self, source: IpAddr) -> bool {
-        match self {
-            Self::Refuse => false,
-            Self::Loopback => canonical(source).is_loopback(),
-            Self::Allow => true,
+    /// Whether a client at `source` may send one. What goes over a local socket never leaves the
+    /// machine, and nobody but its two ends can read it.
+    pub fn permits(self, source: &Source) -> bool {
+        match (self, source) {
+            (Self::Allow, _) | (_, Source::Local(_)) => true,
+            (Self::Loopback, Source::Address(_)) => source.is_this_machine(),
+            (Self::Refuse, Source::Address(_)) => false,
         }
     }
 }
@@ -141,9 +141,15 @@ impl Settings {
         }
     }
 
-    /// Whether `source` may connect.
-    pub fn admits(&self, source: IpAddr) -> bool {
-        let source = canonical(source);
-        self.sources.is_empty() || self.sources.iter().any(|network| network.contains(&source))
+    /// Whether `source` may connect. Who reaches a local socket may, as far as this goes: its
+    /// file says who does.
+    pub fn admits(&self, source: &Source) -> bool {
+        match source {
+            Source::Local(_) => true,
+            Source::Address(address) => {
+                self.sources.is_empty()
+                    || self.sources.iter().any(|network| network.contains(address))
+            }
+        }
     }
 }

@@ -11,10 +11,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::domain::name::ResourceName;
-use crate::domain::resource::{Asking, Circumstances, ClientResources, Match, Resource, canonical};
+use crate::domain::certificate::CertificateName;
+use crate::domain::name::{ResourceName, ServiceName, ViewName};
+use crate::domain::origin::PeerUser;
+use crate::domain::resource::{Asking, Circumstances, ClientResources, Match, Resource};
 
-pub use self::check::{Complaint, ComplaintKind, Leniency, ListenerFacts, check};
+pub use self::check::{Complaint, ComplaintKind, Leniency, ListenerFacts, Reach, check};
 use self::ssid::Ssid;
 
 /// The resources of the configuration, in file order.
@@ -202,17 +204,19 @@ fn holds(matched_by: &Match, circumstances: &Circumstances) -> bool {
     first_failure(matched_by, circumstances).is_none()
 }
 
-/// The first key of a `match` that does not hold. A `match` without any key never holds: it would
-/// open the resource to everyone by an omission.
+/// The first key of a `match` that does not hold. A `match` without any key never holds.
 fn first_failure(matched_by: &Match, circumstances: &Circumstances) -> Option<String> {
+    if matched_by.is_empty() {
+        return Some("its `match` has no key, so it never holds".to_owned());
+    }
     let Match {
         listener,
         source,
         service,
+        client_certificate,
+        peer_user,
+        base,
     } = matched_by;
-    if listener.is_empty() && source.is_empty() && service.is_empty() {
-        return Some("its `match` has no key, so it never holds".to_owned());
-    }
     let through = &circumstances.listener;
     if !listener.is_empty()
         && !listener
@@ -221,17 +225,76 @@ fn first_failure(matched_by: &Match, circumstances: &Circumstances) -> Option<St
     {
         return Some(format!("listener {through} is not among its listeners"));
     }
-    let address = canonical(circumstances.source);
-    if !source.is_empty() && !source.iter().any(|net| contains(net, address)) {
-        return Some(format!("source {address} is not among its sources"));
+    source_failure(source, circumstances)
+        .or_else(|| peer_failure(peer_user, circumstances))
+        .or_else(|| certificate_failure(client_certificate, circumstances))
+        .or_else(|| service_failure(service, circumstances))
+        .or_else(|| base_failure(base, circumstances))
+}
+
+fn source_failure(sources: &[IpNet], circumstances: &Circumstances) -> Option<String> {
+    if sources.is_empty() {
+        return None;
     }
-    if service.is_empty() {
+    match circumstances.source.address() {
+        None => Some("it needs a source address, and a local socket has none".to_owned()),
+        Some(address) if !sources.iter().any(|net| contains(net, address)) => {
+            Some(format!("source {address} is not among its sources"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn peer_failure(users: &[PeerUser], circumstances: &Circumstances) -> Option<String> {
+    if users.is_empty() {
+        return None;
+    }
+    match circumstances.source.peer_user() {
+        None => Some("it needs a Unix user on a local socket, and this is none".to_owned()),
+        Some(user) if !users.contains(user) => {
+            Some(format!("Unix user {user} is not among its users"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn certificate_failure(
+    wanted: &[CertificateName],
+    circumstances: &Circumstances,
+) -> Option<String> {
+    if wanted.is_empty() {
+        return None;
+    }
+    match &circumstances.certificate {
+        None => Some("it needs a client certificate, and none was shown".to_owned()),
+        Some(shown) if !wanted.iter().any(|name| shown.includes(name)) => {
+            Some(format!("the certificate ({shown}) has none of its names"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn service_failure(services: &[ServiceName], circumstances: &Circumstances) -> Option<String> {
+    if services.is_empty() {
         return None;
     }
     match &circumstances.service {
         None => Some("it needs a service account, and none is bound".to_owned()),
-        Some(bound) if !service.iter().any(|name| name.folded() == bound.folded()) => {
+        Some(bound) if !services.iter().any(|name| name.folded() == bound.folded()) => {
             Some(format!("service account {bound} is not among its services"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn base_failure(views: &[ViewName], circumstances: &Circumstances) -> Option<String> {
+    if views.is_empty() {
+        return None;
+    }
+    match &circumstances.view {
+        None => Some("it needs a view, and the request is in none".to_owned()),
+        Some(view) if !views.iter().any(|name| name.folded() == view.folded()) => {
+            Some(format!("view {view} is not among its views"))
         }
         Some(_) => None,
     }

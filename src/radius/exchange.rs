@@ -242,7 +242,7 @@ impl Exchanges {
             claim: login.claim,
             evidence: login.evidence,
             origin: Origin {
-                address: arrival.peer.ip().to_canonical(),
+                source: arrival.peer.ip().into(),
                 station: login.place.calling_station.clone(),
             },
             asked_for_password_policy: false,

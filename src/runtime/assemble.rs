@@ -5,17 +5,19 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 
+use ipnet::IpNet;
+
 use crate::config::ldap::{Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
 use crate::ldap::dn::DistinguishedName;
-use crate::policy::asking::{ComplaintKind, ListenerFacts, Resources, check};
+use crate::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, check};
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
-use crate::{auth_policy, authenticator, directory, ldap, radius};
+use crate::{auth_policy, authenticator, config, directory, ldap, radius};
 
 use super::certificates::Certificate;
 
@@ -50,14 +52,9 @@ pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
         .listeners()
         .into_iter()
         .map(|listener| ListenerFacts {
+            reach: reach(&listener),
+            client_certificates: false,
             name: listener.name,
-            loopback_only: listener.loopback,
-            unix: false,
-            has_sources: listener.sources.iter().any(|_| true)
-                && listener
-                    .sources
-                    .iter()
-                    .all(|network| network.prefix_len() > 0),
         })
         .collect();
     let complaints = check(&resources(config), &listeners, &config.clients());
@@ -72,6 +69,17 @@ pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
         })
         .collect();
     ConfigErrors::from_list(errors)
+}
+
+fn reach(listener: &config::ListenerFacts) -> Reach {
+    let everyone = |network: &IpNet| network.prefix_len() == 0;
+    if listener.loopback {
+        Reach::Loopback
+    } else if listener.sources.is_empty() || listener.sources.iter().any(everyone) {
+        Reach::Everyone
+    } else {
+        Reach::Listed
+    }
 }
 
 /// The resources with the order of the file.
@@ -291,6 +299,8 @@ pub fn directory(config: &Config) -> directory::Settings {
                 .map(|listener| directory::ListenerDoor {
                     name: listener.name.clone(),
                     sources: listener.sources.clone(),
+                    unix: false,
+                    client_certificates: false,
                 })
                 .collect(),
             clients: clients

@@ -303,11 +303,7 @@ fn wrong_attempt(daemon: &Daemon, name: &str, guess: u32) -> Result<Attempt, Dem
         request: RequestId::new(now.wall),
         received: now,
         protocol: Protocol::Ldap,
-        asking: Asking::Connection(Circumstances {
-            listener: ListenerName::parse("hosts")?,
-            source,
-            service: None,
-        }),
+        asking: Asking::Connection(Circumstances::new(ListenerName::parse("hosts")?, source)),
         claim: Claim::Typed(name.to_owned()),
         evidence: Evidence::password(format!("wrong guess {guess}").as_bytes()),
         origin: Origin::address(source),

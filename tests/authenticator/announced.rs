@@ -80,7 +80,7 @@ async fn contract_3_6_an_attacker_behind_a_relay_runs_dry_and_the_owner_behind_i
     assert!(!throttled.is_empty());
     let attacker: IpAddr = ATTACKER.parse().unwrap();
     assert!(throttled.iter().all(|event| {
-        event.reason == Some(Refusal::Throttled) && event.origin.address == attacker
+        event.reason == Some(Refusal::Throttled) && event.origin.source == attacker.into()
     }));
 }
 

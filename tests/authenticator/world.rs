@@ -12,7 +12,7 @@ use doorward::authenticator::{
 use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody};
 use doorward::domain::id::{AccountId, RequestId};
 use doorward::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
-use doorward::domain::origin::{Origin, Protocol};
+use doorward::domain::origin::{Origin, Protocol, Relays};
 use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
 use doorward::domain::secret::{HashText, Password};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
@@ -100,7 +100,10 @@ impl World {
                 resource("app", ResourceKind::App),
             ]),
             realms: Realms::new(["example.org", "EXAMPLE"]),
-            relays: vec!["127.0.0.0/8".parse().unwrap()],
+            relays: Relays {
+                networks: vec!["127.0.0.0/8".parse().unwrap()],
+                ..Relays::default()
+            },
             refusal_delay: Duration::from_millis(5),
             remember_for: Duration::from_mins(5),
             source_rate: Rate {
@@ -223,11 +226,10 @@ impl World {
             request: RequestId::new(now.wall),
             received: now,
             protocol: Protocol::Ldap,
-            asking: Asking::Connection(Circumstances {
-                listener: ListenerName::parse(resource).unwrap(),
+            asking: Asking::Connection(Circumstances::new(
+                ListenerName::parse(resource).unwrap(),
                 source,
-                service: None,
-            }),
+            )),
             claim: Claim::Typed(user.to_owned()),
             evidence: Evidence::password(password.as_bytes()),
             origin: Origin::address(source),

@@ -17,7 +17,7 @@ use doorward::domain::id::RequestId;
 use doorward::domain::name::{
     GroupName, ListenerName, MailAddress, ResourceName, ServiceName, Username,
 };
-use doorward::domain::origin::{Origin, Protocol};
+use doorward::domain::origin::{Origin, Protocol, Relays};
 use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
 use doorward::domain::secret::Password;
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
@@ -80,11 +80,10 @@ pub(crate) fn asking(listener: &str) -> Asking {
 }
 
 fn circumstances(listener: &str) -> Circumstances {
-    Circumstances {
-        listener: ListenerName::parse(listener).unwrap(),
-        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        service: None,
-    }
+    Circumstances::new(
+        ListenerName::parse(listener).unwrap(),
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+    )
 }
 
 impl World {
@@ -109,7 +108,7 @@ impl World {
         let settings = AuthenticatorSettings {
             resources: resources(),
             realms: Realms::default(),
-            relays: Vec::new(),
+            relays: Relays::default(),
             refusal_delay: Duration::from_millis(1),
             remember_for: Duration::ZERO,
             source_rate: rate,

@@ -303,7 +303,7 @@ async fn an_attempt_carries_client_station_and_origin() {
     assert_eq!(entry.client.as_str(), "loopback");
     assert_eq!(called_station.as_deref(), Some("00-10-A4-23-19-C0:guest"));
     assert_eq!(attempt.claim, Claim::Typed("alice@example.org".to_owned()));
-    assert_eq!(attempt.origin.address.to_string(), "127.0.0.1");
+    assert_eq!(attempt.origin.source.to_string(), "127.0.0.1");
     assert_eq!(attempt.origin.station.as_deref(), Some("00-10-A4-23-19-C1"));
     question.refuse(Refusal::WrongPassword);
     check(&client.receive().await, &[3; 16]);

@@ -84,7 +84,7 @@ fn an_attempt_carries_what_is_known_of_the_connection() {
     let first = &attempts[0];
     assert_eq!(first.protocol, Protocol::Ldap);
     assert_eq!(first.claim, Claim::Typed("Alice".to_owned()));
-    assert_eq!(first.origin.address.to_string(), "127.0.0.1");
+    assert_eq!(first.origin.source.to_string(), "127.0.0.1");
     assert!(first.asked_for_password_policy);
     let Evidence::Password(password) = &first.evidence else {
         panic!()

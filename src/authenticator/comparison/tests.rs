@@ -114,7 +114,7 @@ fn settings() -> Settings {
     Settings {
         resources: Resources::new(vec![hosts]),
         realms: Realms::new(["example.org"]),
-        relays: Vec::new(),
+        relays: crate::domain::origin::Relays::default(),
         refusal_delay: Duration::ZERO,
         remember_for: Duration::ZERO,
         source_rate: rate,
@@ -154,11 +154,10 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
     );
     let core = authenticator.unwrap().0;
     let settings = core.settings.load_full();
-    let asking = Asking::Connection(Circumstances {
-        listener: ListenerName::parse("hosts").unwrap(),
-        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        service: None,
-    });
+    let asking = Asking::Connection(Circumstances::new(
+        ListenerName::parse("hosts").unwrap(),
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+    ));
     let attempt = Attempt {
         request: RequestId::new(NOW.wall),
         received: NOW,

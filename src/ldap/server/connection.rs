@@ -56,7 +56,7 @@ pub(super) async fn serve(
     } else {
         Transport::Plain
     };
-    let conversation = Conversation::new(Arc::clone(&settings), peer.ip(), transport);
+    let conversation = Conversation::new(Arc::clone(&settings), peer.ip().into(), transport);
     let handshake = settings.timeouts.handshake;
     if settings.tls == TlsMode::Implicit {
         let Some(config) = (services.tls)() else {

@@ -2,10 +2,10 @@
 //! store cannot answer.
 //!
 //! One gate serves all listeners. It is asked right after `accept`, before a byte is read. An
-//! IPv6 source is its /64, since a single host has all of it.
+//! IPv6 source is its /64, since a single host has all of it; on a local socket it is the peer's
+//! Unix user.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use tokio::sync::Notify;
 
-use crate::domain::resource::canonical;
+use crate::domain::origin::Source;
 use crate::domain::time::Clock;
 
 /// Bounds on connections, for all listeners together.
@@ -72,7 +72,7 @@ impl Turned {
     }
 }
 
-type Rates = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, GivenClock, NoOpMiddleware<Duration>>;
+type Rates = RateLimiter<Source, HashMapStateStore<Source>, GivenClock, NoOpMiddleware<Duration>>;
 
 /// The process's clock as the rate limiter reads it.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Rules {
 #[derive(Default)]
 struct Open {
     total: usize,
-    by_source: HashMap<IpAddr, usize>,
+    by_source: HashMap<Source, usize>,
 }
 
 /// Counts open connections.
@@ -157,11 +157,11 @@ impl Gate {
     ///
     /// # Errors
     /// Why not.
-    pub fn enter(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Turned> {
+    pub fn enter(self: &Arc<Self>, source: &Source) -> Result<Permit, Turned> {
         if !self.available.load(Ordering::Relaxed) {
             return Err(Turned::Unavailable);
         }
-        let source = aggregate(source);
+        let source = source.aggregate();
         let rules = self.rules.load();
         if rules.rates.len() > REMEMBERED_SOURCES {
             rules.rates.retain_recent();
@@ -171,7 +171,7 @@ impl Gate {
         if open.total >= rules.caps.connections {
             return Err(Turned::Total);
         }
-        let own = open.by_source.entry(source).or_default();
+        let own = open.by_source.entry(source.clone()).or_default();
         if *own >= rules.caps.per_source {
             return Err(Turned::PerSource);
         }
@@ -195,7 +195,7 @@ impl Gate {
 /// A place inside; given back when dropped.
 pub struct Permit {
     gate: Arc<Gate>,
-    source: IpAddr,
+    source: Source,
 }
 
 impl Drop for Permit {
@@ -212,16 +212,6 @@ impl Drop for Permit {
                 open.by_source.remove(&self.source);
             }
         }
-    }
-}
-
-fn aggregate(source: IpAddr) -> IpAddr {
-    match canonical(source) {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -258,61 +248,76 @@ mod tests {
         (Gate::new(caps, Arc::clone(&clock) as Arc<dyn Clock>), clock)
     }
 
-    fn at(text: &str) -> IpAddr {
+    fn at(text: &str) -> Source {
         text.parse().unwrap()
     }
 
     #[test]
     fn places_are_counted_and_given_back() {
         let (gate, _) = gate(3, 2, 100);
-        let first = gate.enter(at("192.0.2.1")).ok().unwrap();
-        let _second = gate.enter(at("::ffff:192.0.2.1")).ok().unwrap();
-        assert_eq!(gate.enter(at("192.0.2.1")).err(), Some(Turned::PerSource));
-        let _third = gate.enter(at("192.0.2.2")).ok().unwrap();
-        assert_eq!(gate.enter(at("192.0.2.3")).err(), Some(Turned::Total));
+        let first = gate.enter(&at("192.0.2.1")).ok().unwrap();
+        let _second = gate.enter(&at("::ffff:192.0.2.1")).ok().unwrap();
+        assert_eq!(gate.enter(&at("192.0.2.1")).err(), Some(Turned::PerSource));
+        let _third = gate.enter(&at("192.0.2.2")).ok().unwrap();
+        assert_eq!(gate.enter(&at("192.0.2.3")).err(), Some(Turned::Total));
         drop(first);
         assert_eq!(gate.open(), 2);
-        assert!(gate.enter(at("192.0.2.1")).is_ok());
+        assert!(gate.enter(&at("192.0.2.1")).is_ok());
     }
 
     #[test]
     fn a_v6_host_is_its_network() {
         let (gate, _) = gate(9, 1, 100);
-        let _one = gate.enter(at("2001:db8::1")).ok().unwrap();
-        assert_eq!(gate.enter(at("2001:db8::2")).err(), Some(Turned::PerSource));
-        assert!(gate.enter(at("2001:db8:0:1::1")).is_ok());
+        let _one = gate.enter(&at("2001:db8::1")).ok().unwrap();
+        assert_eq!(
+            gate.enter(&at("2001:db8::2")).err(),
+            Some(Turned::PerSource)
+        );
+        assert!(gate.enter(&at("2001:db8:0:1::1")).is_ok());
+    }
+
+    #[test]
+    fn users_of_a_local_socket_are_told_apart() {
+        let (gate, _) = gate(9, 1, 100);
+        let _one = gate.enter(&at("local:postfix")).ok().unwrap();
+        assert_eq!(
+            gate.enter(&at("local:postfix")).err(),
+            Some(Turned::PerSource)
+        );
+        assert!(gate.enter(&at("local:dovecot")).is_ok());
+        assert!(gate.enter(&at("127.0.0.1")).is_ok());
     }
 
     #[test]
     fn a_fast_source_waits_and_another_does_not() {
         let (gate, clock) = gate(100, 100, 2);
-        assert!(gate.enter(at("192.0.2.1")).is_ok());
-        assert!(gate.enter(at("192.0.2.1")).is_ok());
-        assert_eq!(gate.enter(at("192.0.2.1")).err(), Some(Turned::Rate));
-        assert!(gate.enter(at("192.0.2.2")).is_ok());
+        assert!(gate.enter(&at("192.0.2.1")).is_ok());
+        assert!(gate.enter(&at("192.0.2.1")).is_ok());
+        assert_eq!(gate.enter(&at("192.0.2.1")).err(), Some(Turned::Rate));
+        assert!(gate.enter(&at("192.0.2.2")).is_ok());
         clock.0.store(500, Ordering::Relaxed);
-        assert!(gate.enter(at("192.0.2.1")).is_ok());
+        assert!(gate.enter(&at("192.0.2.1")).is_ok());
     }
 
     #[test]
     fn nobody_gets_in_while_the_store_is_unavailable() {
         let (gate, _) = gate(9, 9, 9);
-        let source = IpAddr::from([192, 0, 2, 1]);
-        let inside = gate.enter(source).ok();
+        let source = at("192.0.2.1");
+        let inside = gate.enter(&source).ok();
         gate.set_available(false);
-        assert_eq!(gate.enter(source).err(), Some(Turned::Unavailable));
+        assert_eq!(gate.enter(&source).err(), Some(Turned::Unavailable));
         assert_eq!(gate.open(), 1, "who is inside stays");
         drop(inside);
         gate.set_available(true);
-        assert!(gate.enter(source).is_ok());
+        assert!(gate.enter(&source).is_ok());
     }
 
     #[test]
     fn other_bounds_count_at_once() {
         let (gate, _) = gate(1, 1, 100);
-        let _one = gate.enter(at("192.0.2.1")).ok().unwrap();
-        assert_eq!(gate.enter(at("192.0.2.2")).err(), Some(Turned::Total));
+        let _one = gate.enter(&at("192.0.2.1")).ok().unwrap();
+        assert_eq!(gate.enter(&at("192.0.2.2")).err(), Some(Turned::Total));
         gate.set_caps(Caps::default());
-        assert!(gate.enter(at("192.0.2.2")).is_ok());
+        assert!(gate.enter(&at("192.0.2.2")).is_ok());
     }
 }

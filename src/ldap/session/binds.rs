@@ -20,7 +20,7 @@ impl Conversation {
         arrival: Arrival,
     ) -> Step {
         let binding = self.end_session();
-        let source = self.circumstances.source;
+        let source = &self.circumstances.source;
         let (named, wish) = bind::read(bind, &self.settings, self.transport, source);
         // User binds on it, failed ones too, keep the service account last bound; it stays away
         // from here on unless this very bind succeeds (CONTRACT.md 4).
@@ -49,7 +49,7 @@ impl Conversation {
                     asking: self.asking(),
                     claim,
                     evidence,
-                    origin: Origin::address(source),
+                    origin: Origin::of(self.circumstances.source.clone()),
                     asked_for_password_policy: asked.password_policy,
                 };
                 Step::AskUser(Box::new(attempt), UserBind { id, binding, asked })

@@ -5,14 +5,14 @@
 //! and asks nobody itself.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::paging::PagedSearches;
 use super::step::{Arrival, CloseReason, Closing, Confirmation, Job, Step, Task, Work};
 use super::{Binding, Identity, Session};
 use crate::authenticator::Undecided;
-use crate::domain::resource::{Asking, Circumstances, canonical};
+use crate::domain::origin::Source;
+use crate::domain::resource::{Asking, Circumstances};
 use crate::ldap::bind::Transport;
 use crate::ldap::controls::{self, paged_response};
 use crate::ldap::decode::{Answer, DecodeError, MessageId, Operation, Request, RequestKind};
@@ -35,12 +35,8 @@ pub struct Conversation {
 
 impl Conversation {
     /// A connection from `source` on which nothing was said yet.
-    pub fn new(settings: Arc<Settings>, source: IpAddr, transport: Transport) -> Self {
-        let circumstances = Circumstances {
-            listener: settings.listener.clone(),
-            source: canonical(source),
-            service: None,
-        };
+    pub fn new(settings: Arc<Settings>, source: Source, transport: Transport) -> Self {
+        let circumstances = Circumstances::new(settings.listener.clone(), source);
         Self {
             settings,
             circumstances,

@@ -7,7 +7,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::domain::name::{ClientName, ListenerName, ResourceName, ServiceName};
+use crate::domain::certificate::CertificateName;
+use crate::domain::name::{ClientName, ListenerName, ResourceName, ServiceName, ViewName};
+use crate::domain::origin::PeerUser;
 use crate::domain::resource::{ClientResources, Match, Resource};
 
 use super::super::access::{expired_is_refused, locked_is_refused};
@@ -18,17 +20,49 @@ use super::{Resources, canonical_net};
 pub struct ListenerFacts {
     /// Its name.
     pub name: ListenerName,
-    /// It listens on loopback addresses only.
-    pub loopback_only: bool,
-    /// It is a Unix socket.
-    pub unix: bool,
-    /// It has `sources` of its own, and they are not everyone.
-    pub has_sources: bool,
+    /// Who can reach it.
+    pub reach: Reach,
+    /// It asks for client certificates.
+    pub client_certificates: bool,
+}
+
+/// Who can reach a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Processes of this machine, on a Unix socket.
+    Unix,
+    /// Processes of this machine: it listens on loopback addresses only.
+    Loopback,
+    /// Hosts among `sources` of its own, which are not everyone.
+    Listed,
+    /// Everyone.
+    Everyone,
 }
 
 impl ListenerFacts {
     fn is_hard_to_reach(&self) -> bool {
-        self.loopback_only || self.unix || self.has_sources
+        self.reach != Reach::Everyone
+    }
+
+    /// Whether a connection by it could fulfil the `match`: it is named or none is, and it has
+    /// what the `match` looks at.
+    fn could_fulfil(&self, matched_by: &Match) -> bool {
+        let named = matched_by.listener.is_empty()
+            || matched_by
+                .listener
+                .iter()
+                .any(|name| same(name, &self.name));
+        let (source, certificate, peer) = (
+            !matched_by.source.is_empty(),
+            !matched_by.client_certificate.is_empty(),
+            !matched_by.peer_user.is_empty(),
+        );
+        named
+            && if self.reach == Reach::Unix {
+                !source && !certificate
+            } else {
+                !peer && (!certificate || self.client_certificates)
+            }
     }
 }
 
@@ -132,7 +166,9 @@ impl fmt::Display for Complaint {
             ComplaintKind::Unreachable => write!(
                 formatter,
                 "nothing can reach resource '{name}': give it a `match` that a listener can \
-                 fulfil, or name it in a [[radius.client]]"
+                 fulfil, or name it in a [[radius.client]]; `peer_user` needs a listener on a Unix \
+                 socket, `source` one that is not, `client_certificate` one that asks for \
+                 certificates"
             ),
             ComplaintKind::UnknownListener { listener } => write!(
                 formatter,
@@ -149,8 +185,9 @@ impl fmt::Display for Complaint {
                 write!(
                     formatter,
                     "resource '{name}' {}, so it must be hard to choose from outside: add to its \
-                     `match` a `service`, a `source` that is not everyone, or a `listener` on \
-                     loopback or with `sources` of its own",
+                     `match` a `service`, a `client_certificate`, a `peer_user`, a `source` that \
+                     is not everyone, or a `listener` on loopback, on a Unix socket or with \
+                     `sources` of its own",
                     how.join(" and ")
                 )
             }
@@ -188,7 +225,7 @@ pub fn check(
         match &resource.matched_by {
             None if named.contains(&resource.name.folded()) => {}
             None => complain(ComplaintKind::Unreachable),
-            Some(matched_by) if is_keyless(matched_by) => complain(ComplaintKind::EmptyMatch),
+            Some(matched_by) if matched_by.is_empty() => complain(ComplaintKind::EmptyMatch),
             Some(matched_by) => {
                 for kind in check_match(resource, matched_by, listeners, &earlier) {
                     complain(kind);
@@ -224,10 +261,6 @@ fn names_in(client: &ClientResources) -> impl Iterator<Item = (&'static str, &Re
         )
 }
 
-fn is_keyless(matched_by: &Match) -> bool {
-    matched_by.listener.is_empty() && matched_by.source.is_empty() && matched_by.service.is_empty()
-}
-
 fn check_match(
     resource: &Resource,
     matched_by: &Match,
@@ -244,7 +277,7 @@ fn check_match(
         .collect();
     let reached_by: Vec<&ListenerFacts> = listeners
         .iter()
-        .filter(|known| has_listener(matched_by, &known.name))
+        .filter(|known| known.could_fulfil(matched_by))
         .collect();
     if reached_by.is_empty() {
         if kinds.is_empty() {
@@ -256,7 +289,10 @@ fn check_match(
         kinds.push(ComplaintKind::Shadowed { by });
     }
     let leniency = Leniency::all_of(resource);
+    // A view adds nothing: anybody can name it.
     let hard_to_choose = !matched_by.service.is_empty()
+        || !matched_by.client_certificate.is_empty()
+        || !matched_by.peer_user.is_empty()
         || (!matched_by.source.is_empty() && !is_everyone(&matched_by.source))
         || reached_by
             .iter()
@@ -271,21 +307,68 @@ fn same(one: &ListenerName, other: &ListenerName) -> bool {
     one.folded() == other.folded()
 }
 
-/// Whether the `match` leaves this listener open: names it, or names none.
-fn has_listener(matched_by: &Match, listener: &ListenerName) -> bool {
-    matched_by.listener.is_empty() || matched_by.listener.iter().any(|name| same(name, listener))
+/// Whether an earlier list of a `match` is content with what a later one asks for: it asks for
+/// nothing, or for the same among others.
+fn takes<T>(earlier: &[T], asked: Option<&T>, folded: impl Fn(&T) -> String) -> bool {
+    earlier.is_empty()
+        || asked.is_some_and(|asked| earlier.iter().any(|name| folded(name) == folded(asked)))
 }
 
-/// Whether the earlier `match` is content with a connection on which this service account is
-/// bound; without one it must name none.
-fn has_service(matched_by: &Match, service: Option<&ServiceName>) -> bool {
-    matched_by.service.is_empty()
-        || service.is_some_and(|service| {
-            matched_by
-                .service
-                .iter()
-                .any(|name| name.folded() == service.folded())
-        })
+/// Each of a key's values; where the key is not given, that nothing is asked for.
+fn each<T>(values: &[T]) -> Vec<Option<&T>> {
+    if values.is_empty() {
+        vec![None]
+    } else {
+        values.iter().map(Some).collect()
+    }
+}
+
+/// One way in which a `match` can hold, its sources aside: the listener, and of each key that is
+/// given one value.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    listener: &'a ListenerFacts,
+    service: Option<&'a ServiceName>,
+    certificate: Option<&'a CertificateName>,
+    peer: Option<&'a PeerUser>,
+    view: Option<&'a ViewName>,
+}
+
+impl<'a> Case<'a> {
+    fn all_of(matched_by: &'a Match, reached_by: &[&'a ListenerFacts]) -> Vec<Self> {
+        let mut cases = Vec::new();
+        for listener in reached_by {
+            for service in each(&matched_by.service) {
+                for certificate in each(&matched_by.client_certificate) {
+                    for peer in each(&matched_by.peer_user) {
+                        for view in each(&matched_by.base) {
+                            cases.push(Self {
+                                listener,
+                                service,
+                                certificate,
+                                peer,
+                                view,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        cases
+    }
+
+    /// Whether an earlier `match` holds in this case as well, its sources aside.
+    fn is_taken_by(&self, earlier: &Match) -> bool {
+        self.listener.could_fulfil(earlier)
+            && takes(&earlier.service, self.service, ServiceName::folded)
+            && takes(
+                &earlier.client_certificate,
+                self.certificate,
+                CertificateName::folded,
+            )
+            && takes(&earlier.peer_user, self.peer, PeerUser::to_string)
+            && takes(&earlier.base, self.view, ViewName::folded)
+    }
 }
 
 fn everyone() -> [IpNet; 2] {
@@ -324,36 +407,28 @@ fn is_everyone(sources: &[IpNet]) -> bool {
 }
 
 /// The earlier resources that together take every connection this `match` could, where they do:
-/// for each listener and each service account it is open to, the sources it is open to must lie
-/// in what is open before it.
+/// in each case in which it holds, the sources it is open to must lie in what is open before it.
 fn shadowed_by(
     matched_by: &Match,
     reached_by: &[&ListenerFacts],
     earlier: &[&Resource],
 ) -> Option<Vec<ResourceName>> {
-    let services: Vec<Option<&ServiceName>> = if matched_by.service.is_empty() {
-        vec![None]
-    } else {
-        matched_by.service.iter().map(Some).collect()
-    };
     let own = open_sources(std::iter::once(matched_by));
     let mut taking: HashSet<&ResourceName> = HashSet::new();
-    for listener in reached_by {
-        for service in &services {
-            let before: Vec<(&Resource, &Match)> = earlier
-                .iter()
-                .filter_map(|resource| resource.matched_by.as_ref().map(|m| (*resource, m)))
-                .filter(|(_, m)| has_listener(m, &listener.name) && has_service(m, *service))
-                .collect();
-            let open = open_sources(before.iter().map(|(_, m)| *m));
-            let covered = own
-                .iter()
-                .all(|net| open.iter().any(|wider| wider.contains(net)));
-            if !covered {
-                return None;
-            }
-            taking.extend(before.iter().map(|(resource, _)| &resource.name));
+    for case in Case::all_of(matched_by, reached_by) {
+        let before: Vec<(&Resource, &Match)> = earlier
+            .iter()
+            .filter_map(|resource| resource.matched_by.as_ref().map(|m| (*resource, m)))
+            .filter(|(_, m)| case.is_taken_by(m))
+            .collect();
+        let open = open_sources(before.iter().map(|(_, m)| *m));
+        let covered = own
+            .iter()
+            .all(|net| open.iter().any(|wider| wider.contains(net)));
+        if !covered {
+            return None;
         }
+        taking.extend(before.iter().map(|(resource, _)| &resource.name));
     }
     Some(
         earlier

@@ -166,7 +166,7 @@ fn a_login_becomes_an_attempt() {
             called_station: Some("00-10-A4-23-19-C0:guest".to_owned()),
         }
     );
-    assert_eq!(attempt.origin.address.to_string(), "192.0.2.1");
+    assert_eq!(attempt.origin.source.to_string(), "192.0.2.1");
     assert_eq!(attempt.origin.station.as_deref(), Some("00-10-A4-23-19-C1"));
     assert!(!attempt.asked_for_password_policy);
     assert_eq!(question.place.nas_identifier.as_deref(), Some("ap7"));

@@ -121,6 +121,6 @@ fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
     );
     format!(
         "{minute}|{subject}|{}|{resource}|{reason}",
-        event.origin.address
+        event.origin.source
     )
 }
