@@ -1,6 +1,8 @@
 //! Linux hosts: Debian's SSSD, nslcd, sudo and sshd as `deploy/` configures them, each test in
 //! namespaces of its own.
 
+mod nslcd;
+mod sshd;
 mod sssd;
 
 use std::fmt::Write as _;
@@ -28,6 +30,26 @@ enum Pam {
     PasswordNotChanged,
 }
 
+/// What each state is told: a login with the right password, one with a wrong one, and account
+/// management alone, as after an SSH key and for cron.
+const STATES: [(&str, Pam, Pam); 10] = [
+    ("active", Pam::Success, Pam::Success),
+    // Led to the change where a password was typed.
+    ("mustchange", Pam::NewPasswordRequired, Pam::Success),
+    ("staged", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    ("pending", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    ("expired", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    ("locked", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    ("both", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    (
+        "suspended",
+        Pam::AuthenticationFailure,
+        Pam::PermissionDenied,
+    ),
+    ("ended", Pam::AuthenticationFailure, Pam::PermissionDenied),
+    ("unbound", Pam::AuthenticationFailure, Pam::PermissionDenied),
+];
+
 impl Pam {
     /// What `pamtester` prints for it, besides what it prints for a success.
     const PRINTED: [(&'static str, Self); 6] = [
@@ -48,8 +70,8 @@ impl Pam {
 
 /// This machine as a host of the fleet: its own `/etc`, `/usr`, `/var` and `/run`.
 struct Host {
-    /// Holds what is written; goes away last.
-    _scratch: TempDir,
+    /// Holds what is written.
+    scratch: TempDir,
     daemons: Vec<Child>,
     /// Where the daemons complain.
     logs: &'static str,
@@ -68,6 +90,7 @@ impl Host {
             authorities += &fs::read_to_string(gateway.path("certs/ca.pem")).unwrap();
         }
         write("/etc/doorward-ca.pem", &authorities);
+        public("/etc/doorward-ca.pem");
         for path in ["/etc/hosts", "/etc/nsswitch.conf", "/etc/pam.d/doorward"] {
             let text = match path {
                 "/etc/hosts" => names.clone(),
@@ -83,9 +106,23 @@ impl Host {
             public(path);
         }
         Self {
-            _scratch: scratch,
+            scratch,
             daemons: Vec::new(),
             logs: "/var/log",
+        }
+    }
+
+    /// Makes the user that a package would make for its daemon.
+    fn add_daemon_user(&self, name: &str, number: u32) {
+        assert!(self.scratch.path().is_dir(), "this host's own files");
+        for (path, line) in [
+            (
+                "/etc/passwd",
+                format!("{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n"),
+            ),
+            ("/etc/group", format!("{name}:x:{number}:\n")),
+        ] {
+            fs::write(path, fs::read_to_string(path).unwrap() + &line).unwrap();
         }
     }
 
@@ -214,6 +251,20 @@ fn gateway(name: &'static str, setting: Setting) -> Gateway {
         .assert_success();
     gateway.add_service("sssd");
     gateway
+}
+
+/// A user in a group in a group in a group.
+fn nest_groups(gateway: &Gateway, user: &str) {
+    for arguments in [
+        &["group", "add", "third"][..],
+        &["group", "add", "second"],
+        &["group", "add", "first"],
+        &["group", "join", "first", "--group", "second"],
+        &["group", "join", "second", "--group", "third"],
+        &["group", "join", "third", user],
+    ] {
+        gateway.run(arguments).assert_success();
+    }
 }
 
 /// Every state of the contract's first paragraph, as a user named for it, and one that is bound to

@@ -1,6 +1,6 @@
 //! SSSD: lookups, logins in every state, the cache, two gateways.
 
-use super::{Host, Pam, add_states, gateway, getent, groups, lock, run};
+use super::{Host, Pam, STATES, add_states, gateway, getent, groups, lock, nest_groups, run};
 use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
 use crate::failures::Disk;
@@ -10,7 +10,7 @@ const CONFIGURATION: &str = include_str!("../../../deploy/sssd/sssd.conf");
 
 /// A host that runs SSSD by the shipped file. `more` are lines for the domain, as an administrator
 /// writes them into a file of `/etc/sssd/conf.d`.
-fn host(gateways: &[(&str, &Gateway)], more: &str) -> Host {
+pub(super) fn host(gateways: &[(&str, &Gateway)], more: &str) -> Host {
     let mut host = Host::new(gateways, "pam_sss.so", "sss");
     host.logs = "/var/log/sssd";
     configure(more);
@@ -50,18 +50,7 @@ fn lookups(uri: &str) {
     let gateway = gateway("ldap.example.org", Setting::default());
     gateway.add_user("active");
     gateway.add_user("bob");
-    for group in ["third", "second", "first"] {
-        gateway.run(&["group", "add", group]).assert_success();
-    }
-    for arguments in [
-        ["group", "join", "first", "--group", "second"],
-        ["group", "join", "second", "--group", "third"],
-    ] {
-        gateway.run(&arguments).assert_success();
-    }
-    gateway
-        .run(&["group", "join", "third", "active"])
-        .assert_success();
+    nest_groups(&gateway, "active");
 
     let more = format!("ldap_uri = {uri}\nenumerate = true\n");
     let host = host(&[("ldap.example.org", &gateway)], &more);
@@ -124,26 +113,6 @@ fn looks_up_users_and_groups_over_ldaps() {
         lookups("ldaps://ldap.example.org");
     }
 }
-
-/// What each state is told: a login with the right password, one with a wrong one, and account
-/// management alone, as after an SSH key and for cron.
-const STATES: [(&str, Pam, Pam); 10] = [
-    ("active", Pam::Success, Pam::Success),
-    // Led to the change, see below.
-    ("mustchange", Pam::NewPasswordRequired, Pam::Success),
-    ("staged", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    ("pending", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    ("expired", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    ("locked", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    ("both", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    (
-        "suspended",
-        Pam::AuthenticationFailure,
-        Pam::PermissionDenied,
-    ),
-    ("ended", Pam::AuthenticationFailure, Pam::PermissionDenied),
-    ("unbound", Pam::AuthenticationFailure, Pam::PermissionDenied),
-];
 
 #[test]
 fn each_state_gets_the_right_answer_at_each_phase() {
