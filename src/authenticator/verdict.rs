@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::id::{AccountId, Epoch, ServiceId};
 use crate::domain::name::{ResourceName, ServiceName, Username};
 pub use crate::domain::refusal::Refusal;
+use crate::store::changes::Applied;
 
 /// The answer to an attempt.
 #[must_use]
@@ -58,9 +59,30 @@ impl Authenticated {
         self.resource.as_ref()
     }
 
+    /// The credential epoch it was made under.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// How long the password still lasts, where that is short enough for a warning.
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
+    }
+
+    /// The proof that takes this one's place where the user changed the password under it, so that
+    /// the session that asked for the change outlives it, and no other. `None` where the change
+    /// was of another account, or not from the epoch of this proof. Only what may name the store
+    /// can call it: the word of a front end renews nothing.
+    pub fn renewed(&self, changed: &Applied) -> Option<Self> {
+        let next = Epoch(self.epoch.0.checked_add(1)?);
+        let own = changed.event.account == Some(self.account);
+        (own && changed.password_epoch == Some(next)).then(|| Self {
+            account: self.account,
+            username: self.username.clone(),
+            epoch: next,
+            resource: self.resource.clone(),
+            expires_in: None,
+        })
     }
 }
 

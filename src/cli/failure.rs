@@ -166,6 +166,7 @@ fn of_directory(error: &DirectoryError) -> u8 {
         | DirectoryError::NeverHadPassword(_)
         | DirectoryError::LinkWouldNotWork { .. }
         | DirectoryError::SeveralKeys(_)
+        | DirectoryError::Locked(_)
         | DirectoryError::PrimaryGroup(_) => NO,
         DirectoryError::NotAllowed => NOT_ALLOWED,
         DirectoryError::NothingGiven => USAGE,

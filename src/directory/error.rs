@@ -75,6 +75,9 @@ pub enum DirectoryError {
     /// The bytes cannot be a password.
     #[error(transparent)]
     PasswordShape(#[from] PasswordShape),
+    /// A locked user would change the password.
+    #[error("'{0}' is locked: unlock it first, or make a reset link (reset-link)")]
+    Locked(Username),
     /// A new password breaks rules; all of them are named.
     #[error("the password was refused: {}", list(.0))]
     PasswordRefused(Vec<BrokenRule>),

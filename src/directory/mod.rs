@@ -1,7 +1,8 @@
 //! The one service before the store for everything but attempts: users, groups, bindings, policy,
 //! links, events, queries, explanations; for an actor, with that actor's rights.
 //!
-//! It knows no protocol and no concrete store. Front ends see it as [`Read`].
+//! It knows no protocol and no concrete store. Front ends see it as [`Read`] and
+//! [`ChangeOwnPassword`].
 
 mod bindings;
 pub mod entry;
@@ -12,6 +13,7 @@ mod fields;
 mod groups;
 mod links;
 mod nearest;
+pub mod own_password;
 mod passwords;
 pub mod read;
 mod reading;
@@ -43,6 +45,7 @@ pub use explain::{Answer, Counted, Explanation, Holding, Question};
 pub use fields::{FIELDS, parse_fields};
 pub use links::OneTimeLink;
 pub use nearest::nearest;
+pub use own_password::{ChangeOwnPassword, Changed, NotChanged, Owner};
 pub use read::{GroupQuery, PersonQuery, Read, Viewer};
 pub use rules::{Affected, ForcedChangeView, PolicyPreview, PolicyView};
 pub use services::{ServicePassword, generate as generate_password};

@@ -11,23 +11,23 @@ use crate::domain::time::Now;
 use crate::hashing::{Comparison, QueueFull};
 use crate::policy::conditions::conditions;
 use crate::policy::password::{BrokenRule, NewPasswordContext, check_new_password, may_change_now};
-use crate::store::changes::{Change, ChangeRefused, DirectoryStore};
+use crate::store::changes::{Applied, Change, ChangeRefused, DirectoryStore};
 use crate::store::records::{MailKind, UserRecord};
 use crate::store::{AttemptStore, EventStore};
 
-use super::read::Viewer;
+use super::own_password::{Changed, Owner};
 use super::users::mail;
 use super::{By, Directory, DirectoryError, UserView};
 
 /// Whose password it is to be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Owner<'a> {
+pub(super) struct Whose<'a> {
     pub(super) username: &'a Username,
     pub(super) email: &'a MailAddress,
     pub(super) full_name: Option<&'a str>,
 }
 
-impl<'a> Owner<'a> {
+impl<'a> Whose<'a> {
     fn of(record: &'a UserRecord) -> Self {
         Self {
             username: &record.username,
@@ -67,27 +67,32 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     /// Changes the password of the user whose session this is. The minimum age hinders it unless
     /// the change is required.
     ///
+    /// A locked user is refused: a lock ends by an administrator, a link or time, and not by
+    /// whoever found the password out at a resource that lets the locked in (CONTRACT.md 1).
+    ///
     /// # Errors
-    /// A service account has no password of its own to change; the password breaks rules, all of
-    /// which are named; the account is not as it was when the session began; the store cannot
-    /// answer.
+    /// The account is locked, or not as it was when the session began; the password breaks rules,
+    /// all of which are named; the store cannot answer.
     pub async fn change_own_password(
         &self,
-        viewer: Viewer<'_>,
+        owner: Owner<'_>,
         password: Password,
         now: Now,
-    ) -> Result<(), DirectoryError> {
-        let (account, epoch) = match viewer {
-            Viewer::Service(_) => return Err(DirectoryError::NotAllowed),
-            Viewer::User(proof) => (proof.account(), None),
-            Viewer::ChangeOnly(proof) => (proof.account(), Some(proof.epoch())),
+    ) -> Result<Changed, DirectoryError> {
+        let (account, epoch) = match owner {
+            Owner::User(proof) => (proof.account(), proof.epoch()),
+            Owner::ChangeOnly(proof) => (proof.account(), proof.epoch()),
         };
         let record = self.record(account).await?;
-        if epoch.is_some_and(|epoch| epoch != record.epoch) {
+        if epoch != record.epoch {
             return Err(ChangeRefused::Moved.into());
         }
         let policy = self.policy_in_force().await?;
-        if !change_is_required(conditions(&record.facts, &policy, now)) {
+        let holding = conditions(&record.facts, &policy, now);
+        if holding.holds(Condition::Locked) {
+            return Err(DirectoryError::Locked(record.username));
+        }
+        if !change_is_required(holding) {
             may_change_now(record.facts.password_set_at, &policy.password, now.wall)
                 .map_err(|broken| DirectoryError::PasswordRefused(vec![broken]))?;
         }
@@ -95,8 +100,15 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             username: record.username.clone(),
         };
         let by = By { actor, now };
-        self.put_password(&by, &record, &policy, password, false, Some(record.epoch))
-            .await
+        let applied = self
+            .put_password(&by, &record, &policy, password, false, Some(epoch))
+            .await?;
+        Ok(match owner {
+            Owner::User(proof) => proof
+                .renewed(&applied)
+                .map_or(Changed::SessionOver, Changed::SessionGoesOn),
+            Owner::ChangeOnly(_) => Changed::SessionOver,
+        })
     }
 
     async fn put_password(
@@ -107,14 +119,14 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         password: Password,
         must_change: bool,
         expected: Option<Epoch>,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<Applied, DirectoryError> {
         let rules = &policy.password;
         let former = match rules.history {
             0 => Vec::new(),
             history => self.store.password_history(record.account, history).await?,
         };
         let hash = self
-            .hash_new(password, Owner::of(record), rules, &former)
+            .hash_new(password, Whose::of(record), rules, &former)
             .await?;
         let change = Change::SetPassword {
             account: record.account,
@@ -129,15 +141,14 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             Some(_) => vec![mail(record.account, MailKind::PasswordChanged)],
             None => Vec::new(),
         };
-        self.apply_with(by, change, mails).await?;
-        Ok(())
+        self.apply_with(by, change, mails).await
     }
 
     /// Hashes a new password that breaks no rule.
     pub(super) async fn hash_new(
         &self,
         password: Password,
-        owner: Owner<'_>,
+        owner: Whose<'_>,
         rules: &PasswordRules,
         former: &[HashText],
     ) -> Result<HashText, DirectoryError> {

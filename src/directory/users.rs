@@ -13,7 +13,7 @@ use crate::store::changes::{Change, DirectoryStore, NewUser, UserFilter, UserPat
 use crate::store::records::{MailKind, NewMail, UserRecord};
 use crate::store::{AttemptStore, EventStore};
 
-use super::passwords::Owner;
+use super::passwords::Whose;
 use super::reading::is_bound;
 use super::settings::Settings;
 use super::{By, Directory, DirectoryError, Done, PAGE, UserView, Warning, nearest};
@@ -92,7 +92,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         let password = match user.password {
             Some(password) => {
                 let policy = self.policy_in_force().await?;
-                let owner = Owner {
+                let owner = Whose {
                     username: &user.username,
                     email: &user.email,
                     full_name: user.full_name.as_deref(),

@@ -301,11 +301,14 @@ pub enum ChangeRefused {
     Unavailable(#[from] Unavailable),
 }
 
-/// A command carried out: the event that was recorded.
+/// A command carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The event.
+    /// The event that was recorded.
     pub event: ChangeEvent,
+    /// The credential epoch at which a password was set, the one after it: for
+    /// [`Change::SetPassword`] alone.
+    pub password_epoch: Option<Epoch>,
 }
 
 /// Which users a read is about. Text is compared without regard to case.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use doorward::directory::{BrokenRule, By, DirectoryError, Viewer};
+use doorward::directory::{BrokenRule, By, Changed, DirectoryError, Owner};
 use doorward::domain::event::Actor;
 use doorward::domain::name::Username;
+use doorward::domain::rules::PolicySettings;
 use doorward::hashing::Comparison;
 use doorward::store::DirectoryStore as _;
 use doorward::store::changes::{ChangeRefused, LinkPurpose, UserPatch};
@@ -30,6 +31,14 @@ fn broken(result: Result<impl Sized, DirectoryError>) -> Vec<BrokenRule> {
         Err(other) => panic!("{other}"),
         Ok(_) => Vec::new(),
     }
+}
+
+/// Tells the change, and not the proof.
+fn outcome(changed: Result<Changed, DirectoryError>) -> Result<&'static str, DirectoryError> {
+    changed.map(|changed| match changed {
+        Changed::SessionGoesOn(_) => "goes on",
+        Changed::SessionOver => "over",
+    })
 }
 
 #[tokio::test]
@@ -97,11 +106,11 @@ async fn the_minimum_age_hinders_the_owner_and_neither_an_admin_nor_a_required_c
         let (world, proof) = (&world, &proof);
         async move {
             let change = world.directory.change_own_password(
-                Viewer::User(proof),
+                Owner::User(proof),
                 password(text),
                 world.now(),
             );
-            change.await
+            outcome(change.await)
         }
     };
     let until = world.now().wall.plus(Duration::from_hours(24));
@@ -112,7 +121,12 @@ async fn the_minimum_age_hinders_the_owner_and_neither_an_admin_nor_a_required_c
         .await
         .unwrap();
     world.advance(Duration::from_hours(24));
-    assert_eq!(broken(own(OTHER).await), []);
+    let proof = world.signed_in("alice").await;
+    let late =
+        world
+            .directory
+            .change_own_password(Owner::User(&proof), password(OTHER), world.now());
+    assert_eq!(broken(outcome(late.await)), []);
 
     world
         .directory
@@ -120,27 +134,68 @@ async fn the_minimum_age_hinders_the_owner_and_neither_an_admin_nor_a_required_c
         .await
         .unwrap();
     let proof = world.may_change("alice").await;
-    let viewer = Viewer::ChangeOnly(&proof);
+    let owner = Owner::ChangeOnly(&proof);
     let changed = world
         .directory
-        .change_own_password(viewer, password(OTHER), world.now());
+        .change_own_password(owner, password(OTHER), world.now());
     changed.await.unwrap();
     let again = world
         .directory
-        .change_own_password(viewer, password(RIGHT), world.now());
+        .change_own_password(owner, password(RIGHT), world.now());
     let moved = DirectoryError::Refused(ChangeRefused::Moved);
-    assert_eq!(again.await.unwrap_err(), moved, "a proof is of one epoch");
+    assert_eq!(
+        outcome(again.await).unwrap_err(),
+        moved,
+        "a proof is of one epoch"
+    );
 }
 
 #[tokio::test]
-async fn a_service_account_changes_no_password_of_its_own() {
+async fn the_session_that_changed_the_password_goes_on_and_no_other() {
     let world = World::new().await;
-    let service = world.service("sssd", true).await;
-    let viewer = Viewer::Service(&service);
-    let change = world
+    world.add("alice").await;
+    let asking = world.signed_in("alice").await;
+    let other = world.signed_in("alice").await;
+    let changed = world
         .directory
-        .change_own_password(viewer, password(OTHER), world.now());
-    assert_eq!(change.await.unwrap_err(), DirectoryError::NotAllowed);
+        .change_own_password(Owner::User(&asking), password(OTHER), world.now())
+        .await;
+    let Ok(Changed::SessionGoesOn(renewed)) = changed else {
+        panic!("{changed:?}")
+    };
+    assert!(world.still_granted(&renewed).await);
+    assert!(!world.still_granted(&asking).await);
+    assert!(!world.still_granted(&other).await);
+    // The other session's proof is of the epoch before.
+    let late = world.directory.change_own_password(
+        Owner::User(&other),
+        password("marble thunder kettle"),
+        world.now(),
+    );
+    let moved = DirectoryError::Refused(ChangeRefused::Moved);
+    assert_eq!(outcome(late.await).unwrap_err(), moved);
+}
+
+#[tokio::test]
+async fn contract_1_whoever_is_locked_does_not_open_the_lock_by_a_change() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let proof = world.signed_in_at("mail", "alice").await;
+    for number in 0..PolicySettings::default().lockout.threshold {
+        world.guess("alice", &format!("wrong {number}")).await;
+    }
+    // Mail lets the locked in: there the password is still right.
+    let again = world.signed_in_at("mail", "alice").await;
+    let change =
+        world
+            .directory
+            .change_own_password(Owner::User(&again), password(OTHER), world.now());
+    assert!(matches!(change.await, Err(DirectoryError::Locked(_))));
+    let old =
+        world
+            .directory
+            .change_own_password(Owner::User(&proof), password(OTHER), world.now());
+    assert!(old.await.is_err());
 }
 
 #[tokio::test]

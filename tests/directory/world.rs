@@ -189,17 +189,18 @@ impl World {
 
     /// A wrong guess at `hosts`.
     pub(crate) async fn guess(&self, user: &str, wrong: &str) {
-        let verdict = self.decide_with(user, wrong, false).await;
+        let verdict = self.decide_at("hosts", user, wrong, false).await;
         assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
     }
 
     async fn decide(&self, user: &str, asked_for_password_policy: bool) -> Verdict {
-        self.decide_with(user, RIGHT, asked_for_password_policy)
+        self.decide_at("hosts", user, RIGHT, asked_for_password_policy)
             .await
     }
 
-    async fn decide_with(
+    async fn decide_at(
         &self,
+        listener: &str,
         user: &str,
         password: &str,
         asked_for_password_policy: bool,
@@ -209,7 +210,7 @@ impl World {
             request: RequestId::new(now.wall),
             received: now,
             protocol: Protocol::Ldap,
-            asking: asking("hosts"),
+            asking: asking(listener),
             claim: Claim::Typed(user.to_owned()),
             evidence: Evidence::password(password.as_bytes()),
             origin: Origin::address(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -219,10 +220,18 @@ impl World {
     }
 
     pub(crate) async fn signed_in(&self, user: &str) -> Authenticated {
-        match self.decide(user, false).await {
+        self.signed_in_at("hosts", user).await
+    }
+
+    pub(crate) async fn signed_in_at(&self, listener: &str, user: &str) -> Authenticated {
+        match self.decide_at(listener, user, RIGHT, false).await {
             Verdict::Granted(proof) => proof,
             other => panic!("{other:?}"),
         }
+    }
+
+    pub(crate) async fn still_granted(&self, proof: &Authenticated) -> bool {
+        self.authenticator.still_granted(proof).await.unwrap()
     }
 
     pub(crate) async fn may_change(&self, user: &str) -> ChangeProof {

@@ -57,7 +57,14 @@ pub(super) fn apply(
         queue_mail(connection, at, mail)?;
     }
     rows::touch_directory(connection)?;
-    Ok(Applied { event })
+    let password_epoch = match command.change {
+        Change::SetPassword { account, .. } => Some(users::epoch(connection, account)?),
+        _ => None,
+    };
+    Ok(Applied {
+        event,
+        password_epoch,
+    })
 }
 
 /// Makes the change itself.

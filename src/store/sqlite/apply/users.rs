@@ -207,6 +207,11 @@ pub(super) fn set(
     changed(connection, "user.set", &before)
 }
 
+/// The account's credential epoch.
+pub(super) fn epoch(connection: &Connection, account: AccountId) -> Result<Epoch, Fault> {
+    Ok(find(connection, account)?.epoch)
+}
+
 /// A password to be set.
 pub(super) struct NewPassword<'change> {
     pub(super) account: AccountId,
