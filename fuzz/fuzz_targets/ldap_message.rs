@@ -70,9 +70,16 @@ fn compare(request: &Request, bytes: &[u8]) {
         (Operation::Extended(extended), LdapOp::ExtendedRequest(other)) => {
             assert_eq!(other.name, extended.oid);
         }
+        (Operation::Modify(modify), LdapOp::ModifyRequest(other)) => {
+            assert_eq!(other.dn.as_bytes(), modify.target.as_bytes());
+            assert_eq!(other.changes.len(), modify.changes.len());
+            for (other, change) in other.changes.iter().zip(&modify.changes) {
+                assert_eq!(other.modification.atype, change.attribute);
+                assert_eq!(other.modification.vals.len(), change.values.len());
+            }
+        }
         (Operation::Abandon(id), LdapOp::AbandonRequest(other)) => assert_eq!(other, id.get()),
         (Operation::Unbind, LdapOp::UnbindRequest)
-        | (Operation::Modify { .. }, LdapOp::ModifyRequest(_))
         | (Operation::Add { .. }, LdapOp::AddRequest(_))
         | (Operation::Delete { .. }, LdapOp::DelRequest(_))
         | (Operation::ModifyDn { .. }, LdapOp::ModifyDNRequest(_)) => {}

@@ -78,6 +78,9 @@ fn talk(conversation: &mut Conversation, mut inbox: BytesMut, choice: u8) -> Opt
                     let refused = ServiceVerdict::Refused(Refusal::WrongPassword);
                     conversation.service_decided(bind, undecided(choice, refused))
                 }
+                Step::AskOwner(..) | Step::ChangePassword(_) => {
+                    panic!("nobody is bound, so nobody has a password to change")
+                }
                 Step::Run(work) if choice.is_multiple_of(2) => conversation.finished(
                     work.id,
                     RequestKind::Search,

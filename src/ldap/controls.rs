@@ -97,8 +97,8 @@ impl SearchControls {
     }
 }
 
-/// What a bind's password policy response says (draft-behera section 6.2). Never more than
-/// this: `passwordExpired` beside a refusal lets a user in through SSSD up to 2.9.0, and
+/// What a password policy response says (draft-behera section 6.2). Never more than this:
+/// `passwordExpired` beside a refused bind lets a user in through SSSD up to 2.9.0, and
 /// `accountLocked` tells a stranger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordPolicy {
@@ -108,6 +108,27 @@ pub enum PasswordPolicy {
     ExpiresIn(Duration),
     /// The password must be changed before anything else.
     ChangeAfterReset,
+    /// The password was not changed.
+    NotChanged(PasswordPolicyError),
+}
+
+/// Why a password was not changed, by its number in draft-behera section 6.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordPolicyError {
+    /// This user does not change this password.
+    PasswordModNotAllowed = 3,
+    /// The old password is wanted with the new one.
+    MustSupplyOldPassword = 4,
+    /// The new password is too easy.
+    InsufficientPasswordQuality = 5,
+    /// The new password is too short.
+    PasswordTooShort = 6,
+    /// The password was changed too recently.
+    PasswordTooYoung = 7,
+    /// The new password was used before.
+    PasswordInHistory = 8,
+    /// The new password is too long.
+    PasswordTooLong = 9,
 }
 
 impl PasswordPolicy {
@@ -128,6 +149,7 @@ impl PasswordPolicy {
             }
             // error [1]: changeAfterReset (2).
             Self::ChangeAfterReset => element(0x81, &[2]),
+            Self::NotChanged(error) => element(0x81, &[error as u8]),
         };
         Control {
             oid: PASSWORD_POLICY.to_owned(),

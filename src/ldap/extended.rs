@@ -6,14 +6,12 @@ use super::result::{LdapResult, Response, ResultCode};
 pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 /// WhoAmI (RFC 4532).
 pub const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
-/// Password Modify (RFC 3062), which is recognised so that it can be refused.
+/// Password Modify (RFC 3062).
 pub const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
 
-/// What to say to whoever would change a password here.
-pub const NO_PASSWORD_CHANGE: &str =
-    "passwords are not changed over LDAP; ask an administrator to set a new one";
 /// What to say to whoever would write here.
-pub const READ_ONLY: &str = "this directory is not changed over LDAP; ask an administrator";
+pub const READ_ONLY: &str =
+    "nothing but one's own password is changed over LDAP; ask an administrator";
 
 /// An extended operation, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

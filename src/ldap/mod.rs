@@ -7,7 +7,7 @@
 //! know no socket, no clock and no account.
 //!
 //! [`session`] is who a connection speaks as, as a state machine that says what to do next;
-//! [`bind`], [`extended`] and [`controls`] are the rules it applies. [`tree`], [`entries`] and
+//! [`bind`], [`password`], [`extended`] and [`controls`] are the rules it applies. [`tree`], [`entries`] and
 //! [`root_dse`] are what can be read, [`search`] and [`compare`] read it. [`server`] is the only
 //! part that does input and output. None of them decides anything about an account.
 
@@ -21,6 +21,7 @@ pub mod entries;
 pub mod extended;
 pub mod filter;
 pub mod limits;
+pub mod password;
 pub mod proxy_protocol;
 pub mod result;
 pub mod root_dse;

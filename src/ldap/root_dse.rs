@@ -4,7 +4,7 @@
 use super::attribute::Entry;
 use super::controls;
 use super::dn::DistinguishedName;
-use super::extended::{START_TLS, WHO_AM_I};
+use super::extended::{PASSWORD_MODIFY, START_TLS, WHO_AM_I};
 use super::schema::{
     ATTRIBUTE_TYPES, COMMON_NAME, DEFAULT_NAMING_CONTEXT, ENTRY_DN, LDAP_SYNTAXES, MATCHING_RULES,
     NAMING_CONTEXTS, OBJECT_CLASS, OBJECT_CLASSES, STRUCTURAL_OBJECT_CLASS, SUBENTRY,
@@ -30,6 +30,7 @@ pub fn root_dse(settings: &Settings) -> Entry {
         .with(&SUBSCHEMA_SUBENTRY, SUBSCHEMA)
         .with(&SUPPORTED_LDAP_VERSION, "3")
         .with(&SUPPORTED_EXTENSION, WHO_AM_I)
+        .with(&SUPPORTED_EXTENSION, PASSWORD_MODIFY)
         .with(&VENDOR_NAME, "Doorward")
         .with(&VENDOR_VERSION, env!("CARGO_PKG_VERSION"));
     if settings.version_two == VersionTwo::Allow {

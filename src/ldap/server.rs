@@ -40,7 +40,7 @@ pub use socket::listen;
 use super::session::CloseReason;
 use super::settings::Settings;
 use crate::authenticator::Decide;
-use crate::directory::Read;
+use crate::directory::{ChangeOwnPassword, Read};
 use crate::domain::origin::Source;
 use crate::domain::time::Clock;
 
@@ -55,6 +55,8 @@ pub struct Services {
     pub decide: Arc<dyn Decide>,
     /// Answers searches.
     pub directory: Arc<dyn Read>,
+    /// Changes passwords.
+    pub passwords: Arc<dyn ChangeOwnPassword>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Certificates.

@@ -9,11 +9,15 @@ use crate::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Claim, Decide, Evidence,
     Refusal, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
-use crate::directory::{Group, GroupQuery, Person, PersonQuery, Read, Standing, Viewer};
+use crate::directory::{
+    ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
+    Standing, Viewer,
+};
 use crate::domain::account::{Condition, Conditions};
 use crate::domain::id::{AccountId, GroupId};
 use crate::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
 use crate::domain::resource::Asking;
+use crate::domain::secret::Password;
 use crate::domain::time::{Clock, Monotonic, Now, Timestamp};
 use crate::ldap::dn::DistinguishedName;
 use crate::ldap::settings::{PlaintextBind, Settings, TlsMode};
@@ -81,6 +85,8 @@ pub(crate) struct World {
     pub(crate) asked_by: Mutex<Vec<Asking>>,
     pub(crate) person_queries: Mutex<Vec<PersonQuery>>,
     pub(crate) undecided: Mutex<Option<Undecided>>,
+    pub(crate) not_changed: Mutex<Option<NotChanged>>,
+    pub(crate) passwords_set: Mutex<Vec<String>>,
     pub(crate) stands: AtomicBool,
     pub(crate) panics: AtomicBool,
     pub(crate) hangs: AtomicBool,
@@ -114,6 +120,8 @@ impl World {
             asked_by: Mutex::default(),
             person_queries: Mutex::default(),
             undecided: Mutex::default(),
+            not_changed: Mutex::default(),
+            passwords_set: Mutex::default(),
             stands: AtomicBool::new(true),
             panics: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
@@ -150,7 +158,7 @@ impl Decide for World {
                 return Ok(Verdict::Refused(Refusal::WrongPassword));
             }
             if name.eq_ignore_ascii_case("mona") {
-                let account = AccountId::new(NOON);
+                let account = AccountId::from_uuid(uuid::Uuid::from_u128(9));
                 return Ok(Verdict::ChangeOnly(ChangeProof::for_tests(account, "mona")));
             }
             let found = self
@@ -209,6 +217,32 @@ impl Decide for World {
         Box::pin(async {
             self.broken()?;
             Ok(self.stands.load(Ordering::SeqCst))
+        })
+    }
+}
+
+impl ChangeOwnPassword for World {
+    fn change_own_password<'a>(
+        &'a self,
+        owner: Owner<'a>,
+        password: Password,
+        _: Now,
+    ) -> Answer<'a, Result<Changed, NotChanged>> {
+        Box::pin(async move {
+            self.broken().map_err(NotChanged::Undecided)?;
+            if let Some(reason) = self.not_changed.lock().unwrap().clone() {
+                return Err(reason);
+            }
+            let text = password.as_str().unwrap().to_owned();
+            self.passwords_set.lock().unwrap().push(text);
+            Ok(match owner {
+                Owner::User(proof) => Changed::SessionGoesOn(Authenticated::for_tests(
+                    proof.account(),
+                    proof.username().as_str(),
+                    Some("hosts"),
+                )),
+                Owner::ChangeOnly(_) => Changed::SessionOver,
+            })
         })
     }
 }

@@ -128,6 +128,7 @@ impl Daemon {
         let services = Services {
             decide: Arc::clone(&decide),
             directory: read,
+            passwords: Arc::clone(&directory) as _,
             clock: Arc::clone(&as_clock),
             tls: tls_source(certificates.as_ref())
                 .map_err(|error| DaemonError::System(error.to_string()))?,

@@ -13,6 +13,8 @@ mod failures;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod storms;

@@ -181,6 +181,37 @@ pub(crate) fn extended(oid: &str, value: Option<&[u8]>) -> Vec<u8> {
     tlv(0x77, &content)
 }
 
+/// A Password Modify request (RFC 3062).
+pub(crate) fn password_modify(
+    identity: Option<&str>,
+    old: Option<&str>,
+    new: Option<&str>,
+) -> Vec<u8> {
+    let part = |tag, text: Option<&str>| text.map(|text| tlv(tag, text.as_bytes()));
+    let parts = [part(0x80, identity), part(0x81, old), part(0x82, new)];
+    let value = tlv(
+        0x30,
+        &parts.into_iter().flatten().collect::<Vec<_>>().concat(),
+    );
+    extended("1.3.6.1.4.1.4203.1.11.1", Some(&value))
+}
+
+/// A modify request: each change is its operation, the attribute and the values.
+pub(crate) fn modify(name: &str, changes: &[(u8, &str, &[&str])]) -> Vec<u8> {
+    let changes: Vec<Vec<u8>> = changes
+        .iter()
+        .map(|(operation, attribute, values)| {
+            let values: Vec<Vec<u8>> = values.iter().map(octets).collect();
+            let attribute = [octets(attribute), tlv(0x31, &values.concat())].concat();
+            tlv(
+                0x30,
+                &[tlv(0x0a, &[*operation]), tlv(0x30, &attribute)].concat(),
+            )
+        })
+        .collect();
+    tlv(0x66, &[octets(name), tlv(0x30, &changes.concat())].concat())
+}
+
 pub(crate) fn delete(name: &str) -> Vec<u8> {
     tlv(0x4a, name.as_bytes())
 }

@@ -9,10 +9,14 @@ use doorward::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, Refusal,
     ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
-use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read, Viewer};
+use doorward::directory::{
+    ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
+    Viewer,
+};
 use doorward::domain::id::{AccountId, GroupId};
 use doorward::domain::name::{ListenerName, ResourceName};
 use doorward::domain::resource::Asking;
+use doorward::domain::secret::Password;
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::ldap::dn::DistinguishedName;
 use doorward::ldap::server::{Caps, Gate, Server, Services, TlsSource};
@@ -111,6 +115,17 @@ impl Read for Nobody {
     }
 }
 
+impl ChangeOwnPassword for Nobody {
+    fn change_own_password<'a>(
+        &'a self,
+        _: Owner<'a>,
+        _: Password,
+        _: Now,
+    ) -> Answer<'a, Result<Changed, NotChanged>> {
+        unreachable!("nobody has a proof")
+    }
+}
+
 struct StoppedClock;
 
 impl Clock for StoppedClock {
@@ -195,6 +210,7 @@ impl Served {
         let services = Services {
             decide: Arc::clone(&nobody) as Arc<dyn Decide>,
             directory: Arc::clone(&nobody) as Arc<dyn Read>,
+            passwords: Arc::clone(&nobody) as Arc<dyn ChangeOwnPassword>,
             clock,
             tls,
             gate: Arc::clone(&gate),

@@ -10,6 +10,8 @@ mod rfc_2696_paged_results;
 #[cfg(test)]
 mod rfc_2891_sorting;
 #[cfg(test)]
+mod rfc_3062_password_modify;
+#[cfg(test)]
 mod section_4_11_to_4_14;
 #[cfg(test)]
 mod section_4_1_messages;

@@ -27,7 +27,11 @@ fn rfc_4512_section_5_1_anybody_reads_the_root_dse() {
     );
     assert_eq!(
         root.values("supportedExtension"),
-        ["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.4.1.1466.20037"]
+        [
+            "1.3.6.1.4.1.4203.1.11.3",
+            "1.3.6.1.4.1.4203.1.11.1",
+            "1.3.6.1.4.1.1466.20037"
+        ]
     );
     assert!(
         root.values("supportedFeatures")
@@ -48,7 +52,7 @@ fn only_what_works_is_advertised() {
         client.search(&Search::new("", Scope::Base).attributes(&["supportedExtension"]));
     assert_eq!(
         entries[0].values("supportedExtension"),
-        ["1.3.6.1.4.1.4203.1.11.3"]
+        ["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.4.1.4203.1.11.1"]
     );
 }
 

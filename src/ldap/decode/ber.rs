@@ -11,6 +11,7 @@ pub(crate) mod tag {
     pub(crate) const OCTET_STRING: u8 = 0x04;
     pub(crate) const ENUMERATED: u8 = 0x0a;
     pub(crate) const SEQUENCE: u8 = 0x30;
+    pub(crate) const SET: u8 = 0x31;
 }
 
 const CONSTRUCTED: u8 = 0x20;
@@ -163,6 +164,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn sequence(&mut self) -> Result<Reader<'a>, BerError> {
         Ok(Reader::new(self.element()?.require(tag::SEQUENCE)?))
+    }
+
+    pub(crate) fn set(&mut self) -> Result<Reader<'a>, BerError> {
+        Ok(Reader::new(self.element()?.require(tag::SET)?))
     }
 
     pub(crate) fn integer(&mut self) -> Result<i64, BerError> {

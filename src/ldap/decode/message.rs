@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use super::ber::{self, BerError, Element, Reader, ShapeError, tag};
 use super::{
-    Authentication, Bind, Compare, Control, DecodeError, Deref, Extended, MAX_INT, MessageId,
-    Operation, Reason, Request, RequestKind, Scope, Search, UnparsedDn,
+    Authentication, Bind, ChangeKind, Compare, Control, DecodeError, Deref, Extended, MAX_INT,
+    MessageId, Modify, ModifyChange, Operation, Reason, Request, RequestKind, Scope, Search,
+    UnparsedDn,
 };
 use crate::domain::secret::Secret;
 use crate::ldap::filter::{Filter, FilterDecodeError};
@@ -170,9 +171,7 @@ fn read_operation(
         RequestKind::Bind => Operation::Bind(read_bind(&mut inside)?),
         RequestKind::Unbind => Operation::Unbind,
         RequestKind::Search => Operation::Search(read_search(&mut inside, limits)?),
-        RequestKind::Modify => Operation::Modify {
-            target: read_dn(&mut inside)?,
-        },
+        RequestKind::Modify => Operation::Modify(read_modify(&mut inside)?),
         RequestKind::Add => Operation::Add {
             target: read_dn(&mut inside)?,
         },
@@ -285,6 +284,35 @@ fn read_compare(reader: &mut Reader<'_>) -> Result<Compare, Reason> {
         attribute,
         value,
     })
+}
+
+/// Bounded by the number of elements that one message may hold.
+fn read_modify(reader: &mut Reader<'_>) -> Result<Modify, Reason> {
+    let target = read_dn(reader)?;
+    let mut list = reader.sequence()?;
+    let mut changes = Vec::new();
+    while !list.is_empty() {
+        let mut change = list.sequence()?;
+        let kind = match change.enumerated()? {
+            0 => ChangeKind::Add,
+            1 => ChangeKind::Delete,
+            2 => ChangeKind::Replace,
+            _ => ChangeKind::Other,
+        };
+        let mut attribute = change.sequence()?;
+        let description = attribute.text()?.to_owned();
+        let mut set = attribute.set()?;
+        let mut values = Vec::new();
+        while !set.is_empty() {
+            values.push(Secret::new(set.octets()?.to_vec()));
+        }
+        changes.push(ModifyChange {
+            kind,
+            attribute: description,
+            values,
+        });
+    }
+    Ok(Modify { target, changes })
 }
 
 fn read_extended(reader: &mut Reader<'_>) -> Result<Extended, Reason> {

@@ -122,11 +122,8 @@ pub enum Operation {
     Unbind,
     /// Read entries (section 4.5).
     Search(Search),
-    /// Change an entry (section 4.6); recognised so that it can be refused.
-    Modify {
-        /// The entry.
-        target: UnparsedDn,
-    },
+    /// Change an entry (section 4.6).
+    Modify(Modify),
     /// Add an entry (section 4.7); recognised so that it can be refused.
     Add {
         /// The new entry.
@@ -157,7 +154,7 @@ impl Operation {
             Self::Bind(_) => RequestKind::Bind,
             Self::Unbind => RequestKind::Unbind,
             Self::Search(_) => RequestKind::Search,
-            Self::Modify { .. } => RequestKind::Modify,
+            Self::Modify(_) => RequestKind::Modify,
             Self::Add { .. } => RequestKind::Add,
             Self::Delete { .. } => RequestKind::Delete,
             Self::ModifyDn { .. } => RequestKind::ModifyDn,
@@ -307,6 +304,39 @@ impl fmt::Debug for Compare {
             .field("attribute", &self.attribute)
             .finish_non_exhaustive()
     }
+}
+
+/// A modify request (RFC 4511 section 4.6).
+#[derive(Debug, Clone)]
+pub struct Modify {
+    /// The entry.
+    pub target: UnparsedDn,
+    /// What is to be changed, in order.
+    pub changes: Vec<ModifyChange>,
+}
+
+/// One change of a modify request.
+#[derive(Debug, Clone)]
+pub struct ModifyChange {
+    /// How.
+    pub kind: ChangeKind,
+    /// The attribute's description.
+    pub attribute: String,
+    /// The values; any may be a password.
+    pub values: Vec<Secret>,
+}
+
+/// How a modify request changes an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// Adds values.
+    Add,
+    /// Deletes values, or all.
+    Delete,
+    /// Puts values in the place of all.
+    Replace,
+    /// A kind that RFC 4511 does not define, such as increment (RFC 4525).
+    Other,
 }
 
 /// An extended request (RFC 4511 section 4.12).

@@ -285,9 +285,53 @@ fn what_another_encoder_writes_is_read() {
 }
 
 #[test]
+fn a_modify_is_read_change_by_change() {
+    let change = |operation, name: &str, values: &[&[u8]]| wire::LdapModify {
+        operation,
+        modification: wire::LdapPartialAttribute {
+            atype: name.to_owned(),
+            vals: values.iter().map(|value| value.to_vec()).collect(),
+        },
+    };
+    let foreign = foreign(
+        wire::LdapOp::ModifyRequest(wire::LdapModifyRequest {
+            dn: "uid=alice,dc=example,dc=org".to_owned(),
+            changes: vec![
+                change(wire::LdapModifyType::Delete, "userPassword", &[b"old"]),
+                change(wire::LdapModifyType::Add, "userPassword", &[b"n\xffw"]),
+                change(wire::LdapModifyType::Replace, "mail", &[b"a", b"b"]),
+                change(wire::LdapModifyType::Delete, "title", &[]),
+            ],
+        }),
+        vec![],
+    );
+    let Operation::Modify(modify) = read(&foreign).unwrap().operation else {
+        panic!("a modify")
+    };
+    assert_eq!(modify.target.as_bytes(), b"uid=alice,dc=example,dc=org");
+    let shown: Vec<(ChangeKind, &str, Vec<&[u8]>)> = modify
+        .changes
+        .iter()
+        .map(|change| {
+            let values = change.values.iter().map(Secret::expose).collect();
+            (change.kind, change.attribute.as_str(), values)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (ChangeKind::Delete, "userPassword", vec![&b"old"[..]]),
+            (ChangeKind::Add, "userPassword", vec![b"n\xffw"]),
+            (ChangeKind::Replace, "mail", vec![b"a", b"b"]),
+            (ChangeKind::Delete, "title", vec![]),
+        ]
+    );
+}
+
+#[test]
 fn writes_are_recognised_by_their_target() {
     let target = |operation: &[u8]| match read(&message(1, operation, &[])).unwrap().operation {
-        Operation::Modify { target }
+        Operation::Modify(Modify { target, .. })
         | Operation::Add { target }
         | Operation::Delete { target }
         | Operation::ModifyDn { target } => target.as_bytes().to_vec(),

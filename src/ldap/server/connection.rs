@@ -308,6 +308,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     let verdict = self.services.decide.decide_service(*attempt).await;
                     self.conversation.service_decided(bind, verdict)
                 }
+                Step::AskOwner(attempt, check) => {
+                    self.flush().await?;
+                    let verdict = self.services.decide.decide(*attempt).await;
+                    self.conversation.old_password_decided(*check, verdict)
+                }
+                Step::ChangePassword(change) => {
+                    self.flush().await?;
+                    let changed = self.services.passwords.change_own_password(
+                        change.owner(),
+                        change.new_password().clone(),
+                        self.services.clock.now(),
+                    );
+                    let outcome = changed.await;
+                    self.conversation.password_changed(&change, outcome)
+                }
                 Step::Confirm(identity, confirmation) => {
                     let stands = still(self.services.decide.as_ref(), &identity).await;
                     self.conversation.confirmed(*confirmation, stands)

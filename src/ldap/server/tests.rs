@@ -3,6 +3,7 @@
 #[path = "../../../tests/rfc4511/client.rs"]
 #[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
 mod client;
+mod passwords;
 
 mod pages;
 
@@ -58,6 +59,7 @@ impl Served {
         let services = Services {
             decide: Arc::clone(&world) as Arc<dyn Decide>,
             directory: Arc::clone(&world) as Arc<dyn Read>,
+            passwords: Arc::clone(&world) as Arc<dyn ChangeOwnPassword>,
             clock,
             tls: Arc::new(|| None),
             gate: Arc::clone(&gate),

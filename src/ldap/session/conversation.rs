@@ -111,11 +111,15 @@ impl Conversation {
             Operation::Bind(bind) => self.bind(id, &bind, asked.ok(), arrival),
             Operation::Search(search) => self.search(id, search, &controls),
             Operation::Compare(compare) => self.guarded(id, Task::Job(Job::Compare(compare))),
-            Operation::Extended(extended) => self.extended(id, &extended, arrival),
-            Operation::Modify { .. }
-            | Operation::Add { .. }
-            | Operation::Delete { .. }
-            | Operation::ModifyDn { .. } => self.write(id, kind),
+            Operation::Extended(extended) => {
+                self.extended(id, &extended, asked.unwrap_or_default(), arrival)
+            }
+            Operation::Modify(modify) => {
+                self.modify(id, modify, asked.unwrap_or_default(), arrival)
+            }
+            Operation::Add { .. } | Operation::Delete { .. } | Operation::ModifyDn { .. } => {
+                self.write(id, kind)
+            }
             Operation::Unbind | Operation::Abandon(_) => Step::Nothing,
         }
     }
@@ -183,6 +187,7 @@ impl Conversation {
                 let dn = identity.dn(&self.settings.tree);
                 Step::Send(Reply::new(id, extended::who_am_i(dn)))
             }
+            Task::Password(task) => self.change_password(*task),
             Task::Job(job) => {
                 self.outstanding.insert(id);
                 Step::Run(Box::new(Work {

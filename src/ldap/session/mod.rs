@@ -9,6 +9,7 @@ mod binds;
 mod conversation;
 mod operations;
 mod paging;
+mod passwords;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 
 pub use conversation::Conversation;
 pub use step::{
-    Arrival, CloseReason, Closing, Confirmation, Job, ServiceBind, Step, UserBind, Work,
+    Arrival, CloseReason, Closing, Confirmation, Job, OwnerCheck, ProvenChange, ServiceBind, Step,
+    UserBind, Work,
 };
 
 use super::tree::Tree;

@@ -2,7 +2,7 @@
 //! 4.9).
 
 use crate::ldap::bind::Transport;
-use crate::ldap::controls::{SearchControls, Sort, paged_response};
+use crate::ldap::controls::{Asked, SearchControls, Sort, paged_response};
 use crate::ldap::decode::{Control, Extended, MessageId, RequestKind, Search};
 use crate::ldap::extended;
 use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
@@ -64,7 +64,13 @@ impl Conversation {
         self.guarded(id, Task::Job(Job::Search(Box::new(wanted))))
     }
 
-    pub(super) fn extended(&mut self, id: MessageId, request: &Extended, arrival: Arrival) -> Step {
+    pub(super) fn extended(
+        &mut self,
+        id: MessageId,
+        request: &Extended,
+        asked: Asked,
+        arrival: Arrival,
+    ) -> Step {
         let send = |response| Step::Send(Reply::new(id, response));
         match extended::Operation::named(&request.oid) {
             extended::Operation::StartTls => self.start_tls(id, request, arrival),
@@ -74,10 +80,9 @@ impl Conversation {
                 "WhoAmI takes no value",
             )),
             extended::Operation::WhoAmI => self.guarded(id, Task::WhoAmI),
-            extended::Operation::PasswordModify => send(extended::refuse(
-                ResultCode::UnwillingToPerform,
-                extended::NO_PASSWORD_CHANGE,
-            )),
+            extended::Operation::PasswordModify => {
+                self.password_modify(id, request, asked, arrival)
+            }
             extended::Operation::Unknown => send(extended::refuse(
                 ResultCode::ProtocolError,
                 "the extended operation is not known",

@@ -1,14 +1,20 @@
 //! What a [`Conversation`](super::Conversation) says to whoever drives it.
 
-use crate::authenticator::{Attempt, ServiceAttempt};
-use crate::domain::id::RequestId;
+use std::sync::Arc;
+
+use crate::authenticator::{Attempt, Authenticated, ChangeProof, ServiceAttempt};
+use crate::directory::Owner;
+use crate::domain::id::{AccountId, RequestId};
 use crate::domain::resource::Asking;
+use crate::domain::secret::Password;
 use crate::domain::time::Now;
 use crate::ldap::controls::Asked;
 use crate::ldap::decode::{Compare, MessageId, Request, RequestKind};
+use crate::ldap::password::Wish;
 use crate::ldap::result::Reply;
 use crate::ldap::search::Wanted;
 
+use super::passwords::Client;
 use super::{Binding, Identity};
 
 /// What is known of a request besides its content.
@@ -37,6 +43,11 @@ pub enum Step {
     AskUser(Box<Attempt>, UserBind),
     /// Ask the authenticator, then call [`super::Conversation::service_decided`].
     AskService(Box<ServiceAttempt>, ServiceBind),
+    /// Ask the authenticator about an old password, then call
+    /// [`super::Conversation::old_password_decided`].
+    AskOwner(Box<Attempt>, Box<OwnerCheck>),
+    /// Change a password, then call [`super::Conversation::password_changed`].
+    ChangePassword(Box<ProvenChange>),
     /// Ask whether this still stands, then call [`super::Conversation::confirmed`].
     Confirm(Identity, Box<Confirmation>),
     /// Do this beside whatever else goes on, then call [`super::Conversation::finished`].
@@ -120,6 +131,46 @@ pub struct ServiceBind {
     pub(super) asked: Asked,
 }
 
+/// A change of password that waits for the verdict on the old one.
+#[derive(Debug)]
+pub struct OwnerCheck {
+    pub(super) client: Client,
+    pub(super) account: AccountId,
+    pub(super) new: Password,
+}
+
+/// A change of password by its owner.
+#[derive(Debug)]
+pub struct ProvenChange {
+    pub(super) client: Client,
+    pub(super) proof: Proof,
+    pub(super) new: Password,
+}
+
+impl ProvenChange {
+    /// Whose password it is.
+    pub fn owner(&self) -> Owner<'_> {
+        match &self.proof {
+            Proof::User(proof) => Owner::User(proof),
+            Proof::ChangeOnly(proof) => Owner::ChangeOnly(proof),
+        }
+    }
+
+    /// The password to be.
+    pub const fn new_password(&self) -> &Password {
+        &self.new
+    }
+}
+
+/// By what a change of password is its owner's.
+#[derive(Debug)]
+pub(super) enum Proof {
+    /// The old password came with it and was right.
+    User(Box<Authenticated>),
+    /// As before, or the session may do nothing else.
+    ChangeOnly(Arc<ChangeProof>),
+}
+
 /// An operation that waits until it is known whether its session still stands.
 #[derive(Debug)]
 pub struct Confirmation {
@@ -164,6 +215,15 @@ impl Job {
 pub(super) enum Task {
     Job(Job),
     WhoAmI,
+    Password(Box<PasswordTask>),
+}
+
+/// A change of password that was asked for.
+#[derive(Debug)]
+pub(super) struct PasswordTask {
+    pub(super) client: Client,
+    pub(super) wish: Wish,
+    pub(super) arrival: Arrival,
 }
 
 impl Task {
@@ -171,6 +231,7 @@ impl Task {
         match self {
             Self::Job(job) => job.kind(),
             Self::WhoAmI => RequestKind::Extended,
+            Self::Password(task) => task.client.kind,
         }
     }
 }

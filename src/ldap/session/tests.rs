@@ -8,10 +8,10 @@ use crate::domain::secret::Secret;
 use crate::ldap::bind::Transport;
 use crate::ldap::controls::PASSWORD_POLICY;
 use crate::ldap::decode::{
-    Answer, Authentication, Bind, Control, DecodeError, Deref, Extended, MessageId, Operation,
-    Reason, Request, RequestKind, Scope, Search, UnparsedDn,
+    Answer, Authentication, Bind, Control, DecodeError, Deref, Extended, MessageId, Modify,
+    Operation, Reason, Request, RequestKind, Scope, Search, UnparsedDn,
 };
-use crate::ldap::extended::{PASSWORD_MODIFY, START_TLS, WHO_AM_I};
+use crate::ldap::extended::{START_TLS, WHO_AM_I};
 use crate::ldap::filter::Filter;
 use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, Response, ResultCode};
@@ -447,9 +447,10 @@ fn writes_are_refused_with_a_sentence() {
     let mut talk = bound();
     let target = UnparsedDn::new(ALICE);
     for operation in [
-        Operation::Modify {
+        Operation::Modify(Modify {
             target: target.clone(),
-        },
+            changes: Vec::new(),
+        }),
         Operation::Add {
             target: target.clone(),
         },
@@ -457,7 +458,6 @@ fn writes_are_refused_with_a_sentence() {
             target: target.clone(),
         },
         Operation::ModifyDn { target },
-        extended(PASSWORD_MODIFY, None),
     ] {
         let reply = sent(talk.receive(request(2, operation), arrival()));
         let result = reply.response.result().unwrap();
