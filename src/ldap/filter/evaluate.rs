@@ -91,12 +91,10 @@ pub fn compare(entry: &dyn AttributeSource, attribute: &str, value: &[u8]) -> Re
     let Some(kind) = schema::attribute(attribute) else {
         return ResultCode::UndefinedAttributeType;
     };
-    let readable = kind.is_readable().then(|| entry.values(kind));
-    let Some(Values::Readable(values)) = readable else {
-        // As if it were absent, so that the answer does not tell that it is there.
-        return ResultCode::NoSuchAttribute;
-    };
-    if values.is_empty() {
+    let present = |values: &[Vec<u8>]| Truth::of(!values.is_empty());
+    // What is not readable is as if it were absent, so that the answer does not tell that it is
+    // there.
+    if !kind.is_readable() || !each(entry, kind, present).is_true() {
         return ResultCode::NoSuchAttribute;
     }
     let Some(rule) = kind.equality() else {
@@ -105,10 +103,8 @@ pub fn compare(entry: &dyn AttributeSource, attribute: &str, value: &[u8]) -> Re
     let Some(key) = rule.key(value) else {
         return ResultCode::InvalidAttributeSyntax;
     };
-    if values
-        .iter()
-        .any(|own| rule.key(own).as_ref() == Some(&key))
-    {
+    let test = Test::Equal(rule, key);
+    if each(entry, kind, |values| test.any(values)).is_true() {
         ResultCode::CompareTrue
     } else {
         ResultCode::CompareFalse

@@ -270,6 +270,8 @@ fn what_cannot_be_said_is_undefined_also_when_negated() {
         "(modifyTimestamp>=yesterday)",
         "(entryUUID=1)",
         "(pwdLockout=yes)",
+        "(uid=)",
+        "(cn:caseExactMatch:=)",
         "(objectClass=sudoRole)",
         "(memberUid=b\\c3\\b6b)",
         "(cn=\\ff)",
@@ -388,9 +390,18 @@ fn comparisons() {
         ("uid", "bob", ResultCode::CompareFalse),
         ("description", "x", ResultCode::NoSuchAttribute),
         ("userPassword", "hunter2", ResultCode::NoSuchAttribute),
+        // RFC 4511 section 4.10: a value of the attribute or of a subtype.
+        ("name", "ALICE van dyke", ResultCode::CompareTrue),
+        ("name", "bob", ResultCode::CompareFalse),
+        (
+            "distinguishedName",
+            "uid=alice",
+            ResultCode::NoSuchAttribute,
+        ),
         ("foo", "x", ResultCode::UndefinedAttributeType),
         ("uid;binary", "x", ResultCode::UndefinedAttributeType),
         ("uidNumber", "x", ResultCode::InvalidAttributeSyntax),
+        ("uid", "", ResultCode::InvalidAttributeSyntax),
     ] {
         assert_eq!(
             compare(&entry, attribute, value.as_bytes()),

@@ -159,6 +159,10 @@ impl MatchingRule {
         if self.is_ascii_only() && !text.is_ascii() {
             return None;
         }
+        // RFC 4517 section 3.3.6: a directory string has a character or more.
+        if self.syntax() == Syntax::DirectoryString && text.is_empty() {
+            return None;
+        }
         Some(prepare::part(text, self.case(), part))
     }
 
