@@ -227,7 +227,7 @@ pub(crate) struct Answer {
 }
 
 /// Takes one element off the front.
-fn element<'a>(bytes: &mut &'a [u8]) -> (u8, &'a [u8]) {
+pub(crate) fn element<'a>(bytes: &mut &'a [u8]) -> (u8, &'a [u8]) {
     let (tag, length) = (bytes[0], usize::from(bytes[1]));
     let (header, length) = if length < 128 {
         (2, length)
