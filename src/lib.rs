@@ -13,7 +13,8 @@
 //! | [`authenticator`] | attempt to verdict, the one place that says yes | `domain`, `policy`, `hashing`, `store` |
 //! | [`directory`] | everything else before the store | those, and the authenticator's verdict types |
 //! | [`lifecycle`] | what time alone causes | `domain`, `policy`, `store` |
-//! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`; never each other |
+//! | [`eap`] | EAP's conversation, pure, over rustls | `domain`, `authenticator` |
+//! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`; `radius` also `eap`; never each other |
 //! | [`auth_policy`] | what mail servers ask about their clients | `domain`, `authenticator` |
 //! | [`audit`], [`metrics`] | subscribers of what happened | `domain`, `store` |
 //! | [`config`] | the configuration file | `domain` |
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod domain;
+pub mod eap;
 pub mod hashing;
 pub mod ldap;
 pub mod lifecycle;

@@ -58,6 +58,7 @@ fuzz_target!(|bytes: &[u8]| {
             peer: SocketAddr::from(([192, 0, 2, 1], 40_000)),
             local: SocketAddr::from(([192, 0, 2, 2], 1812)),
             now,
+            eap: None,
             available: choice & 8 == 0,
         };
         let step = exchanges.receive(&arrival);
@@ -66,10 +67,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(matches!(exchanges.receive(&arrival), Step::Drop(_)));
                 match choice & 6 {
                     0 => continue,
-                    2 => exchanges.answer(question.open, &Err(Undecided::Busy), now.mono),
+                    2 => exchanges.answer(question.open, Err(Undecided::Busy), now.mono),
                     _ => {
                         let verdict = Ok(Verdict::Refused(Refusal::WrongPassword));
-                        let step = exchanges.answer(question.open, &verdict, now.mono);
+                        let step = exchanges.answer(question.open, verdict, now.mono);
                         let Step::Reply(reply) = &step else {
                             panic!("no reply to a verdict")
                         };

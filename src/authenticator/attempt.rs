@@ -17,6 +17,16 @@ pub enum Claim {
     Malformed(String),
 }
 
+impl Claim {
+    /// Takes a name from the wire. No account has an empty name, nor one that is not UTF-8.
+    pub fn of(name: &[u8]) -> Self {
+        match std::str::from_utf8(name) {
+            Ok(name) if !name.is_empty() => Self::Typed(name.to_owned()),
+            _ => Self::Malformed(String::from_utf8_lossy(name).into_owned()),
+        }
+    }
+}
+
 /// What an attempt brings as proof. Nothing in it is ever logged.
 #[derive(Debug, Clone)]
 pub enum Evidence {

@@ -41,6 +41,8 @@ struct Made {
     ca_was_there: bool,
     certificate: PathBuf,
     private_key: PathBuf,
+    eap_certificate: PathBuf,
+    eap_private_key: PathBuf,
 }
 
 /// Runs the command. A CA that is there is kept, so that clients that trust it go on doing so.
@@ -51,14 +53,18 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ex
         ca_was_there: made.ca_was_there,
         certificate: made.certificate,
         private_key: made.key,
+        eap_certificate: made.eap_certificate,
+        eap_private_key: made.eap_key,
     };
     context.output.value(&made, |made| {
         format!(
-            "{} {} (clients trust this one)\nmade {}\nmade {}",
+            "{} {} (clients and devices trust this one)\nmade {}\nmade {}\nmade {} (for [eap])\nmade {}",
             if made.ca_was_there { "kept" } else { "made" },
             made.ca.display(),
             made.certificate.display(),
-            made.private_key.display()
+            made.private_key.display(),
+            made.eap_certificate.display(),
+            made.eap_private_key.display()
         )
     })?;
     Ok(ExitCode::SUCCESS)

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::config::store::StoreUrl;
-use crate::config::tls::Tls;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
 use crate::directory::Warning;
 use crate::domain::time::Clock as _;
 use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
-use crate::runtime::certificates::Certificate;
+use crate::runtime::certificates::{Certificate, CertificateError};
 use crate::runtime::clock::SystemClock;
 
 use super::context::{Context, Opened};
@@ -113,15 +112,25 @@ fn look_further(config: &Config, report: &mut Report) {
         Err(errors) => report.add(&errors),
     }
     if let Some(tls) = &config.tls {
-        certificate(config, tls, report);
+        let opened = Certificate::open(&tls.certificate, &tls.private_key);
+        certificate(config, "tls.certificate", opened, report);
+    }
+    if let Some(eap) = &config.eap {
+        let opened = Certificate::open(&eap.certificate, &eap.private_key);
+        certificate(config, "eap.certificate", opened, report);
     }
     bindings(config, report);
 }
 
 /// Whether the certificate belongs to its key and holds now.
-fn certificate(config: &Config, tls: &Tls, report: &mut Report) {
-    let key = Subject::Key("tls.certificate");
-    match Certificate::open(&tls.certificate, &tls.private_key) {
+fn certificate(
+    config: &Config,
+    key: &str,
+    opened: Result<Certificate, CertificateError>,
+    report: &mut Report,
+) {
+    let key = Subject::Key(key);
+    match opened {
         Err(fault) => report
             .errors
             .push(config.cite(key, fault.to_string()).to_string()),

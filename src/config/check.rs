@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::Config;
 use super::auth_policy::AuthPolicy;
 use super::citation::{ConfigError, ConfigWarning};
+use super::eap::Eap;
 use super::ldap::{Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
 use super::reader::nearest;
@@ -43,6 +44,9 @@ pub(super) fn check(config: &Config) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
     }
     if let Some(auth_policy) = &config.auth_policy {
         checker.auth_policy(auth_policy);
+    }
+    if let Some(eap) = &config.eap {
+        checker.eap(eap);
     }
     checker.sockets();
     checker.resources();
@@ -335,6 +339,31 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    fn eap(&mut self, eap: &Eap) {
+        if self.config.radius.is_none() {
+            self.error("eap", "EAP is spoken with RADIUS clients: add [radius]");
+        }
+        if eap.min_tls > eap.max_tls {
+            self.error("eap.min_tls", "it is newer than max_tls");
+        }
+        for (index, method) in eap.methods.iter().enumerate() {
+            if eap.methods.iter().take(index).any(|one| one == method) {
+                let key = self.element("eap.methods", index);
+                self.error(&key, "the method is there twice");
+            }
+        }
+        self.bounded("eap.fragment_size", eap.fragment_size, 100, 1400);
+        for (key, count) in [
+            ("eap.max_sessions", eap.max_sessions),
+            ("eap.max_sessions_per_client", eap.max_sessions_per_client),
+            ("eap.max_sessions_per_device", eap.max_sessions_per_device),
+        ] {
+            self.bounded(key, count, 1, 1_000_000);
+        }
+        let lifetime = eap.session_lifetime;
+        self.between("eap.session_lifetime", lifetime, 5 * SECOND, 600 * SECOND);
     }
 
     fn limits(&mut self) {

@@ -13,6 +13,7 @@ pub mod auth_policy;
 mod check;
 mod citation;
 pub mod directory;
+pub mod eap;
 pub mod hashing;
 pub mod ldap;
 pub mod log;
@@ -63,6 +64,8 @@ pub struct Config {
     pub radius: Option<radius::Radius>,
     /// `[auth_policy]`
     pub auth_policy: Option<auth_policy::AuthPolicy>,
+    /// `[eap]`
+    pub eap: Option<eap::Eap>,
     /// `[web]`
     pub web: Option<web::Web>,
     /// `[mail]`
@@ -159,6 +162,7 @@ impl Config {
         let clients: Vec<radius::RadiusClient> = reader.entries_of("radius", "client");
         let radius_sockets = reader.section("radius");
         let auth_policy = reader.section("auth_policy");
+        let eap = reader.section("eap");
         let web = reader.section("web");
         let mail = reader.section("mail");
         let throttle = reader.section("throttle");
@@ -197,6 +201,7 @@ impl Config {
             },
             radius: radius_sockets.map(|sockets| radius::Radius { sockets, clients }),
             auth_policy,
+            eap,
             web,
             mail,
             throttle: throttle.unwrap_or_default(),
@@ -326,6 +331,9 @@ impl Config {
         self.store.resolve(folder);
         if let Some(tls) = &mut self.tls {
             tls.resolve(folder);
+        }
+        if let Some(eap) = &mut self.eap {
+            eap.resolve(folder);
         }
         if let Some(mail) = &mut self.mail {
             mail.resolve(folder);

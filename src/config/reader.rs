@@ -15,7 +15,7 @@ use super::citation::{ConfigError, ConfigErrors, Source, Span};
 const MAX_SYNTAX_ERRORS: usize = 5;
 
 /// Every name that may stand at the top of the file.
-pub(super) const SECTIONS: [&str; 16] = [
+pub(super) const SECTIONS: [&str; 17] = [
     "directory",
     "posix",
     "store",
@@ -23,6 +23,7 @@ pub(super) const SECTIONS: [&str; 16] = [
     "ldap",
     "radius",
     "auth_policy",
+    "eap",
     "web",
     "mail",
     "throttle",

@@ -46,7 +46,7 @@ impl Secrets {
     }
 }
 
-/// Reads every shared secret, and looks at the private key's file.
+/// Reads every shared secret, and looks at the private keys' files.
 ///
 /// # Errors
 /// A file cannot be read, can be read by everyone, or holds no secret; each fault cites the key
@@ -110,6 +110,9 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     };
     if let Some(tls) = &config.tls {
         look("tls.private_key", &tls.private_key);
+    }
+    if let Some(eap) = &config.eap {
+        look("eap.private_key", &eap.private_key);
     }
     if let Some(path) = config.mail.as_ref().and_then(|m| m.password_file.as_ref()) {
         look("mail.password_file", path);

@@ -601,6 +601,7 @@ fn the_reference_names_every_key() {
         ("radius", known::<radius::RadiusSockets>()),
         ("radius.client", known::<radius::RadiusClient>()),
         ("auth_policy", known::<auth_policy::AuthPolicy>()),
+        ("eap", known::<eap::Eap>()),
         ("web", known::<web::Web>()),
         ("mail", known::<mail::Mail>()),
         ("throttle", known::<throttle::Throttle>()),

@@ -157,15 +157,17 @@ impl Duplicates {
         true
     }
 
-    /// Forgets a request that was not decided. A stale or finished ticket changes nothing.
-    pub fn forget(&mut self, ticket: Ticket) {
-        if self
+    /// Forgets a request that was not decided. `false` where the ticket is stale or finished, which
+    /// changes nothing.
+    pub fn forget(&mut self, ticket: Ticket) -> bool {
+        let open = self
             .entries
             .get(&ticket.key)
-            .is_some_and(|entry| entry.number == ticket.number)
-        {
+            .is_some_and(|entry| entry.number == ticket.number);
+        if open {
             self.remove(&ticket.key);
         }
+        open
     }
 
     /// How many requests are remembered.

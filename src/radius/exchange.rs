@@ -1,9 +1,11 @@
 //! One request and its reply, as a state machine without socket or clock.
 //!
 //! [`Exchanges::receive`] takes a datagram of a known client and says what to do; where that is to
-//! ask, [`Exchanges::answer`] takes the verdict and says what to send. The order of the checks is
-//! the defence: nothing is remembered, computed or asked for a packet whose sender is not proven
-//! as far as the client's entry demands.
+//! ask, [`Exchanges::answer`] takes the verdict and says what to send. A step of an EAP conversation
+//! costs a TLS computation and is handed out as [`Conversing`], to be run by whoever has a core to
+//! spare and brought back to [`Exchanges::conversed`]. The order of the checks is the defence:
+//! nothing is remembered, computed or asked for a packet whose sender is not proven as far as the
+//! client's entry demands.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use super::duplicates::{Admission, Duplicates, Key, Ticket};
 use super::reason::{DropReason, RejectReason};
 use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
+use super::sessions::{Binding, NotFound, SessionId, Sessions, State};
 use super::wire::{
     self, Code, Packet, Presence, check_message_authenticator, kind, response_authenticator,
 };
@@ -24,6 +27,7 @@ use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::Asking;
 use crate::domain::time::{Monotonic, Now};
+use crate::eap::{self, Conversation, Failure, Login, Outcome};
 
 /// Which service a socket offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub struct Arrival<'a> {
     pub local: SocketAddr,
     /// When it came.
     pub now: Now,
+    /// How EAP conversations are held; nothing where they are not.
+    pub eap: Option<&'a Arc<eap::Settings>>,
     /// Whether requests can be decided; a Status-Server is answered only then (RFC 5997 §4.2).
     pub available: bool,
 }
@@ -78,6 +84,9 @@ pub enum Step {
     /// Ask the authenticator, then call [`Exchanges::answer`]; where that cannot be,
     /// [`Exchanges::abandon`].
     Ask(Box<Question>),
+    /// Run this outside of any lock and bring the result to [`Exchanges::conversed`]; where that
+    /// cannot be, [`Exchanges::return_unrun`].
+    Converse(Box<Conversing>),
 }
 
 /// A question to the authenticator.
@@ -103,6 +112,7 @@ impl std::fmt::Debug for Question {
 pub struct Open {
     id: ExchangeId,
     envelope: Envelope,
+    dialogue: Option<Box<Dialogue>>,
 }
 
 impl Open {
@@ -112,14 +122,68 @@ impl Open {
     }
 }
 
+/// The EAP conversation that an exchange is one step of, and what its question will need.
+struct Dialogue {
+    conversation: Box<Conversation>,
+    asking: Asking,
+    origin: Origin,
+    place: Place,
+    received: Now,
+}
+
+/// One step of an EAP conversation, to be run.
+pub struct Conversing {
+    open: Open,
+    packet: Vec<u8>,
+}
+
+impl Conversing {
+    /// The identity of its exchange, for [`Exchanges::abandon`].
+    pub fn id(&self) -> ExchangeId {
+        self.open.id
+    }
+
+    /// Runs it: a TLS computation at most, no waiting.
+    pub fn run(mut self) -> Conversed {
+        let step = match &mut self.open.dialogue {
+            Some(dialogue) => {
+                let received = dialogue.received;
+                dialogue.conversation.receive(&self.packet, received)
+            }
+            None => eap::Step::Discard(eap::Discarded::Over),
+        };
+        Conversed {
+            open: self.open,
+            step,
+        }
+    }
+}
+
+impl std::fmt::Debug for Conversing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Conversing").finish_non_exhaustive()
+    }
+}
+
+/// A step of an EAP conversation that was run.
+pub struct Conversed {
+    open: Open,
+    step: eap::Step,
+}
+
 /// The identity of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExchangeId(Ticket);
+pub struct ExchangeId {
+    ticket: Ticket,
+    session: Option<SessionId>,
+}
 
-/// Every exchange that is open or was answered a moment ago.
+/// Every exchange that is open or was answered a moment ago, and every EAP conversation between
+/// two of its exchanges.
 #[derive(Debug, Default)]
 pub struct Exchanges {
     duplicates: Duplicates,
+    sessions: Sessions,
 }
 
 impl Exchanges {
@@ -127,6 +191,7 @@ impl Exchanges {
     pub fn new(capacity: usize, lifetime: Duration) -> Self {
         Self {
             duplicates: Duplicates::new(capacity, lifetime),
+            sessions: Sessions::default(),
         }
     }
 
@@ -136,32 +201,58 @@ impl Exchanges {
     }
 
     /// Takes the verdict of a question. Without one the request is forgotten, so that its
-    /// retransmission is decided.
+    /// retransmission is decided; an EAP conversation keeps its question for that.
     pub fn answer(
         &mut self,
-        open: Open,
-        verdict: &Result<Verdict, Undecided>,
+        mut open: Open,
+        verdict: Result<Verdict, Undecided>,
         now: Monotonic,
     ) -> Step {
-        let Open { id, envelope } = open;
+        if let Some(dialogue) = &mut open.dialogue {
+            let step = dialogue.conversation.answer(verdict);
+            return self.conversed(Conversed { open, step }, now);
+        }
+        let Open { id, envelope, .. } = open;
         let reply = match verdict {
-            Ok(Verdict::Granted(proof)) => envelope.accept(proof),
+            Ok(Verdict::Granted(proof)) => envelope.accept(&proof),
             Ok(Verdict::ChangeOnly(_) | Verdict::Refused(_)) => envelope.reject(None),
             Err(undecided) => {
-                self.duplicates.forget(id.0);
-                return Step::Drop(match undecided {
-                    Undecided::Busy => DropReason::Busy,
-                    Undecided::Unavailable(_) => DropReason::Unavailable,
-                });
+                self.duplicates.forget(id.ticket);
+                return Step::Drop(reason_of(&undecided));
             }
         };
         self.conclude(id, reply, now)
             .map_or_else(Step::Drop, Step::Reply)
     }
 
+    /// Takes a step of an EAP conversation that was run.
+    pub fn conversed(&mut self, conversed: Conversed, now: Monotonic) -> Step {
+        self.try_conversed(conversed, now)
+            .unwrap_or_else(Step::Drop)
+    }
+
+    /// Takes a step of an EAP conversation back that there was no room to run: its retransmission
+    /// finds all as it was.
+    pub fn return_unrun(&mut self, conversing: Conversing) {
+        let Open { id, dialogue, .. } = conversing.open;
+        if let (Some(session), Some(dialogue)) = (id.session, dialogue) {
+            self.sessions.put_back(session, dialogue.conversation);
+        }
+        self.duplicates.forget(id.ticket);
+    }
+
     /// Gives an exchange up that will not be answered. Changes nothing where it was.
     pub fn abandon(&mut self, id: ExchangeId) {
-        self.duplicates.forget(id.0);
+        if self.duplicates.forget(id.ticket)
+            && let Some(session) = id.session
+        {
+            self.sessions.close(session);
+        }
+    }
+
+    /// How many EAP conversations are open.
+    pub fn conversations(&self) -> usize {
+        self.sessions.len()
     }
 
     fn try_receive(&mut self, arrival: &Arrival<'_>) -> Result<Step, DropReason> {
@@ -214,45 +305,181 @@ impl Exchanges {
         };
         let proven = presence == Presence::Verified;
         let now = arrival.now;
-        let id = match self
+        let ticket = match self
             .duplicates
             .admit(key, packet.authenticator(), proven, now.mono)
         {
-            Admission::New(ticket) => ExchangeId(ticket),
+            Admission::New(ticket) => ticket,
             Admission::Finished(bytes) => return Ok(Step::Resend(bytes)),
             Admission::InFlight => return Err(DropReason::DuplicateInFlight),
             Admission::Conflicting => return Err(DropReason::Conflicting),
             Admission::Full => return Err(DropReason::TableFull),
         };
-        let login = match wanted {
-            Wanted::Login(login) => login,
-            Wanted::Reject { reason, eap } => {
-                let reply = self.conclude(id, envelope.reject(eap), now.mono)?;
-                return Ok(Step::Reject(reason, reply));
+        let id = ExchangeId {
+            ticket,
+            session: None,
+        };
+        let origin = |place: &Place| Origin {
+            source: arrival.peer.ip().into(),
+            station: place.calling_station.clone(),
+        };
+        let asking = |place: &Place| Asking::Radius {
+            client: Arc::clone(&client.resources),
+            called_station: place.called_station.clone(),
+        };
+        let (reason, eap) = match wanted {
+            Wanted::Login(login) => {
+                let place = login.place;
+                let (asking, origin) = (asking(&place), origin(&place));
+                let open = Open {
+                    id,
+                    envelope,
+                    dialogue: None,
+                };
+                let login = Login {
+                    claim: login.claim,
+                    evidence: login.evidence,
+                };
+                return Ok(ask(open, login, asking, origin, place, now));
             }
+            Wanted::Eap(eap) => {
+                let place = &eap.place;
+                let (asking, origin) = (asking(place), origin(place));
+                match self.find(arrival, &eap) {
+                    Ok(Some((session, conversation))) => {
+                        let open = Open {
+                            id: ExchangeId {
+                                ticket,
+                                session: Some(session),
+                            },
+                            envelope,
+                            dialogue: Some(Box::new(Dialogue {
+                                conversation,
+                                asking,
+                                origin,
+                                place: eap.place,
+                                received: now,
+                            })),
+                        };
+                        return Ok(Step::Converse(Box::new(Conversing {
+                            open,
+                            packet: eap.packet,
+                        })));
+                    }
+                    Ok(None) => (
+                        RejectReason::UnsupportedAuthentication,
+                        Some(eap.identifier()),
+                    ),
+                    Err(NotFound::Unknown) => {
+                        (RejectReason::EapStateUnknown, Some(eap.identifier()))
+                    }
+                    Err(NotFound::Busy) => {
+                        self.duplicates.forget(ticket);
+                        return Err(DropReason::EapBusy);
+                    }
+                }
+            }
+            Wanted::Reject { reason, eap } => (reason, eap),
         };
-        let attempt = Attempt {
-            request: RequestId::new(now.wall),
-            received: now,
-            protocol: Protocol::Radius,
-            asking: Asking::Radius {
-                client: Arc::clone(&client.resources),
-                called_station: login.place.called_station.clone(),
-            },
-            claim: login.claim,
-            evidence: login.evidence,
-            origin: Origin {
-                source: arrival.peer.ip().into(),
-                station: login.place.calling_station.clone(),
-            },
-            asked_for_password_policy: false,
+        let reply = self.conclude(id, envelope.reject(eap), now.mono)?;
+        Ok(Step::Reject(reason, reply))
+    }
+
+    /// The conversation that a packet belongs to, or a new one; nothing where EAP is not spoken.
+    fn find(
+        &mut self,
+        arrival: &Arrival<'_>,
+        eap: &request::Eap,
+    ) -> Result<Option<(SessionId, Box<Conversation>)>, NotFound> {
+        let Some(settings) = arrival.eap else {
+            return Ok(None);
         };
-        let open = Open { id, envelope };
-        Ok(Step::Ask(Box::new(Question {
-            open,
-            attempt,
-            place: login.place,
-        })))
+        let binding = Binding {
+            client: arrival.client.name().clone(),
+            address: arrival.peer.ip().to_canonical(),
+            user_name: eap.user_name.clone(),
+            calling_station: eap.place.calling_station.clone(),
+            called_station: eap.place.called_station.clone(),
+        };
+        let now = arrival.now.mono;
+        if let Some(state) = &eap.state {
+            return self.sessions.take(state, &binding, now).map(Some);
+        }
+        let session = self.sessions.open(binding, &settings.bounds, now);
+        let conversation = Conversation::new(Arc::clone(settings), eap.framed_mtu);
+        Ok(Some((session, Box::new(conversation))))
+    }
+
+    fn try_conversed(&mut self, conversed: Conversed, now: Monotonic) -> Result<Step, DropReason> {
+        let Conversed { open, step } = conversed;
+        let Open {
+            id,
+            envelope,
+            dialogue,
+        } = open;
+        let (Some(session), Some(dialogue)) = (id.session, dialogue) else {
+            return Err(DropReason::Superseded);
+        };
+        match step {
+            eap::Step::Send(challenge) => {
+                let state: State = random()?;
+                let reply = envelope.challenge(&challenge, &state);
+                let reply = self
+                    .conclude(id, reply, now)
+                    .inspect_err(|_| self.sessions.close(session))?;
+                if self.sessions.park(session, dialogue.conversation, state) {
+                    Ok(Step::Reply(reply))
+                } else {
+                    Err(DropReason::Superseded)
+                }
+            }
+            eap::Step::Ask(login) => {
+                let (asking, origin) = (dialogue.asking.clone(), dialogue.origin.clone());
+                let (place, received) = (dialogue.place.clone(), dialogue.received);
+                let open = Open {
+                    id,
+                    envelope,
+                    dialogue: Some(dialogue),
+                };
+                Ok(ask(open, login, asking, origin, place, received))
+            }
+            eap::Step::Done(outcome) => {
+                self.sessions.close(session);
+                match outcome {
+                    Outcome::Granted(granted) => {
+                        let salt = u16::from_be_bytes(random()?);
+                        let reply = envelope.accept_eap(&granted, salt);
+                        Ok(Step::Reply(self.conclude(id, reply, now)?))
+                    }
+                    Outcome::Refused { packet, failure } => {
+                        let [_, identifier, ..] = packet;
+                        let reply = self.conclude(id, envelope.reject(Some(identifier)), now)?;
+                        Ok(match reason_of_failure(&failure) {
+                            None => Step::Reply(reply),
+                            Some(reason) => {
+                                tracing::info!(
+                                    client.name = %envelope.client().name(),
+                                    station.calling = dialogue.place.calling_station.as_deref(),
+                                    reason = %failure,
+                                    "EAP failed"
+                                );
+                                Step::Reject(reason, reply)
+                            }
+                        })
+                    }
+                }
+            }
+            eap::Step::Discard(_) => {
+                self.sessions.put_back(session, dialogue.conversation);
+                self.duplicates.forget(id.ticket);
+                Err(DropReason::EapDiscarded)
+            }
+            eap::Step::Unanswered(undecided) => {
+                self.sessions.put_back(session, dialogue.conversation);
+                self.duplicates.forget(id.ticket);
+                Err(reason_of(&undecided))
+            }
+        }
     }
 
     fn conclude(
@@ -262,15 +489,66 @@ impl Exchanges {
         now: Monotonic,
     ) -> Result<Reply, DropReason> {
         let Ok(reply) = reply else {
-            self.duplicates.forget(id.0);
+            self.abandon(id);
             return Err(DropReason::ReplyTooLong);
         };
-        if self.duplicates.finish(id.0, reply.bytes.clone(), now) {
+        if self.duplicates.finish(id.ticket, reply.bytes.clone(), now) {
             Ok(reply)
         } else {
             Err(DropReason::Superseded)
         }
     }
+}
+
+fn ask(
+    open: Open,
+    login: Login,
+    asking: Asking,
+    origin: Origin,
+    place: Place,
+    received: Now,
+) -> Step {
+    let attempt = Attempt {
+        request: RequestId::new(received.wall),
+        received,
+        protocol: Protocol::Radius,
+        asking,
+        claim: login.claim,
+        evidence: login.evidence,
+        origin,
+        asked_for_password_policy: false,
+    };
+    Step::Ask(Box::new(Question {
+        open,
+        attempt,
+        place,
+    }))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], DropReason> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).map_err(|_| DropReason::Unavailable)?;
+    Ok(octets)
+}
+
+fn reason_of(undecided: &Undecided) -> DropReason {
+    match undecided {
+        Undecided::Busy => DropReason::Busy,
+        Undecided::Unavailable(_) => DropReason::Unavailable,
+    }
+}
+
+/// Why a conversation failed without the authenticator refusing, if so.
+fn reason_of_failure(failure: &Failure) -> Option<RejectReason> {
+    Some(match failure {
+        Failure::Refused => return None,
+        Failure::NoCommonMethod => RejectReason::EapNoCommonMethod,
+        Failure::Tls(_) => RejectReason::EapTls,
+        Failure::Fragment(_) | Failure::Malformed | Failure::OutOfTurn => {
+            RejectReason::EapMalformed
+        }
+        Failure::TooLong => RejectReason::EapTooLong,
+    })
 }
 
 /// Holds an Access-Request against what its client's entry demands.

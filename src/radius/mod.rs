@@ -1,7 +1,8 @@
 //! The RADIUS front end: datagrams in, one question to the authenticator, datagrams out.
 //!
 //! [`wire`] knows octets and MD5, [`request`] reads what is asked, [`reply`] writes what is
-//! answered, [`duplicates`] remembers both, [`exchange`] joins them into a state machine without
+//! answered, [`duplicates`] remembers both, [`sessions`] keeps EAP conversations from one challenge
+//! to the next, [`exchange`] joins them into a state machine without
 //! socket or clock, and [`server`] is the only part that does input and output. None of them
 //! decides anything about an account.
 
@@ -12,4 +13,5 @@ pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod server;
+pub mod sessions;
 pub mod wire;

@@ -59,6 +59,12 @@ reasons! {
         RepeatedAttribute => "repeated_attribute",
         /// A User-Password of an impossible length.
         MalformedPassword => "malformed_password",
+        /// Pieces of an EAP packet with other attributes between them.
+        EapMessageScattered => "eap_message_scattered",
+        /// An EAP packet that its conversation was not waiting for (RFC 3748 §4.1).
+        EapDiscarded => "eap_discarded",
+        /// A second request of a conversation while the first is being worked on.
+        EapBusy => "eap_busy",
         /// The Proxy-States to be copied leave no room for a reply.
         ReplyTooLong => "reply_too_long",
         /// A retransmission of a request that is still being decided (RFC 5080 §2.2.2).
@@ -89,6 +95,16 @@ reasons! {
         UnsupportedAuthentication => "unsupported_authentication",
         /// A User-Password beside other credentials (RFC 2865 §4.1, RFC 3579 §3.1).
         AmbiguousCredentials => "ambiguous_credentials",
+        /// A State that was used, has lapsed, or was given to another client, user or device.
+        EapStateUnknown => "eap_state_unknown",
+        /// The peer wants no EAP method that is enabled.
+        EapNoCommonMethod => "eap_no_common_method",
+        /// TLS failed inside EAP.
+        EapTls => "eap_tls",
+        /// An EAP packet, a fragment or the content of a tunnel that makes no sense.
+        EapMalformed => "eap_malformed",
+        /// More EAP packets than a conversation needs.
+        EapTooLong => "eap_too_long",
     }
 }
 

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use super::client::ClientSettings;
-use super::wire::{Authenticator, Code, Draft, MAX_LENGTH, Oversized, Packet, ProxyStates, kind};
+use super::sessions::State;
+use super::wire::{
+    Authenticator, Code, Draft, MAX_LENGTH, MAX_VALUE, MppeKey, Oversized, Packet, ProxyStates,
+    kind, mppe_key,
+};
 use crate::authenticator::Authenticated;
+use crate::eap::{Challenge, Granted, packet};
 
 /// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
 /// Proxy-States.
@@ -68,6 +73,46 @@ impl Envelope {
         self.seal(&bare)
     }
 
+    /// An Access-Accept that ends an EAP conversation: EAP-Success, the keys of the session, the
+    /// canonical User-Name, the Proxy-States. `salt` is random.
+    ///
+    /// # Errors
+    /// Where the Proxy-States leave no room.
+    pub fn accept_eap(&self, granted: &Granted, salt: u16) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccessAccept);
+        push_eap(&mut draft, &granted.packet)?;
+        let key = &granted.key;
+        for (which, key, salt) in [
+            (MppeKey::Receive, key.receive_key(), salt),
+            (MppeKey::Send, key.send_key(), salt ^ 1),
+        ] {
+            let secret = self.client.secret();
+            let value = mppe_key(which, key, salt, &self.authenticator, secret);
+            draft.push(kind::VENDOR_SPECIFIC, &value)?;
+        }
+        let name = granted.proof.username().as_str().as_bytes();
+        draft.push(kind::USER_NAME, name)?;
+        draft.push_proxy_states(&self.proxy_states)?;
+        self.seal(&draft)
+    }
+
+    /// An Access-Challenge: an EAP-Request, the State that its answer must bring, and how long the
+    /// user may take where that is longer than a machine needs (RFC 3579 §2.3).
+    ///
+    /// # Errors
+    /// Where the Proxy-States leave no room.
+    pub fn challenge(&self, challenge: &Challenge, state: &State) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccessChallenge);
+        push_eap(&mut draft, &challenge.packet)?;
+        draft.push(kind::STATE, state)?;
+        if let Some(patience) = challenge.patience {
+            let seconds = u32::try_from(patience.as_secs()).unwrap_or(u32::MAX);
+            draft.push(kind::SESSION_TIMEOUT, &seconds.to_be_bytes())?;
+        }
+        draft.push_proxy_states(&self.proxy_states)?;
+        self.seal(&draft)
+    }
+
     /// An Access-Reject: Message-Authenticator, an EAP-Failure where the request carries EAP
     /// (RFC 3579 §2.6.3), the Proxy-States, and nothing that tells why (CONTRACT.md 5.2).
     ///
@@ -76,7 +121,7 @@ impl Envelope {
     pub fn reject(&self, eap: Option<u8>) -> Result<Reply, Oversized> {
         let mut draft = self.draft(Code::AccessReject);
         if let Some(identifier) = eap {
-            draft.push(kind::EAP_MESSAGE, &[4, identifier, 0, 4])?;
+            draft.push(kind::EAP_MESSAGE, &packet::failure(identifier))?;
         }
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
@@ -93,6 +138,13 @@ impl Envelope {
             bytes: bytes.into(),
         })
     }
+}
+
+/// Appends an EAP packet in pieces of 253 octets, one after another (RFC 3579 §3.1).
+fn push_eap(draft: &mut Draft, packet: &[u8]) -> Result<(), Oversized> {
+    packet
+        .chunks(MAX_VALUE)
+        .try_for_each(|piece| draft.push(kind::EAP_MESSAGE, piece))
 }
 
 /// The answer to a Status-Server: this port is alive (RFC 5997 §4.2). It says nothing of any user.

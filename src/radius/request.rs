@@ -1,12 +1,10 @@
 //! What an Access-Request says, once its sender is known: who logs in, with what, from where.
 
 use super::reason::{DropReason, RejectReason};
-use super::wire::{Packet, kind, reveal_password};
+use super::wire::{MICROSOFT, Packet, kind, reveal_password};
 use crate::authenticator::{Claim, Evidence};
 use crate::domain::secret::Secret;
 
-/// Microsoft's enterprise number (RFC 2548).
-const MICROSOFT: [u8; 4] = 311_u32.to_be_bytes();
 /// MS-CHAP-Response, MS-CHAP-Challenge and MS-CHAP2-Response (RFC 2548 §2).
 const MS_CHAP: [u8; 3] = [1, 11, 25];
 
@@ -30,6 +28,41 @@ impl std::fmt::Debug for Login {
     }
 }
 
+/// Someone's EAP packet.
+pub struct Eap {
+    /// The packet, joined from its pieces; empty where the client wants us to begin.
+    pub packet: Vec<u8>,
+    /// The State of the challenge it answers.
+    pub state: Option<Vec<u8>>,
+    /// User-Name: the outer identity, which decides nothing.
+    pub user_name: Vec<u8>,
+    /// Framed-MTU: the longest frame on the way to the user.
+    pub framed_mtu: Option<u32>,
+    /// Where the user is.
+    pub place: Place,
+}
+
+impl Eap {
+    /// The identifier that an EAP-Failure must repeat: the one of the EAP-Response (RFC 3748 §4.2).
+    /// An EAP-Start is empty and has none.
+    pub fn identifier(&self) -> u8 {
+        match self.packet.as_slice() {
+            [2, identifier, ..] => *identifier,
+            _ => 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for Eap {
+    /// Shows no packet and no name.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Eap")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the client says about where the user is; for the resource, the origin and the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
@@ -48,6 +81,8 @@ pub struct Place {
 pub enum Wanted {
     /// Ask about this login.
     Login(Login),
+    /// Go on with this conversation, or begin it.
+    Eap(Eap),
     /// Reject it without asking about any account.
     Reject {
         /// Why.
@@ -68,34 +103,62 @@ pub fn read(packet: &Packet<'_>, secret: &Secret) -> Result<Wanted, DropReason> 
         called_station: only(packet, kind::CALLED_STATION_ID)?.map(text),
         calling_station: only(packet, kind::CALLING_STATION_ID)?.map(text),
         nas_identifier: packet.first(kind::NAS_IDENTIFIER).map(text),
-        nas_port_type: packet
-            .first(kind::NAS_PORT_TYPE)
-            .and_then(|value| value.try_into().ok())
-            .map(u32::from_be_bytes),
+        nas_port_type: number(packet, kind::NAS_PORT_TYPE),
     };
-    let eap = packet.first(kind::EAP_MESSAGE).map(eap_identifier);
+    let eap = eap_message(packet)?;
     let other = eap.is_some() || packet.has(kind::CHAP_PASSWORD) || has_ms_chap(packet);
-    let reject = |reason| Ok(Wanted::Reject { reason, eap });
-    let Some(hidden) = hidden else {
-        return reject(RejectReason::UnsupportedAuthentication);
-    };
-    if other {
-        return reject(RejectReason::AmbiguousCredentials);
+    if let (Some(hidden), false) = (hidden, other) {
+        let password = reveal_password(hidden, packet.authenticator(), secret)
+            .map_err(|_| DropReason::MalformedPassword)?;
+        return Ok(Wanted::Login(Login {
+            claim: Claim::of(username.unwrap_or_default()),
+            evidence: Evidence::password(&password),
+            place,
+        }));
     }
-    let password = reveal_password(hidden, packet.authenticator(), secret)
-        .map_err(|_| DropReason::MalformedPassword)?;
-    Ok(Wanted::Login(Login {
-        claim: claim(username.unwrap_or_default()),
-        evidence: Evidence::password(&password),
-        place,
-    }))
+    let eap = match eap {
+        Some(message) => Some(Eap {
+            packet: message,
+            state: only(packet, kind::STATE)?.map(<[u8]>::to_vec),
+            user_name: username.unwrap_or_default().to_vec(),
+            framed_mtu: number(packet, kind::FRAMED_MTU),
+            place,
+        }),
+        None => None,
+    };
+    match eap {
+        Some(eap) if hidden.is_none() => Ok(Wanted::Eap(eap)),
+        eap => Ok(Wanted::Reject {
+            reason: if hidden.is_some() {
+                RejectReason::AmbiguousCredentials
+            } else {
+                RejectReason::UnsupportedAuthentication
+            },
+            eap: eap.map(|eap| eap.identifier()),
+        }),
+    }
 }
 
-fn claim(name: &[u8]) -> Claim {
-    match std::str::from_utf8(name) {
-        Ok(name) if !name.is_empty() => Claim::Typed(name.to_owned()),
-        _ => Claim::Malformed(text(name)),
+/// The EAP packet, joined from its pieces, which stand one after another (RFC 3579 §3.1).
+fn eap_message(packet: &Packet<'_>) -> Result<Option<Vec<u8>>, DropReason> {
+    let mut joined: Option<Vec<u8>> = None;
+    let mut ended = false;
+    for attribute in packet.attributes() {
+        match (attribute.kind == kind::EAP_MESSAGE, &mut joined) {
+            (true, Some(_)) if ended => return Err(DropReason::EapMessageScattered),
+            (true, joined) => joined
+                .get_or_insert_default()
+                .extend_from_slice(attribute.value),
+            (false, Some(_)) => ended = true,
+            (false, None) => {}
+        }
     }
+    Ok(joined)
+}
+
+fn number(packet: &Packet<'_>, kind: u8) -> Option<u32> {
+    let value = packet.first(kind)?.try_into().ok()?;
+    Some(u32::from_be_bytes(value))
 }
 
 /// The one value of an attribute that may stand there at most once (RFC 2865 §5.44). Taking the
@@ -111,15 +174,6 @@ fn only<'a>(packet: &Packet<'a>, kind: u8) -> Result<Option<&'a [u8]>, DropReaso
 
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
-}
-
-/// The identifier that an EAP-Failure must repeat: the one of the EAP-Response (RFC 3748 §4.2).
-/// An EAP-Start is empty and has none.
-fn eap_identifier(message: &[u8]) -> u8 {
-    match message {
-        [2, identifier, ..] => *identifier,
-        _ => 0,
-    }
 }
 
 fn has_ms_chap(packet: &Packet<'_>) -> bool {

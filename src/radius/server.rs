@@ -27,11 +27,12 @@ use self::report::{InFlight, Report};
 use self::socket::{Received, Return, Socket};
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
-use super::exchange::{Arrival, ExchangeId, Exchanges, Question, Service, Step};
+use super::exchange::{Arrival, Conversing, ExchangeId, Exchanges, Question, Service, Step};
 use super::reason::DropReason;
 use super::wire::MAX_LENGTH;
 use crate::authenticator::{Decide, Undecided, Verdict};
 use crate::domain::time::Clock;
+use crate::eap;
 
 /// How many requests may be decided at a time, unless [`Listen`] says otherwise.
 pub const MAX_IN_FLIGHT: usize = 4096;
@@ -72,6 +73,8 @@ impl Listen {
 pub struct Settings {
     /// The clients.
     pub clients: Clients,
+    /// How EAP conversations are held; nothing where they are not.
+    pub eap: Option<Arc<eap::Settings>>,
     /// How many datagrams a second each client may send, on average, before they are dropped
     /// unread (CONTRACT.md 3.6).
     pub datagrams_per_second: NonZeroU32,
@@ -84,6 +87,7 @@ impl Settings {
     pub fn new(clients: Clients) -> Self {
         Self {
             clients,
+            eap: None,
             datagrams_per_second: const { NonZeroU32::new(1000).unwrap() },
             burst: const { NonZeroU32::new(2000).unwrap() },
         }
@@ -233,6 +237,7 @@ struct Shared {
 
 struct Live {
     clients: Clients,
+    eap: Option<Arc<eap::Settings>>,
     gates: Gates,
 }
 
@@ -241,6 +246,7 @@ impl Live {
         let gates = Gates::new(&settings, clock);
         Self {
             clients: settings.clients,
+            eap: settings.eap,
             gates,
         }
     }
@@ -309,6 +315,7 @@ async fn take(
         peer,
         local: received.local,
         now: shared.clock.now(),
+        eap: live.eap.as_ref(),
         available: shared.available.load(Ordering::Relaxed),
     };
     let step = shared.exchanges().receive(&arrival);
@@ -329,28 +336,51 @@ async fn take(
         }
         Step::Ask(question) => {
             let client = Arc::clone(client);
-            ask(shared, socket, service, *question, client, back.clone());
+            work(
+                shared,
+                socket,
+                service,
+                Work::Ask(question),
+                client,
+                back.clone(),
+            );
+        }
+        Step::Converse(conversing) => {
+            let client = Arc::clone(client);
+            let conversing = Work::Converse(conversing);
+            work(shared, socket, service, conversing, client, back.clone());
         }
     }
 }
 
-/// Starts the task that asks and answers, where there is room for one.
-fn ask(
+/// What takes longer than the loop may wait.
+enum Work {
+    Ask(Box<Question>),
+    Converse(Box<Conversing>),
+}
+
+/// Starts the task that works on a request and answers it, where there is room for one.
+fn work(
     shared: &Arc<Shared>,
     socket: &Arc<Socket>,
     service: Service,
-    question: Question,
+    work: Work,
     client: Arc<ClientSettings>,
     back: Return,
 ) {
-    let id = question.open.id();
+    let id = match &work {
+        Work::Ask(question) => question.open.id(),
+        Work::Converse(conversing) => conversing.id(),
+    };
     let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
-        shared.exchanges().abandon(id);
+        match work {
+            Work::Ask(_) => shared.exchanges().abandon(id),
+            Work::Converse(conversing) => shared.exchanges().return_unrun(*conversing),
+        }
         return shared
             .report
             .dropped(DropReason::Overloaded, Some(&client), back.peer());
     };
-    let span = span_of(&question, &client, back.peer());
     let flight = Flight {
         shared: Arc::clone(shared),
         id,
@@ -358,15 +388,24 @@ fn ask(
         _permit: permit,
     };
     let socket = Arc::clone(socket);
-    let task = async move {
-        flight
-            .decide(&socket, service, question, &client, &back)
-            .await;
-    };
-    shared.tasks.spawn(task.instrument(span));
+    shared.tasks.spawn(async move {
+        let step = match work {
+            Work::Ask(question) => flight.decide(*question, &client, &back).await,
+            Work::Converse(conversing) => {
+                let conversed = conversing.run();
+                let now = flight.shared.clock.now().mono;
+                let step = flight.shared.exchanges().conversed(conversed, now);
+                match step {
+                    Step::Ask(question) => flight.decide(*question, &client, &back).await,
+                    step => step,
+                }
+            }
+        };
+        flight.end(step, &socket, service, &client, &back).await;
+    });
 }
 
-/// One request being decided. However it ends, its entry does not stay open.
+/// One request being worked on. However it ends, its entry does not stay open.
 struct Flight {
     shared: Arc<Shared>,
     id: ExchangeId,
@@ -375,26 +414,38 @@ struct Flight {
 }
 
 impl Flight {
-    async fn decide(
+    /// Asks the authenticator.
+    async fn decide(&self, question: Question, client: &ClientSettings, back: &Return) -> Step {
+        let span = span_of(&question, client, back.peer());
+        let Question { open, attempt, .. } = question;
+        let received = attempt.received.mono;
+        let decided = self.shared.decide.decide(attempt);
+        let verdict = decided.instrument(span.clone()).await;
+        let now = self.shared.clock.now();
+        let duration_ms = u64::try_from(now.mono.since(received).as_millis()).unwrap_or(u64::MAX);
+        span.record("verdict", verdict_name(&verdict));
+        span.record("duration_ms", duration_ms);
+        span.in_scope(|| debug!("decided"));
+        self.shared.exchanges().answer(open, verdict, now.mono)
+    }
+
+    /// Sends what came of it.
+    async fn end(
         &self,
+        step: Step,
         socket: &Socket,
         service: Service,
-        question: Question,
         client: &ClientSettings,
         back: &Return,
     ) {
-        let Question { open, attempt, .. } = question;
-        let received = attempt.received.mono;
-        let verdict = self.shared.decide.decide(attempt).await;
-        let now = self.shared.clock.now();
-        let duration_ms = u64::try_from(now.mono.since(received).as_millis()).unwrap_or(u64::MAX);
-        Span::current().record("verdict", verdict_name(&verdict));
-        Span::current().record("duration_ms", duration_ms);
-        let step = self.shared.exchanges().answer(open, &verdict, now.mono);
         match step {
             Step::Reply(reply) => {
                 report::replied(reply.code, client);
-                debug!(code = reply.code.string(), "answered");
+                send(socket, service, &reply.bytes, back).await;
+            }
+            Step::Reject(reason, reply) => {
+                report::rejected_without_asking(reason, client);
+                report::replied(reply.code, client);
                 send(socket, service, &reply.bytes, back).await;
             }
             Step::Drop(reason) => {
@@ -402,8 +453,8 @@ impl Flight {
                     .report
                     .dropped(reason, Some(client), back.peer());
             }
-            // An answer yields a reply or silence.
-            Step::Resend(_) | Step::Reject(..) | Step::Ask(_) => {}
+            // What was worked on yields a reply or silence.
+            Step::Resend(_) | Step::Ask(_) | Step::Converse(_) => {}
         }
     }
 }

@@ -2,11 +2,16 @@
 
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use ipnet::IpNet;
+use rustls::SupportedProtocolVersion;
+use rustls::server::NoServerSessionStorage;
+use rustls::version::{TLS12, TLS13};
 
+use crate::config::eap::{EapMethod, EapTls};
 use crate::config::ldap::{Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
@@ -17,7 +22,7 @@ use crate::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, chec
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
-use crate::{auth_policy, authenticator, config, directory, ldap, radius};
+use crate::{auth_policy, authenticator, config, directory, eap, ldap, radius};
 
 use super::certificates::Certificate;
 
@@ -170,6 +175,7 @@ pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
 pub fn radius(
     config: &Config,
     secrets: &Secrets,
+    eap_certificate: Option<&Arc<Certificate>>,
 ) -> Result<radius::server::Settings, ConfigErrors> {
     let entries = config
         .radius
@@ -194,6 +200,7 @@ pub fn radius(
     let clients = radius::client::Clients::new(clients)
         .map_err(|fault| config.cite(Subject::Key("radius"), fault.to_string()))?;
     let mut settings = radius::server::Settings::new(clients);
+    settings.eap = eap(config, eap_certificate)?;
     if let Some(rate) = NonZeroU32::new(config.throttle.client_datagrams) {
         settings.datagrams_per_second = rate;
         settings.burst = rate.saturating_add(rate.get());
@@ -220,6 +227,48 @@ pub fn auth_policy(
         sources: section.sources.clone(),
         resource: section.resource.clone(),
     }))
+}
+
+/// How EAP conversations are held; nothing where they are not.
+///
+/// # Errors
+/// TLS refuses what is asked of it; the error cites the section.
+pub fn eap(
+    config: &Config,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<Option<Arc<eap::Settings>>, ConfigErrors> {
+    let (Some(section), Some(certificate)) = (&config.eap, certificate) else {
+        return Ok(None);
+    };
+    let versions: &[&'static SupportedProtocolVersion] = match (section.min_tls, section.max_tls) {
+        (EapTls::V12, EapTls::V13) => &[&TLS13, &TLS12],
+        (EapTls::V12, EapTls::V12) => &[&TLS12],
+        (EapTls::V13, _) => &[&TLS13],
+    };
+    let mut tls = certificate
+        .server_config_for(versions)
+        .map_err(|error| config.cite(Subject::Key("eap.certificate"), error.to_string()))?;
+    // Nothing is resumed: a session that was never authenticated must not come back as one that
+    // was (CVE-2017-9148).
+    tls.session_storage = Arc::new(NoServerSessionStorage {});
+    tls.send_tls13_tickets = 0;
+    Ok(Some(Arc::new(eap::Settings {
+        methods: section
+            .methods
+            .iter()
+            .map(|method| match method {
+                EapMethod::Ttls => eap::Method::Ttls,
+            })
+            .collect(),
+        tls: Arc::new(tls),
+        fragment_size: section.fragment_size,
+        bounds: eap::settings::Bounds {
+            sessions: section.max_sessions,
+            sessions_per_client: section.max_sessions_per_client,
+            sessions_per_device: section.max_sessions_per_device,
+            lifetime: section.session_lifetime,
+        },
+    })))
 }
 
 /// One LDAP listener's settings.
@@ -315,19 +364,37 @@ pub fn directory(config: &Config) -> directory::Settings {
     }
 }
 
-/// The certificate, where one is configured.
+/// The certificate of `[tls]`, where there is one.
 ///
 /// # Errors
 /// It cannot be read or does not fit its key.
-pub fn certificates(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
+pub fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
     let Some(tls) = &config.tls else {
         return Ok(None);
     };
-    Certificate::open(&tls.certificate, &tls.private_key)
-        .map(|certificate| Some(Arc::new(certificate)))
-        .map_err(|error| {
-            config
-                .cite(Subject::Key("tls.certificate"), error.to_string())
-                .into()
-        })
+    let key = "tls.certificate";
+    open_certificate(config, key, &tls.certificate, &tls.private_key).map(Some)
+}
+
+/// The certificate of `[eap]`, where there is one.
+///
+/// # Errors
+/// As [`certificate`].
+pub fn eap_certificate(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
+    let Some(eap) = &config.eap else {
+        return Ok(None);
+    };
+    let key = "eap.certificate";
+    open_certificate(config, key, &eap.certificate, &eap.private_key).map(Some)
+}
+
+fn open_certificate(
+    config: &Config,
+    key: &str,
+    certificate: &Path,
+    private_key: &Path,
+) -> Result<Arc<Certificate>, ConfigErrors> {
+    Certificate::open(certificate, private_key)
+        .map(Arc::new)
+        .map_err(|error| config.cite(Subject::Key(key), error.to_string()).into())
 }

@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{InconsistentKeys, ServerConfig};
+use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -184,8 +184,19 @@ impl Certificate {
     /// # Errors
     /// TLS refuses its own defaults, which does not happen.
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, CertificateError> {
+        self.server_config_for(&[&TLS13, &TLS12])
+    }
+
+    /// As [`Certificate::server_config`], for versions of TLS of one's choice.
+    ///
+    /// # Errors
+    /// No version is named.
+    pub fn server_config_for(
+        self: &Arc<Self>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<ServerConfig, CertificateError> {
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&TLS13, &TLS12])
+            .with_protocol_versions(versions)
             .map_err(|source| CertificateError::Refused {
                 path: self.chain_path.clone(),
                 source,

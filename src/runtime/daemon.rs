@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use metrics::counter;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +29,7 @@ use super::certificates::{Certificate, CertificateError, Reload};
 use super::clock::SystemClock;
 use super::{chores, status, systemd};
 
-/// How often the certificate's files are looked at.
+/// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
 
 /// Why the daemon ended by itself.
@@ -72,7 +73,8 @@ pub struct Daemon {
     pool: Arc<HashingPool>,
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
-    certificates: Option<Arc<Certificate>>,
+    certificate: Option<Arc<Certificate>>,
+    eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
@@ -92,7 +94,8 @@ impl Daemon {
         for warning in config.warnings().iter().chain(secrets.warnings()) {
             tracing::warn!("{warning}");
         }
-        let certificates = assemble::certificates(&config)?;
+        let certificate = assemble::certificate(&config)?;
+        let eap_certificate = assemble::eap_certificate(&config)?;
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
             Some(section) => {
@@ -130,7 +133,7 @@ impl Daemon {
             directory: read,
             passwords: Arc::clone(&directory) as _,
             clock: Arc::clone(&as_clock),
-            tls: tls_source(certificates.as_ref())
+            tls: tls_source(certificate.as_ref())
                 .map_err(|error| DaemonError::System(error.to_string()))?,
             gate: Arc::clone(&gate),
         };
@@ -155,7 +158,7 @@ impl Daemon {
         }
         let radius = match assemble::radius_listen(&config) {
             Some(listen) => {
-                let settings = assemble::radius(&config, &secrets)?;
+                let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
                 let clock = Arc::clone(&as_clock);
                 let server = radius::server::Server::bind(&listen, settings, decide, clock)
                     .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
@@ -172,7 +175,8 @@ impl Daemon {
             pool,
             authenticator,
             directory,
-            certificates,
+            certificate,
+            eap_certificate: Arc::new(ArcSwapOption::new(eap_certificate)),
             ldap,
             gate,
             radius,
@@ -222,7 +226,8 @@ impl Daemon {
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
             pool: Arc::clone(&self.pool),
-            certificates: self.certificates.clone(),
+            certificate: self.certificate.clone(),
+            eap_certificate: Arc::clone(&self.eap_certificate),
             ldap: self
                 .ldap
                 .iter()
@@ -350,16 +355,17 @@ impl Daemon {
             probe.await;
             "the store's probe"
         });
-        if let Some(certificates) = self.certificates {
-            let watched = chores::every(CERTIFICATES, token(), move || {
-                reload_certificate(&certificates);
-                std::future::ready(())
-            });
-            parts.spawn(async move {
-                watched.await;
-                "the certificate's watch"
-            });
-        }
+        let (tls, eap) = (self.certificate, self.eap_certificate);
+        let watched = chores::every(CERTIFICATES, token(), move || {
+            for certificate in tls.iter().chain(&eap.load_full()) {
+                reload_certificate(certificate);
+            }
+            std::future::ready(())
+        });
+        parts.spawn(async move {
+            watched.await;
+            "the certificates' watch"
+        });
         if let Some(period) = systemd::watchdog_period() {
             let alive = chores::every(period, token(), || {
                 systemd::alive();
@@ -402,8 +408,8 @@ fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, Certi
     Ok(Arc::new(move || config.clone()))
 }
 
-fn reload_certificate(certificates: &Certificate) {
-    match certificates.reload_if_changed() {
+fn reload_certificate(certificate: &Certificate) {
+    match certificate.reload_if_changed() {
         Ok(Reload::Replaced) => tracing::info!("a new certificate is in use"),
         Ok(Reload::Unchanged) => {}
         Err(error) => {
@@ -418,7 +424,8 @@ struct Reloader {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
-    certificates: Option<Arc<Certificate>>,
+    certificate: Option<Arc<Certificate>>,
+    eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Handle>,
@@ -447,7 +454,8 @@ impl Reloader {
         assemble::check_resources(config)?;
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
-        let radius = assemble::radius(config, &secrets)?;
+        let eap_certificate = assemble::eap_certificate(config)?;
+        let radius = assemble::radius(config, &secrets, eap_certificate.as_ref())?;
         let auth_policy = assemble::auth_policy(config, &secrets)?;
         let mut ldap = Vec::new();
         for listener in &config.ldap.listeners {
@@ -471,8 +479,9 @@ impl Reloader {
         if let (Some(server), Some(settings)) = (&self.auth_policy, auth_policy) {
             server.set_settings(settings);
         }
-        if let Some(certificates) = &self.certificates {
-            reload_certificate(certificates);
+        self.eap_certificate.store(eap_certificate);
+        if let Some(certificate) = &self.certificate {
+            reload_certificate(certificate);
         }
         Ok(())
     }

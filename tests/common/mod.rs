@@ -31,6 +31,8 @@ pub(crate) struct Setting {
     pub(crate) hashing: String,
     /// Lines of `[throttle]`.
     pub(crate) throttle: String,
+    /// Lines of `[eap]`.
+    pub(crate) eap: String,
     /// The folder of the store, where it is not the gateway's own.
     pub(crate) store: Option<PathBuf>,
     /// The name that clients know it by. It is in the certificate, and hosts are then served at
@@ -44,6 +46,7 @@ impl Default for Setting {
         Self {
             hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
             throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
+            eap: String::new(),
             store: None,
             known_as: None,
         }
@@ -269,6 +272,10 @@ address = ["127.0.0.0/8", "::1/128"]
 secret = "{SECRET}"
 resource = "vpn"
 
+[eap]
+certificate = "{folder}/certs/eap.pem"
+private_key = "{folder}/certs/eap.key"
+{eap}
 [throttle]
 {throttle}
 [hashing]
@@ -303,6 +310,7 @@ kind = "vpn"
             radius = self.radius,
             status = self.status,
             throttle = setting.throttle,
+            eap = setting.eap,
             hashing = setting.hashing,
         )
         .unwrap();

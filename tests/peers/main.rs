@@ -9,6 +9,8 @@ mod common;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod eapol;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod hosts;

@@ -1,3 +1,5 @@
+mod eap_over_radius;
+
 use super::*;
 use crate::authenticator::{Authenticated, ChangeProof, Claim, Evidence, Refusal};
 use crate::domain::id::AccountId;
@@ -28,6 +30,7 @@ struct Fixture {
     client: Arc<ClientSettings>,
     service: Service,
     available: bool,
+    eap: Option<Arc<eap::Settings>>,
 }
 
 impl Fixture {
@@ -50,6 +53,7 @@ impl Fixture {
             client: Arc::new(client),
             service: Service::Authentication,
             available: true,
+            eap: None,
         }
     }
 
@@ -65,6 +69,7 @@ impl Fixture {
             peer: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
             local: "192.0.2.9:1812".parse().unwrap(),
             now: now(seconds),
+            eap: self.eap.as_ref(),
             available: self.available,
         };
         self.exchanges.receive(&arrival)
@@ -89,7 +94,7 @@ impl Fixture {
     }
 
     fn replied(&mut self, open: Open, verdict: Verdict) -> Reply {
-        match self.exchanges.answer(open, &Ok(verdict), now(1).mono) {
+        match self.exchanges.answer(open, Ok(verdict), now(1).mono) {
             Step::Reply(reply) => reply,
             other => panic!("{other:?}"),
         }
@@ -250,7 +255,7 @@ fn an_undecided_request_is_silent_and_its_retransmission_is_asked() {
         let question = fixture.asked(&login());
         let step = fixture
             .exchanges
-            .answer(question.open, &Err(undecided), now(1).mono);
+            .answer(question.open, Err(undecided), now(1).mono);
         assert!(matches!(step, Step::Drop(given) if given == reason));
         let question = fixture.asked(&login());
         fixture.exchanges.abandon(question.open.id());
@@ -270,7 +275,7 @@ fn the_answer_to_a_superseded_request_is_not_sent() {
     let second = fixture.asked(&second);
     let late = fixture
         .exchanges
-        .answer(first.open, &Ok(granted()), now(1).mono);
+        .answer(first.open, Ok(granted()), now(1).mono);
     assert!(matches!(late, Step::Drop(DropReason::Superseded)));
     fixture.replied(second.open, granted());
 }

@@ -5,6 +5,7 @@
 //! or accounts.
 
 mod integrity;
+mod mppe;
 mod password;
 mod seal;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub use integrity::{
     IntegrityFault, Presence, check_message_authenticator, check_reply, response_authenticator,
     same,
 };
+pub use mppe::{MICROSOFT, MppeKey, mppe_key, reveal_mppe_key};
 pub use password::{MAX_HIDDEN_PASSWORD, MalformedPassword, hide_password, reveal_password};
 pub use radius::core::code::Code;
 pub use seal::{Draft, Oversized, ProxyStates};
@@ -22,9 +24,10 @@ pub use seal::{Draft, Oversized, ProxyStates};
 pub mod kind {
     pub use radius::core::rfc2865::{
         CALLED_STATION_ID_TYPE as CALLED_STATION_ID, CALLING_STATION_ID_TYPE as CALLING_STATION_ID,
-        CHAP_PASSWORD_TYPE as CHAP_PASSWORD, NAS_IDENTIFIER_TYPE as NAS_IDENTIFIER,
-        NAS_IP_ADDRESS_TYPE as NAS_IP_ADDRESS, NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE,
-        PROXY_STATE_TYPE as PROXY_STATE, STATE_TYPE as STATE, USER_NAME_TYPE as USER_NAME,
+        CHAP_PASSWORD_TYPE as CHAP_PASSWORD, FRAMED_MTU_TYPE as FRAMED_MTU,
+        NAS_IDENTIFIER_TYPE as NAS_IDENTIFIER, NAS_IP_ADDRESS_TYPE as NAS_IP_ADDRESS,
+        NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE, PROXY_STATE_TYPE as PROXY_STATE,
+        SESSION_TIMEOUT_TYPE as SESSION_TIMEOUT, STATE_TYPE as STATE, USER_NAME_TYPE as USER_NAME,
         USER_PASSWORD_TYPE as USER_PASSWORD, VENDOR_SPECIFIC_TYPE as VENDOR_SPECIFIC,
     };
     pub use radius::core::rfc2869::{

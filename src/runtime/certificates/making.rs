@@ -1,8 +1,8 @@
 //! Makes a private CA and server certificates from it, for tests, demonstrations and sites without
 //! a CA of their own.
 //!
-//! A folder holds `ca.pem` (what clients trust), `ca.key`, `server.pem` and `server.key`. A CA that
-//! is there is never replaced, so that clients who trust it trust the next certificate too; its
+//! A folder holds `ca.pem` (what clients trust), `ca.key`, `server.pem` and `server.key`, and
+//! `eap.pem` and `eap.key`, which devices pin and LDAP clients never see. A CA that is there is never replaced, so that clients who trust it trust the next certificate too; its
 //! name follows from its key, which is how it can be used again without being parsed.
 
 use std::fmt;
@@ -86,10 +86,14 @@ pub struct MadeCertificates {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The certificate for EAP.
+    pub eap_certificate: PathBuf,
+    /// Its private key.
+    pub eap_key: PathBuf,
 }
 
-/// Makes a server certificate for `names` in `folder`, and the CA that vouches for it where there
-/// is none. A server certificate that is there is replaced. Keys are EC P-256, readable by the
+/// Makes a server certificate for `names` in `folder`, another one for EAP, and the CA that vouches
+/// for them where there is none. Server certificates that are there are replaced. Keys are EC P-256, readable by the
 /// folder's owner alone.
 ///
 /// # Errors
@@ -106,6 +110,8 @@ pub fn make_private_ca_and_server_certificate(
         ca_was_there: folder.join("ca.pem").exists(),
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
+        eap_certificate: folder.join("eap.pem"),
+        eap_key: folder.join("eap.key"),
     };
     let ca_key_path = folder.join("ca.key");
     let first = names
@@ -127,22 +133,31 @@ pub fn make_private_ca_and_server_certificate(
         (pem, key)
     };
 
-    let server_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(not_made)?;
     let issuer = ca_params(&ca_key, now, CA_VALIDITY);
     let issuer = Issuer::from_params(&issuer, &ca_key);
-    let server = server_params(first, names, now, validity)?
-        .signed_by(&server_key, &issuer)
-        .map_err(not_made)?;
-    vouched_for(folder, &ca_pem, server.der(), first, now)?;
+    let issue = || {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(not_made)?;
+        let certificate = server_params(first, names, now, validity)?
+            .signed_by(&key, &issuer)
+            .map_err(not_made)?;
+        vouched_for(folder, &ca_pem, certificate.der(), first, now)?;
+        Ok((key, certificate.pem()))
+    };
+    let (server, eap) = (issue()?, issue()?);
 
     if !made.ca_was_there {
         let key = Zeroizing::new(ca_key.serialize_pem());
         write(folder, &ca_key_path, key.as_bytes(), 0o600)?;
         write(folder, &made.ca, ca_pem.as_bytes(), 0o644)?;
     }
-    let key = Zeroizing::new(server_key.serialize_pem());
-    write(folder, &made.key, key.as_bytes(), 0o600)?;
-    write(folder, &made.certificate, server.pem().as_bytes(), 0o644)?;
+    for ((key, certificate), key_path, path) in [
+        (server, &made.key, &made.certificate),
+        (eap, &made.eap_key, &made.eap_certificate),
+    ] {
+        let key = Zeroizing::new(key.serialize_pem());
+        write(folder, key_path, key.as_bytes(), 0o600)?;
+        write(folder, path, certificate.as_bytes(), 0o644)?;
+    }
     Ok(made)
 }
 

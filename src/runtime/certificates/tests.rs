@@ -43,7 +43,7 @@ fn handshake(
     server: &Arc<ServerConfig>,
     ca: &Path,
     name: &str,
-    versions: &[&'static rustls::SupportedProtocolVersion],
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Result<(ProtocolVersion, CertificateDer<'static>), rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap())?;
@@ -127,14 +127,26 @@ fn keys_are_private_and_certificates_are_not() {
         let metadata = fs::metadata(folder.path().join(name)).unwrap();
         metadata.permissions().mode() & 0o777
     };
-    assert_eq!((mode("ca.key"), mode("server.key")), (0o600, 0o600));
+    for key in ["ca.key", "server.key", "eap.key"] {
+        assert_eq!(mode(key), 0o600, "{key}");
+    }
     assert_eq!(mode("ca.pem") & 0o600, 0o600);
     let mut left: Vec<String> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     left.sort();
-    assert_eq!(left, ["ca.key", "ca.pem", "server.key", "server.pem"]);
+    assert_eq!(
+        left,
+        [
+            "ca.key",
+            "ca.pem",
+            "eap.key",
+            "eap.pem",
+            "server.key",
+            "server.pem"
+        ]
+    );
 }
 
 #[test]

@@ -1,0 +1,258 @@
+use rustls::SupportedProtocolVersion;
+
+use super::*;
+use crate::authenticator::{Authenticated, ChangeProof, Refusal};
+use crate::domain::id::AccountId;
+use crate::eap::peer::{Peer, Site, VERSIONS, identity, now, pap, saying, talk};
+
+fn proof() -> Authenticated {
+    let account = AccountId::from_uuid(uuid::Uuid::nil());
+    Authenticated::for_tests(account, "alice", Some("wifi"))
+}
+
+fn ttls(site: &Site, version: &'static SupportedProtocolVersion) -> Peer {
+    let said = pap(b"alice", b"correct horse battery");
+    saying(site, version, Method::Ttls, 1000, said)
+}
+
+fn asked(step: Step) -> Login {
+    match step {
+        Step::Ask(login) => login,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(step: Step) -> ([u8; 4], Failure) {
+    match step {
+        Step::Done(Outcome::Refused { packet, failure }) => (packet, failure),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn granted(step: Step) -> Granted {
+    match step {
+        Step::Done(Outcome::Granted(granted)) => *granted,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same key, derived at the other end.
+fn key_of(peer: &Peer, label: &[u8]) -> Vec<u8> {
+    let v13 = peer.tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+    let number = [peer.method];
+    let (label, context) = if v13 {
+        (&b"EXPORTER_EAP_TLS_Key_Material"[..], Some(&number[..]))
+    } else {
+        (label, None)
+    };
+    let both = [0_u8; 128];
+    let both = peer.tls.export_keying_material(both, label, context);
+    both.unwrap().to_vec()
+}
+
+fn assert_key(granted: &Granted, peer: &Peer, label: &[u8]) {
+    let key = key_of(peer, label);
+    assert_eq!(granted.key.receive_key(), &key[..32]);
+    assert_eq!(granted.key.send_key(), &key[32..64]);
+}
+
+#[test]
+fn ttls_asks_for_the_inner_name_and_succeeds_with_the_peer_s_key() {
+    for version in VERSIONS {
+        for size in [100, 250, 1400] {
+            let site = Site::with(|settings| settings.fragment_size = size);
+            let mut conversation = site.conversation();
+            let said = pap(b"alice", b"correct horse battery");
+            let mut peer = saying(&site, version, Method::Ttls, size - 5, said);
+            let first = conversation.receive(&identity(), now());
+            let (step, _) = talk(&mut conversation, &mut peer, first, size);
+            let login = asked(step);
+            assert_eq!(login.claim, Claim::Typed("alice".to_owned()));
+            let Evidence::Password(password) = login.evidence else {
+                panic!("no password")
+            };
+            assert_eq!(password.as_bytes(), b"correct horse battery");
+
+            let step = conversation.answer(Ok(Verdict::Granted(proof())));
+            let (step, _) = talk(&mut conversation, &mut peer, step, size);
+            let granted = granted(step);
+            assert_eq!(granted.packet[0], 3);
+            assert_eq!(granted.proof.username().as_str(), "alice");
+            assert_key(&granted, &peer, b"ttls keying material");
+            let after = conversation.receive(&identity(), now());
+            assert!(matches!(after, Step::Discard(_)));
+        }
+    }
+}
+
+#[test]
+fn every_refusal_is_the_same_packet() {
+    let site = Site::new();
+    for version in VERSIONS {
+        let mut packets = Vec::new();
+        for verdict in [
+            Verdict::Refused(Refusal::WrongPassword),
+            Verdict::Refused(Refusal::Locked),
+            Verdict::Refused(Refusal::UnknownUser),
+            Verdict::ChangeOnly(ChangeProof::for_tests(
+                AccountId::from_uuid(uuid::Uuid::nil()),
+                "mona",
+            )),
+        ] {
+            let mut conversation = site.conversation();
+            let mut peer = ttls(&site, version);
+            let first = conversation.receive(&identity(), now());
+            let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+            asked(step);
+            let (packet, failure) = refused(conversation.answer(Ok(verdict)));
+            assert_eq!(failure, Failure::Refused);
+            packets.push(packet);
+        }
+        packets.dedup();
+        assert_eq!(packets.len(), 1);
+    }
+}
+
+#[test]
+fn a_question_without_verdict_is_kept_and_asked_again_by_the_same_packet_alone() {
+    let site = Site::new();
+    let mut conversation = site.conversation();
+    let mut peer = ttls(&site, VERSIONS[1]);
+    let first = conversation.receive(&identity(), now());
+    let (step, said) = talk(&mut conversation, &mut peer, first, 1024);
+    asked(step);
+    for undecided in [Undecided::Busy, Undecided::Unavailable("down".to_owned())] {
+        let step = conversation.answer(Err(undecided.clone()));
+        assert!(matches!(step, Step::Unanswered(kept) if kept == undecided));
+        let mut other = said.clone();
+        *other.last_mut().unwrap() ^= 1;
+        let step = conversation.receive(&other, now());
+        assert!(matches!(step, Step::Discard(Discarded::NotWaitedFor)));
+        let again = asked(conversation.receive(&said, now()));
+        assert_eq!(again.claim, Claim::Typed("alice".to_owned()));
+    }
+    granted(conversation.answer(Ok(Verdict::Granted(proof()))));
+}
+
+#[test]
+fn a_nas_may_let_us_begin() {
+    let site = Site::new();
+    let mut conversation = site.conversation();
+    let mut peer = ttls(&site, VERSIONS[1]);
+    let first = conversation.receive(&[], now());
+    let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+    asked(step);
+}
+
+#[test]
+fn a_peer_that_wants_nothing_that_is_enabled_fails() {
+    let site = Site::new();
+    for nak in [&[][..], &[0], &[4, 26], &[kind::TTLS]] {
+        let mut conversation = site.conversation();
+        let Step::Send(offer) = conversation.receive(&identity(), now()) else {
+            panic!("no offer")
+        };
+        let nak = packet::response(offer.packet[1], kind::NAK, nak);
+        let (_, failure) = refused(conversation.receive(&nak, now()));
+        assert_eq!(failure, Failure::NoCommonMethod);
+    }
+}
+
+#[test]
+fn what_is_not_waited_for_is_ignored() {
+    let site = Site::new();
+    let mut conversation = site.conversation();
+    let Step::Send(offer) = conversation.receive(&identity(), now()) else {
+        panic!("no offer")
+    };
+    let identifier = offer.packet[1];
+    for packet in [
+        packet::response(identifier.wrapping_add(1), kind::TTLS, &[0]),
+        packet::request(identifier, kind::TTLS, &[0]),
+        packet::success(identifier).to_vec(),
+        vec![2, identifier],
+        Vec::new(),
+    ] {
+        let step = conversation.receive(&packet, now());
+        assert!(matches!(step, Step::Discard(_)), "{packet:?}");
+    }
+    let mut peer = ttls(&site, VERSIONS[1]);
+    let said = peer.respond(&offer.packet);
+    let step = conversation.receive(&said, now());
+    let (step, _) = talk(&mut conversation, &mut peer, step, 1024);
+    asked(step);
+}
+
+#[test]
+fn a_peer_that_distrusts_the_certificate_fails_and_its_alert_is_told() {
+    let site = Site::new();
+    let other = Site::new();
+    for version in VERSIONS {
+        let mut conversation = site.conversation();
+        let mut peer = ttls(&other, version);
+        let first = conversation.receive(&identity(), now());
+        let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+        let (_, failure) = refused(step);
+        assert!(matches!(failure, Failure::Tls(text) if text.contains("alert")));
+    }
+}
+
+#[test]
+fn octets_that_are_no_tls_get_an_alert_and_then_the_failure() {
+    let site = Site::new();
+    let mut conversation = site.conversation();
+    let Step::Send(offer) = conversation.receive(&identity(), now()) else {
+        panic!("no offer")
+    };
+    let noise = packet::response(offer.packet[1], kind::TTLS, b"\0this is not TLS");
+    let Step::Send(alert) = conversation.receive(&noise, now()) else {
+        panic!("no alert")
+    };
+    // A TLS record of the alert type.
+    assert_eq!(alert.packet[6], 21);
+    let acknowledged = packet::response(alert.packet[1], kind::TTLS, &[0]);
+    let (_, failure) = refused(conversation.receive(&acknowledged, now()));
+    assert!(matches!(failure, Failure::Tls(_)));
+}
+
+#[test]
+fn octets_while_ours_are_still_being_sent_end_it() {
+    let site = Site::with(|settings| settings.fragment_size = 100);
+    let mut conversation = site.conversation();
+    let mut peer = ttls(&site, VERSIONS[1]);
+    let Step::Send(offer) = conversation.receive(&identity(), now()) else {
+        panic!("no offer")
+    };
+    let hello = peer.respond(&offer.packet);
+    let Step::Send(fragment) = conversation.receive(&hello, now()) else {
+        panic!("no fragment")
+    };
+    assert!(fragment.packet[5] & 0x40 != 0, "more is to come");
+    let octets = packet::response(fragment.packet[1], kind::TTLS, &[0, 22, 3, 3]);
+    let (_, failure) = refused(conversation.receive(&octets, now()));
+    assert_eq!(failure, Failure::OutOfTurn);
+}
+
+#[test]
+fn fragments_without_end_end_it() {
+    let site = Site::new();
+    let mut conversation = site.conversation();
+    let mut step = conversation.receive(&identity(), now());
+    // One octet at a time of a message that is said to be long.
+    let mut data = vec![0xc0, 0, 1, 0, 0, 22];
+    for _ in 0..400 {
+        let Step::Send(challenge) = &step else { break };
+        let packet = packet::response(challenge.packet[1], kind::TTLS, &data);
+        step = conversation.receive(&packet, now());
+        data = vec![0x40, 22];
+    }
+    let (_, failure) = refused(step);
+    assert_eq!(failure, Failure::TooLong);
+}
+
+#[test]
+fn nothing_shown_holds_a_name_or_a_password() {
+    let login = Login::new(b"hunter2", Evidence::password(b"hunter2"));
+    let shown = format!("{login:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

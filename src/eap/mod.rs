@@ -1,0 +1,26 @@
+//! EAP, server side, as a state machine without socket or clock: packets in, packets and questions
+//! out.
+//!
+//! [`Conversation`] is one peer's authentication from its identity to success or failure. It takes
+//! one packet at a time with [`Conversation::receive`], and where its [`Step`] is to ask, the
+//! verdict with [`Conversation::answer`]. TLS is rustls's buffered connection, fed by hand. It
+//! decides nothing about an account: success is made of the proof that the authenticator gave, and
+//! of nothing else. Must not know RADIUS.
+
+pub mod avp;
+pub mod conversation;
+pub mod fragments;
+pub mod keys;
+pub mod packet;
+#[cfg(test)]
+pub(crate) mod peer;
+mod running;
+pub mod settings;
+mod ttls;
+mod tunnel;
+
+pub use conversation::{
+    Challenge, Conversation, Discarded, Failure, Granted, Login, Outcome, Step,
+};
+pub use keys::MasterSessionKey;
+pub use settings::{Method, Settings};

@@ -1,0 +1,241 @@
+//! A peer to test with: rustls's client behind EAP's framing. Tests of this module and of whatever
+//! carries it share it.
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
+
+use super::avp::{self, Avp, code};
+use super::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
+use super::packet::{self, Code, Packet, kind};
+use super::settings::Bounds;
+use super::{Conversation, Method, Settings, Step};
+use crate::domain::time::{Monotonic, Now, Timestamp};
+
+/// Both versions of TLS.
+pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+pub(crate) fn now() -> Now {
+    at(100)
+}
+
+/// A moment, in seconds; certificates of these tests hold in every one.
+pub(crate) fn at(seconds: u64) -> Now {
+    Now {
+        wall: Timestamp::from_millis(1_800_000_000_000 + i64::try_from(seconds).unwrap() * 1000),
+        mono: Monotonic::from_start(Duration::from_secs(seconds)),
+        clock_suspect: false,
+    }
+}
+
+/// A server's settings and what its peers trust.
+pub(crate) struct Site {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) roots: Arc<RootCertStore>,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["radius.example".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut tls = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        tls.send_tls13_tickets = 0;
+        let mut settings = Settings {
+            methods: Method::ALL.to_vec(),
+            tls: Arc::new(tls),
+            fragment_size: Settings::DEFAULT_FRAGMENT_SIZE,
+            bounds: Bounds::default(),
+        };
+        change(&mut settings);
+        Self {
+            settings: Arc::new(settings),
+            roots: Arc::new(roots),
+        }
+    }
+
+    pub(crate) fn conversation(&self) -> Conversation {
+        Conversation::new(Arc::clone(&self.settings), None)
+    }
+
+    pub(crate) fn client(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+}
+
+/// What a peer does inside its tunnel, once it stands: it is given what came, and gives what it
+/// says, if anything.
+type Inside = Box<dyn FnMut(Vec<u8>) -> Option<Vec<u8>>>;
+
+/// The peer.
+pub(crate) struct Peer {
+    pub(crate) tls: ClientConnection,
+    pub(crate) method: u8,
+    room: usize,
+    assembly: Assembly,
+    outgoing: Option<Outgoing>,
+    inside: Inside,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        config: Arc<ClientConfig>,
+        method: Method,
+        room: usize,
+        inside: impl FnMut(Vec<u8>) -> Option<Vec<u8>> + 'static,
+    ) -> Self {
+        let name = ServerName::try_from("radius.example").unwrap();
+        Self {
+            tls: ClientConnection::new(config, name).unwrap(),
+            method: method.number(),
+            room,
+            assembly: Assembly::default(),
+            outgoing: None,
+            inside: Box::new(inside),
+        }
+    }
+
+    /// The response to a request.
+    pub(crate) fn respond(&mut self, request: &[u8]) -> Vec<u8> {
+        let packet = Packet::parse(request).unwrap();
+        assert_eq!(packet.code, Code::Request);
+        let respond = |kind, data: &[u8]| packet::response(packet.identifier, kind, data);
+        match packet.kind.unwrap() {
+            kind::IDENTITY => respond(kind::IDENTITY, b"anonymous@example.org"),
+            other if other != self.method => respond(kind::NAK, &[self.method]),
+            method => {
+                let data = self.answer(packet.data);
+                respond(method, &data)
+            }
+        }
+    }
+
+    fn answer(&mut self, data: &[u8]) -> Vec<u8> {
+        if data == START_DATA {
+            return self.say();
+        }
+        let fragment = Fragment::parse(data).unwrap();
+        if self.outgoing.is_some() {
+            assert!(fragment.is_acknowledgement());
+            return self.next();
+        }
+        let Some(message) = self.assembly.push(&fragment).unwrap() else {
+            return ACKNOWLEDGEMENT.to_vec();
+        };
+        let mut rest = message.as_slice();
+        while !rest.is_empty() {
+            self.tls.read_tls(&mut rest).unwrap();
+            if self.tls.process_new_packets().is_err() {
+                return self.say();
+            }
+        }
+        if !self.tls.is_handshaking() {
+            let mut came = Vec::new();
+            let _ = self.tls.reader().read_to_end(&mut came);
+            if let Some(said) = (self.inside)(came) {
+                self.tls.writer().write_all(&said).unwrap();
+            }
+        }
+        self.say()
+    }
+
+    fn say(&mut self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut octets).unwrap();
+        }
+        if octets.is_empty() {
+            return ACKNOWLEDGEMENT.to_vec();
+        }
+        self.outgoing = Some(Outgoing::new(octets, self.room));
+        self.next()
+    }
+
+    fn next(&mut self) -> Vec<u8> {
+        let outgoing = self.outgoing.as_mut().unwrap();
+        let data = outgoing.next_data();
+        if outgoing.is_sent() {
+            self.outgoing = None;
+        }
+        data
+    }
+}
+
+/// Lets the two talk until the conversation asks or ends. Gives the last packet of the peer's too.
+pub(crate) fn talk(
+    conversation: &mut Conversation,
+    peer: &mut Peer,
+    first: Step,
+    longest: usize,
+) -> (Step, Vec<u8>) {
+    let mut step = first;
+    let mut said = Vec::new();
+    for _ in 0..300 {
+        let Step::Send(challenge) = &step else {
+            return (step, said);
+        };
+        assert!(challenge.packet.len() <= longest);
+        said = peer.respond(&challenge.packet);
+        step = conversation.receive(&said, now());
+    }
+    panic!("no end")
+}
+
+/// The peer's identity, with which a NAS begins.
+pub(crate) fn identity() -> Vec<u8> {
+    packet::response(7, kind::IDENTITY, b"anonymous@example.org")
+}
+
+/// What a TTLS peer with PAP says inside its tunnel.
+pub(crate) fn pap(name: &[u8], password: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (code, data) in [(code::USER_NAME, name), (code::USER_PASSWORD, password)] {
+        let avp = Avp {
+            code,
+            vendor: None,
+            mandatory: true,
+            data,
+        };
+        avp::push(&mut bytes, &avp);
+    }
+    bytes
+}
+
+/// A peer that says one thing inside its tunnel, as soon as it stands.
+pub(crate) fn saying(
+    site: &Site,
+    version: &'static SupportedProtocolVersion,
+    method: Method,
+    room: usize,
+    said: Vec<u8>,
+) -> Peer {
+    let mut said = Some(said);
+    Peer::new(site.client(version), method, room, move |_| said.take())
+}

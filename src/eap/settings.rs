@@ -1,0 +1,126 @@
+//! What the configuration says about EAP; swapped whole on reload.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+
+use super::packet::kind;
+
+/// A method that a peer may authenticate by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// EAP-TTLS: a password inside a TLS tunnel (RFC 5281).
+    Ttls,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 1] = [Self::Ttls];
+
+    /// Its number on the wire.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ttls => kind::TTLS,
+        }
+    }
+
+    /// The method with that number.
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.number() == number)
+    }
+
+    /// Its name in the configuration, in metrics and in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ttls => "ttls",
+        }
+    }
+
+    /// The label of its key in TLS 1.2.
+    pub(super) const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Ttls => b"ttls keying material",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// How much of the gateway conversations may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Conversations open at once, over all clients.
+    pub sessions: usize,
+    /// Those of one client.
+    pub sessions_per_client: usize,
+    /// Those of one device of a client.
+    pub sessions_per_device: usize,
+    /// How long one may last.
+    pub lifetime: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            sessions: 16_384,
+            sessions_per_client: 4096,
+            sessions_per_device: 8,
+            lifetime: Duration::from_mins(1),
+        }
+    }
+}
+
+/// How conversations are held.
+#[derive(Debug)]
+pub struct Settings {
+    /// The methods offered, the preferred one first.
+    pub methods: Vec<Method>,
+    /// TLS as the tunnelled methods speak it: certificate and versions.
+    pub tls: Arc<ServerConfig>,
+    /// The longest EAP packet sent, in octets, where the NAS's Framed-MTU does not say less.
+    pub fragment_size: usize,
+    /// The bounds on conversations.
+    pub bounds: Bounds,
+}
+
+impl Settings {
+    /// The shortest [`Settings::fragment_size`] that makes sense.
+    pub const MIN_FRAGMENT_SIZE: usize = 100;
+    /// The longest: what still fits a NAS's Ethernet frame.
+    pub const MAX_FRAGMENT_SIZE: usize = 1400;
+    /// What it is unless configured.
+    pub const DEFAULT_FRAGMENT_SIZE: usize = 1024;
+
+    /// The longest EAP packet to send to a NAS with that Framed-MTU (RFC 3579 §2.4: four octets of
+    /// EAPOL come before it).
+    pub fn packet_length(&self, framed_mtu: Option<u32>) -> usize {
+        let cap = self
+            .fragment_size
+            .clamp(Self::MIN_FRAGMENT_SIZE, Self::MAX_FRAGMENT_SIZE);
+        framed_mtu
+            .and_then(|mtu| usize::try_from(mtu).ok())
+            .map_or(cap, |mtu| cap.min(mtu.saturating_sub(4)))
+            .max(Self::MIN_FRAGMENT_SIZE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_found_by_its_number() {
+        for method in Method::ALL {
+            assert_eq!(Method::of(method.number()), Some(method));
+        }
+        assert_eq!(Method::of(kind::IDENTITY), None);
+    }
+}
