@@ -34,6 +34,17 @@ pub struct Sorted {
 }
 
 impl Sorted {
+    /// A list of so many entries that nobody looks up.
+    #[cfg(test)]
+    pub(crate) fn of_length(length: usize) -> Self {
+        let position = Position::Group(crate::domain::id::GroupId::from_uuid(uuid::Uuid::nil()));
+        Self {
+            list: vec![position; length].into(),
+            next: 0,
+            cut: false,
+        }
+    }
+
     /// Walks to the end and keeps the first `limit` entries of the order.
     pub(super) async fn gather(
         walk: &Walk<'_>,

@@ -1,3 +1,5 @@
+mod paging;
+
 use std::sync::Arc;
 
 use super::*;
