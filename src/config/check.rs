@@ -27,6 +27,7 @@ pub(super) const SHORT_SECRET: usize = 12;
 /// Cheat Sheet: 7 MiB and 5 passes), in KiB.
 const ADVISED_WORK: u64 = 7168 * 5;
 
+const MEBIBYTE: usize = 1024 * 1024;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -377,14 +378,33 @@ impl Checker<'_> {
             1_000_000,
         );
         self.bounded("ldap.size_limit", ldap.size_limit, 1, 10_000_000);
-        self.between("ldap.idle_timeout", ldap.idle_timeout, SECOND, 7 * DAY);
-        self.between(
-            "ldap.handshake_timeout",
-            ldap.handshake_timeout,
-            SECOND,
-            60 * SECOND,
+        self.bounded("ldap.max_operations", ldap.max_operations, 1, 1000);
+        let anonymous = ldap.max_anonymous_message_bytes;
+        self.bounded(
+            "ldap.max_anonymous_message_bytes",
+            anonymous,
+            1024,
+            MEBIBYTE,
         );
-        self.between("ldap.time_limit", ldap.time_limit, SECOND, 3600 * SECOND);
+        let bound = ldap.max_message_bytes;
+        self.bounded("ldap.max_message_bytes", bound, 1024, 64 * MEBIBYTE);
+        for (key, span, most) in [
+            ("ldap.idle_timeout", ldap.idle_timeout, 7 * DAY),
+            (
+                "ldap.anonymous_idle_timeout",
+                ldap.anonymous_idle_timeout,
+                DAY,
+            ),
+            ("ldap.write_timeout", ldap.write_timeout, 3600 * SECOND),
+            (
+                "ldap.handshake_timeout",
+                ldap.handshake_timeout,
+                60 * SECOND,
+            ),
+            ("ldap.time_limit", ldap.time_limit, 3600 * SECOND),
+        ] {
+            self.between(key, span, SECOND, most);
+        }
 
         let throttle = &config.throttle;
         let delay = throttle.refusal_delay;

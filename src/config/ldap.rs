@@ -25,12 +25,24 @@ pub struct LdapLimits {
     pub max_connections: usize,
     /// Open connections from one source address.
     pub max_connections_per_source: usize,
-    /// A connection on which nothing happens for so long is closed.
+    /// A connection on which somebody has bound and nothing happens for so long is closed.
     #[serde(deserialize_with = "super::value::span")]
     pub idle_timeout: Duration,
+    /// The same where nobody has; single bytes of a request do not count.
+    #[serde(deserialize_with = "super::value::span")]
+    pub anonymous_idle_timeout: Duration,
+    /// How long a client may take over reading what was sent to it.
+    #[serde(deserialize_with = "super::value::span")]
+    pub write_timeout: Duration,
     /// How long a TLS handshake may take.
     #[serde(deserialize_with = "super::value::span")]
     pub handshake_timeout: Duration,
+    /// The longest message of somebody who has bound, in bytes.
+    pub max_message_bytes: usize,
+    /// The longest message where nobody has, in bytes.
+    pub max_anonymous_message_bytes: usize,
+    /// How many searches and compares of one connection run at once; more wait unread.
+    pub max_operations: usize,
     /// The most entries one search returns, whatever it asks for.
     pub size_limit: u32,
     /// How long one search may take, whatever it asks for.
@@ -44,7 +56,12 @@ impl Default for LdapLimits {
             max_connections: 4096,
             max_connections_per_source: 512,
             idle_timeout: Duration::from_mins(15),
+            anonymous_idle_timeout: Duration::from_mins(1),
+            write_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
+            max_message_bytes: 256 * 1024,
+            max_anonymous_message_bytes: 32 * 1024,
+            max_operations: 16,
             size_limit: 10_000,
             time_limit: Duration::from_secs(30),
         }

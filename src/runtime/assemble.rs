@@ -303,6 +303,11 @@ pub fn ldap(
     let limits = &config.ldap.limits;
     settings.timeouts.handshake = limits.handshake_timeout;
     settings.timeouts.bound_idle = limits.idle_timeout;
+    settings.timeouts.anonymous_idle = limits.anonymous_idle_timeout;
+    settings.timeouts.write = limits.write_timeout;
+    settings.limits.bound_message_bytes = limits.max_message_bytes;
+    settings.limits.anonymous_message_bytes = limits.max_anonymous_message_bytes;
+    settings.search.at_once = limits.max_operations;
     settings.search.size = limits.size_limit;
     settings.search.time = limits.time_limit;
     Ok(settings)

@@ -27,7 +27,7 @@ use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 use super::assemble::{self, AssemblyError};
 use super::certificates::{Certificate, CertificateError, Reload};
 use super::clock::SystemClock;
-use super::{chores, status, systemd};
+use super::{chores, descriptors, status, systemd};
 
 /// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
@@ -94,6 +94,7 @@ impl Daemon {
         for warning in config.warnings().iter().chain(secrets.warnings()) {
             tracing::warn!("{warning}");
         }
+        descriptors::make_room(config.ldap.limits.max_connections);
         let certificate = assemble::certificate(&config)?;
         let eap_certificate = assemble::eap_certificate(&config)?;
         let clock = Arc::new(SystemClock::start());
@@ -467,6 +468,7 @@ impl Reloader {
         self.directory.set_settings(assemble::directory(config));
         self.pool.set_parameters(parameters);
         self.retention.store(Arc::new(config.audit.retention));
+        descriptors::make_room(config.ldap.limits.max_connections);
         self.gate.set_caps(assemble::ldap_caps(config));
         for (name, settings) in ldap {
             if let Some((_, server)) = self.ldap.iter().find(|(listener, _)| listener == name) {

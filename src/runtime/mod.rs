@@ -8,6 +8,7 @@ mod chores;
 pub mod clock;
 pub mod daemon;
 pub mod demo;
+mod descriptors;
 pub mod observe;
 mod status;
 mod systemd;

@@ -32,13 +32,15 @@ use crate::domain::id::RequestId;
 use crate::domain::time::Now;
 use crate::ldap::bind::Transport;
 use crate::ldap::decode::{CodecError, Incoming, MessageCodec, Operation, Request, RequestKind};
+use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, ResultCode};
 use crate::ldap::session::{Arrival, CloseReason, Closing, Conversation, Step};
 use crate::ldap::settings::{Settings, TlsMode};
 
 /// How many answers may wait to be written before operations wait.
 const ANSWERS_IN_FLIGHT: usize = 64;
-/// The least room to read into.
+/// The least room to read into, for a stranger and for who has bound.
+const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
 
 /// Serves one accepted connection to its end.
@@ -209,7 +211,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 return Err(CloseReason::Shutdown);
             }
             let may_read = !stopping && self.has_room();
-            self.inbox.reserve(READ_ROOM);
+            self.inbox.reserve(match self.conversation.phase() {
+                Phase::Anonymous => STRANGERS_ROOM,
+                Phase::Bound => READ_ROOM,
+            });
             tokio::select! {
                 biased;
                 Some((serial, event)) = self.answers.recv() => {

@@ -24,7 +24,8 @@ use crate::ldap::settings::Settings;
 /// What an operation hands over.
 pub(super) enum Event {
     Found(SearchEntry),
-    Finished(Result<Ended, Undecided>),
+    /// Boxed, since a channel keeps room for many of the largest kind.
+    Finished(Box<Result<Ended, Undecided>>),
 }
 
 /// An operation that runs.
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 let (kind, begun) = (running.kind, running.begun);
                 self.running.remove(&serial);
                 self.took(kind, begun);
-                match self.conversation.finished(id, kind, outcome) {
+                match self.conversation.finished(id, kind, *outcome) {
                     Step::Send(reply) => self.put(reply),
                     Step::Close(closing) => return Err(self.close(closing)),
                     _ => {}
@@ -141,7 +142,9 @@ async fn operate(
         .await
         .unwrap_or_else(|_| Ok(ResultCode::TimeLimitExceeded.into()));
     // Nobody listens where the connection has ended.
-    let _ = answers.send((serial, Event::Finished(outcome))).await;
+    let _ = answers
+        .send((serial, Event::Finished(Box::new(outcome))))
+        .await;
 }
 
 async fn work_off(
