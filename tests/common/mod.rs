@@ -33,6 +33,8 @@ pub(crate) struct Setting {
     pub(crate) throttle: String,
     /// Lines of `[eap]`.
     pub(crate) eap: String,
+    /// Lines of `[ldap]`.
+    pub(crate) ldap: String,
     /// The folder of the store, where it is not the gateway's own.
     pub(crate) store: Option<PathBuf>,
     /// The name that clients know it by. It is in the certificate, and hosts are then served at
@@ -47,6 +49,7 @@ impl Default for Setting {
             hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
             throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
             eap: String::new(),
+            ldap: String::new(),
             store: None,
             known_as: None,
         }
@@ -120,13 +123,15 @@ impl Gateway {
 
     /// As [`Gateway::serve`], with variables in its environment.
     pub(crate) fn serve_with(&mut self, environment: &[(&str, &str)]) {
-        let log = fs::File::create(self.path("daemon.log")).unwrap();
         let mut command = doorward(&self.config());
-        command
-            .arg("serve")
-            .stderr(log)
-            .envs(environment.iter().copied());
-        let daemon = command.spawn().unwrap();
+        command.arg("serve").envs(environment.iter().copied());
+        self.serve_by(command);
+    }
+
+    /// Starts the daemon by a command that becomes it, and waits until it is ready.
+    pub(crate) fn serve_by(&mut self, mut command: Command) {
+        let log = fs::File::create(self.path("daemon.log")).unwrap();
+        let daemon = command.stderr(log).spawn().unwrap();
         self.daemon = Some(daemon);
         let daemon = self.daemon.as_mut().unwrap();
         let (status, log) = (self.status, self.folder.path().join("daemon.log"));
@@ -246,6 +251,8 @@ url = "sqlite://{store}"
 certificate = "{folder}/certs/server.pem"
 private_key = "{folder}/certs/server.key"
 
+[ldap]
+{ldap}
 [[ldap.listener]]
 name = "hosts"
 address = "{hosts}"
@@ -311,6 +318,7 @@ kind = "vpn"
             status = self.status,
             throttle = setting.throttle,
             eap = setting.eap,
+            ldap = setting.ldap,
             hashing = setting.hashing,
         )
         .unwrap();

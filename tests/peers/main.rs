@@ -13,9 +13,17 @@ mod eapol;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod passwords;
+#[cfg(test)]
+#[path = "../rfc4511/client.rs"]
+#[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
+mod raw_ldap;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
