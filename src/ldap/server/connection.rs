@@ -78,7 +78,7 @@ pub(super) async fn serve(
             mut conversation,
         } => {
             conversation.protected();
-            protected(stream, config, handshake, conversation, services, shutdown).await
+            protected(stream, config, handshake, *conversation, services, shutdown).await
         }
     }
 }
@@ -116,7 +116,7 @@ enum Ending<S> {
     StartTls {
         stream: S,
         config: Arc<ServerConfig>,
-        conversation: Conversation,
+        conversation: Box<Conversation>,
     },
 }
 
@@ -176,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 Ending::StartTls {
                     stream,
                     config,
-                    conversation,
+                    conversation: Box::new(conversation),
                 }
             }
             Err(reason) => {
