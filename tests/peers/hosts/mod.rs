@@ -18,6 +18,9 @@ use crate::common::{Gateway, PASSWORD, Ran, Setting, client, client_with_input, 
 /// How long one command of a client may take, in seconds.
 const LIMIT: &str = "90";
 
+/// A password that users change to.
+const NEW: &str = "New Horse 99 battery";
+
 /// What a PAM phase answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pam {
@@ -164,8 +167,27 @@ impl Host {
     /// Goes through PAM phases in one transaction and says how the last one that ran ended, and
     /// what was shown. `typed` is answered to one prompt after the other.
     fn pam(&self, user: &str, phases: &[&str], typed: &[&str]) -> (Pam, String) {
-        let mut arguments = vec![LIMIT, "pamtester", "doorward", user];
-        arguments.extend(phases);
+        self.pam_by(&[], user, phases, typed)
+    }
+
+    /// Changes the password as the user: root would not be asked for the old one.
+    fn change_password(&self, user: &str, old: &str, new: &str) -> (Pam, String) {
+        let number = |kind| run("id", &[kind, user]).stdout.trim().to_owned();
+        let (uid, gid) = (number("-u"), number("-g"));
+        let by = [
+            "setpriv",
+            "--clear-groups",
+            "--reuid",
+            &uid,
+            "--regid",
+            &gid,
+        ];
+        self.pam_by(&by, user, &["chauthtok"], &[old, new, new])
+    }
+
+    fn pam_by(&self, by: &[&str], user: &str, phases: &[&str], typed: &[&str]) -> (Pam, String) {
+        let pamtester = ["pamtester", "doorward", user];
+        let arguments = [&[LIMIT], by, &pamtester, phases].concat();
         let typed = typed.join("\n") + "\n";
         let ran = client_with_input("timeout", "coreutils", &arguments, &typed);
         let shown = format!("{}{}", ran.stdout, ran.stderr);
@@ -264,6 +286,53 @@ fn nest_groups(gateway: &Gateway, user: &str) {
         &["group", "join", "third", user],
     ] {
         gateway.run(arguments).assert_success();
+    }
+}
+
+/// Changes of password: what each state may, and what a refused one is told. `typed` answers the
+/// prompts of a login that leads to a change.
+fn change_passwords(host: &Host, gateway: &Gateway, typed: &[&str]) {
+    let failures =
+        |user| gateway.json(&["user", "show", user, "-o", "json"])["recent_failures"].clone();
+
+    let (answer, shown) = host.change_password("active", PASSWORD, "short");
+    assert_ne!(answer, Pam::Success);
+    for rule in ["at least 12 characters", "easily guessed"] {
+        assert!(shown.contains(rule), "{rule}: {shown}");
+    }
+    assert_eq!(failures("active"), 0, "a refused new password is no guess");
+    assert_eq!(
+        host.change_password("active", PASSWORD, NEW).0,
+        Pam::Success
+    );
+    assert_eq!(failures("active"), 0, "nor is a change");
+    assert_eq!(host.log_in("active", NEW), Pam::Success);
+    assert_eq!(host.log_in("active", PASSWORD), Pam::AuthenticationFailure);
+    assert_ne!(host.change_password("active", "wrong", NEW).0, Pam::Success);
+    assert_eq!(failures("active"), 1, "a wrong old password is one guess");
+
+    // Led to the change at the login, in one conversation with PAM, as `login` and sshd have it.
+    let led = [
+        "authenticate",
+        "chauthtok(PAM_CHANGE_EXPIRED_AUTHTOK)",
+        "acct_mgmt",
+    ];
+    let (answer, shown) = host.pam("mustchange", &led, typed);
+    assert!(
+        shown.contains("altered successfully"),
+        "{answer:?}: {shown}"
+    );
+    assert_eq!(host.log_in("mustchange", NEW), Pam::Success);
+    assert_eq!(
+        host.log_in("mustchange", PASSWORD),
+        Pam::AuthenticationFailure
+    );
+
+    for (user, login, _) in STATES {
+        if login == Pam::AuthenticationFailure {
+            let (answer, shown) = host.change_password(user, PASSWORD, NEW);
+            assert_eq!(answer, Pam::AuthenticationFailure, "{user}: {shown}");
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! nslcd: the same lookups and states as with SSSD, and nothing that is cached.
 
-use super::{Host, Pam, STATES, add_states, gateway, getent, groups, nest_groups, run};
+use super::{
+    Host, NEW, Pam, STATES, add_states, change_passwords, gateway, getent, groups, nest_groups, run,
+};
 use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Setting};
 
@@ -92,4 +94,15 @@ fn each_state_gets_the_right_answer_at_each_phase() {
         gateway.run(&change).assert_success();
         assert_eq!(host.account("active"), left, "{change:?}");
     }
+}
+
+#[test]
+fn passwords_are_changed() {
+    if !inside("hosts::nslcd::passwords_are_changed") {
+        return;
+    }
+    let gateway = gateway("ldap.example.org", Setting::default());
+    add_states(&gateway);
+    let host = host(&[("ldap.example.org", &gateway)]);
+    change_passwords(&host, &gateway, &[PASSWORD, NEW, NEW]);
 }

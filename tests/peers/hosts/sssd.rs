@@ -1,6 +1,9 @@
 //! SSSD: lookups, logins in every state, the cache, two gateways.
 
-use super::{Host, Pam, STATES, add_states, gateway, getent, groups, lock, nest_groups, run};
+use super::{
+    Host, NEW, Pam, STATES, add_states, change_passwords, gateway, getent, groups, lock,
+    nest_groups, run,
+};
 use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
 use crate::failures::Disk;
@@ -46,13 +49,13 @@ fn restart(host: &mut Host, more: &str) {
 }
 
 /// Users and groups by name and number, groups in groups, everybody.
-fn lookups(uri: &str) {
+fn lookups(more: &str) {
     let gateway = gateway("ldap.example.org", Setting::default());
     gateway.add_user("active");
     gateway.add_user("bob");
     nest_groups(&gateway, "active");
 
-    let more = format!("ldap_uri = {uri}\nenumerate = true\n");
+    let more = format!("enumerate = true\n{more}\n");
     let host = host(&[("ldap.example.org", &gateway)], &more);
     let line = getent("passwd", "active").unwrap();
     let fields: Vec<&str> = line.split(':').collect();
@@ -103,14 +106,14 @@ fn lookups(uri: &str) {
 #[test]
 fn looks_up_users_and_groups_over_starttls() {
     if inside("hosts::sssd::looks_up_users_and_groups_over_starttls") {
-        lookups("ldap://ldap.example.org");
+        lookups("");
     }
 }
 
 #[test]
 fn looks_up_users_and_groups_over_ldaps() {
     if inside("hosts::sssd::looks_up_users_and_groups_over_ldaps") {
-        lookups("ldaps://ldap.example.org");
+        lookups("ldap_uri = ldaps://ldap.example.org\nldap_schema = rfc2307");
     }
 }
 
@@ -236,4 +239,15 @@ fn goes_to_the_second_gateway_when_the_first_has_no_store() {
     let shown = second.json(&["user", "show", "active", "-o", "json"]);
     assert_eq!(shown["recent_failures"], 1, "the second one was asked");
     disk.empty();
+}
+
+#[test]
+fn passwords_are_changed() {
+    if !inside("hosts::sssd::passwords_are_changed") {
+        return;
+    }
+    let gateway = gateway("ldap.example.org", Setting::default());
+    add_states(&gateway);
+    let host = host(&[("ldap.example.org", &gateway)], "");
+    change_passwords(&host, &gateway, &[PASSWORD, PASSWORD, NEW, NEW]);
 }
