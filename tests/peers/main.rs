@@ -17,6 +17,8 @@ mod hostile;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod libraries;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod passwords;
