@@ -82,11 +82,12 @@ struct Host {
 
 impl Host {
     /// A host with Debian's packages that knows the gateways by name. `module` answers in PAM for
-    /// the service `doorward`, and `source` in the name service, after the host's own files.
-    fn new(gateways: &[(&str, &Gateway)], module: &str, source: &str) -> Self {
+    /// the service `doorward`; `sources` is its `/etc/nsswitch.conf`.
+    fn new(gateways: &[(&str, &Gateway)], module: &str, sources: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         lay_packages(scratch.path());
-        let mut names = "127.0.0.1 localhost\n".to_owned();
+        let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let mut names = format!("127.0.0.1 localhost {}\n", own.trim());
         let mut authorities = String::new();
         for (name, gateway) in gateways {
             writeln!(names, "{} {name}", gateway.hosts.ip()).unwrap();
@@ -94,17 +95,14 @@ impl Host {
         }
         write("/etc/doorward-ca.pem", &authorities);
         public("/etc/doorward-ca.pem");
-        for path in ["/etc/hosts", "/etc/nsswitch.conf", "/etc/pam.d/doorward"] {
-            let text = match path {
-                "/etc/hosts" => names.clone(),
-                "/etc/nsswitch.conf" => ["passwd", "group", "shadow", "sudoers"]
-                    .map(|name| format!("{name}: files {source}\n"))
-                    .concat(),
-                _ => ["auth", "account", "password", "session"]
-                    .map(|phase| format!("{phase} required {module}\n"))
-                    .concat(),
-            };
-            write(path, &text);
+        let pam = ["auth", "account", "password", "session"];
+        let pam = pam.map(|phase| format!("{phase} required {module}\n"));
+        for (path, text) in [
+            ("/etc/hosts", &*names),
+            ("/etc/nsswitch.conf", sources),
+            ("/etc/pam.d/doorward", &pam.concat()),
+        ] {
+            write(path, text);
             // Programs that are not root read them too.
             public(path);
         }

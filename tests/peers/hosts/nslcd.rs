@@ -6,15 +6,16 @@ use super::{
 use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Setting};
 
-/// The shipped file.
+/// The shipped files.
 const CONFIGURATION: &str = include_str!("../../../deploy/nslcd/nslcd.conf");
+const SOURCES: &str = include_str!("../../../deploy/nslcd/nsswitch.conf");
 
 /// A host that runs nslcd by the shipped file, with the service account's password in it.
 pub(super) fn host(gateways: &[(&str, &Gateway)]) -> Host {
     for (_, gateway) in gateways {
         gateway.add_service("nslcd");
     }
-    let mut host = Host::new(gateways, "pam_ldap.so", "ldap");
+    let mut host = Host::new(gateways, "pam_ldap.so", SOURCES);
     host.add_daemon_user("nslcd", 990);
     let text = CONFIGURATION.replace("replace-me", PASSWORD);
     assert_ne!(text, CONFIGURATION);

@@ -8,13 +8,14 @@ use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
 use crate::failures::Disk;
 
-/// The shipped file.
+/// The shipped files.
 const CONFIGURATION: &str = include_str!("../../../deploy/sssd/sssd.conf");
+const SOURCES: &str = include_str!("../../../deploy/sssd/nsswitch.conf");
 
 /// A host that runs SSSD by the shipped file. `more` are lines for the domain, as an administrator
 /// writes them into a file of `/etc/sssd/conf.d`.
 pub(super) fn host(gateways: &[(&str, &Gateway)], more: &str) -> Host {
-    let mut host = Host::new(gateways, "pam_sss.so", "sss");
+    let mut host = Host::new(gateways, "pam_sss.so", SOURCES);
     host.logs = "/var/log/sssd";
     configure(more);
     start(&mut host);
