@@ -1,5 +1,7 @@
 //! People and groups as front ends read them, each with its standing at the resource that asks.
 
+use std::time::Duration;
+
 use crate::domain::account::Conditions;
 use crate::domain::id::{AccountId, GroupId};
 use crate::domain::name::{GroupName, MailAddress, Username};
@@ -18,8 +20,13 @@ pub struct Standing {
     pub conditions: Conditions,
     /// When the password was set.
     pub password_set_at: Option<Timestamp>,
-    /// When it expires.
+    /// When it expires, where that will close the resource that asks.
     pub expires_at: Option<Timestamp>,
+    /// How long before that the user is warned.
+    pub warned_before: Duration,
+    /// When the wrong passwords came that count toward the lock now, oldest first. Told to the user
+    /// itself alone: to whoever else can read entries it would say how many guesses are left.
+    pub failures: Vec<Timestamp>,
     /// When the account ends.
     pub ends_at: Option<Timestamp>,
 }
@@ -50,7 +57,7 @@ pub struct Person {
     pub ssh_keys: Vec<SshPublicKey>,
     /// When it was added.
     pub created: Timestamp,
-    /// When anything shown of it changed.
+    /// When anything shown of it changed, by a change or by time alone.
     pub modified: Timestamp,
     /// How it stands at the resource that asks.
     pub standing: Standing,

@@ -10,6 +10,8 @@ use crate::domain::rules::PolicySettings;
 use crate::domain::time::Now;
 use crate::policy::access::{self, Access, Permit};
 use crate::policy::conditions::{conditions, expires_at};
+use crate::policy::lockout::place_limits;
+use crate::policy::time_spans::transitions_between;
 use crate::store::changes::{DirectoryStore, GroupFilter, UserFilter};
 use crate::store::records::{GroupRecord, UserRecord};
 use crate::store::{AttemptStore, EventStore, Unavailable};
@@ -38,14 +40,15 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
         now: Now,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         Box::pin(async move {
-            let records = match rights(viewer) {
+            let rights = rights(viewer);
+            let records = match &rights {
                 Rights::Everything => self
                     .store
                     .users(&user_filter(query), after, limit)
                     .await
                     .map_err(undecided)?,
                 Rights::Itself(account) => {
-                    let own = UserFilter::Id(account);
+                    let own = UserFilter::Id(*account);
                     let mut records = self.store.users(&own, None, 1).await.map_err(undecided)?;
                     records.retain(|record| {
                         matches(record, query) && after.is_none_or(|after| record.account > after)
@@ -61,10 +64,17 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
             let policy = self.store.policy().await.map_err(undecided)?;
             let settings = self.settings();
             let asks = Asks::of(&settings, asking);
-            Ok(records
-                .into_iter()
-                .map(|record| person(record, &settings.posix, &policy, asks, now))
-                .collect())
+            let mut people = Vec::with_capacity(records.len());
+            for record in records {
+                let mut person = person(record, &settings.posix, &policy, asks, now);
+                if let (Rights::Itself(account), Asks::Resource(resource)) = (&rights, asks) {
+                    let limits = place_limits(&policy, resource, now);
+                    let failures = self.store.failure_times(*account, &limits);
+                    person.standing.failures = failures.await.map_err(undecided)?;
+                }
+                people.push(person);
+            }
+            Ok(people)
         })
     }
 
@@ -187,6 +197,14 @@ impl<'a> Asks<'a> {
         }
     }
 
+    /// Whether an expired password closes this door.
+    fn refuses_the_expired(self) -> bool {
+        match self {
+            Self::Resource(resource) => access::expired_is_refused(resource),
+            Self::Portal | Self::Nobody => true,
+        }
+    }
+
     /// Whether a login without a password is let in whole: nobody could be led to a change of
     /// password by an SSH key.
     fn takes_keys(self, conditions: Conditions, record: &UserRecord) -> bool {
@@ -218,9 +236,16 @@ fn person(
         refused: asks.refusal(conditions, &record),
         conditions,
         password_set_at: record.facts.password_set_at,
-        expires_at: expires_at(&record.facts, policy),
+        expires_at: expires_at(&record.facts, policy).filter(|_| asks.refuses_the_expired()),
+        warned_before: policy.password.warn_before,
+        failures: Vec::new(),
         ends_at: record.facts.end,
     };
+    // Clients that look for what changed since they last asked (SSSD's enumeration) are to find
+    // who was opened or closed by time alone as well.
+    let modified = transitions_between(&record.facts, policy, record.modified, now)
+        .last()
+        .map_or(record.modified, |passed| passed.at);
     let takes_keys = asks.takes_keys(conditions, &record);
     Person {
         account: record.account,
@@ -241,7 +266,7 @@ fn person(
             .map(|record| record.key)
             .collect(),
         created: record.created,
-        modified: record.modified,
+        modified,
         standing,
     }
 }

@@ -60,6 +60,11 @@ impl Timestamp {
         self.jiff().strftime("%Y%m%d%H%M%SZ").to_string()
     }
 
+    /// The same with milliseconds, for values that must not run into one.
+    pub fn generalized_millis(self) -> String {
+        self.jiff().strftime("%Y%m%d%H%M%S%.3fZ").to_string()
+    }
+
     /// RFC 3339 in UTC with milliseconds, for people and for JSON.
     pub fn rfc3339(self) -> String {
         self.jiff().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()

@@ -14,17 +14,18 @@ use super::schema::{
     LOGIN_SHELL, MAIL, MEMBER, MEMBER_OF, MEMBER_UID, MODIFY_TIMESTAMP, NS_ACCOUNT_LOCK,
     OBJECT_CLASS, ORGANIZATION, ORGANIZATION_CLASS, ORGANIZATIONAL_PERSON, ORGANIZATIONAL_UNIT,
     ORGANIZATIONAL_UNIT_CLASS, ObjectClass, PERSON, POSIX_ACCOUNT, POSIX_GROUP,
-    PWD_ACCOUNT_LOCKED_TIME, PWD_ATTRIBUTE, PWD_CHANGED_TIME, PWD_LOCKOUT, PWD_POLICY, PWD_RESET,
-    SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX, SSH_PUBLIC_KEY,
-    STRUCTURAL_OBJECT_CLASS, SUBSCHEMA_SUBENTRY, SURNAME, TOP, UID_NUMBER, USER_ID, USER_PASSWORD,
-    attribute,
+    PWD_ACCOUNT_LOCKED_TIME, PWD_ATTRIBUTE, PWD_CHANGED_TIME, PWD_FAILURE_TIME, PWD_LOCKOUT,
+    PWD_POLICY, PWD_RESET, SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX,
+    SHADOW_WARNING, SSH_PUBLIC_KEY, STRUCTURAL_OBJECT_CLASS, SUBSCHEMA_SUBENTRY, SURNAME, TOP,
+    UID_NUMBER, USER_ID, USER_PASSWORD, attribute,
 };
 use super::tree::{Fixed, SUBSCHEMA, Tree, base_name};
 use crate::directory::{Group, Person};
 use crate::domain::account::Condition;
 use crate::domain::time::Timestamp;
 
-/// "Locked without end" (draft-behera section 5.3.3): SSSD denies on exactly this text.
+/// "Locked without end" (draft-behera section 5.3.3). Never the time of the lock: of all values,
+/// this is the only one at which SSSD's `lockout` rule denies as its `ppolicy` rule does.
 const LOCKED_FOR_GOOD: &str = "000001010000Z";
 
 /// The classes of a user's entry.
@@ -42,7 +43,7 @@ pub(crate) const PERSON_CLASSES: [&ObjectClass; 7] = [
 pub(crate) const GROUP_CLASSES: [&ObjectClass; 3] = [&TOP, &GROUP_OF_NAMES, &POSIX_GROUP];
 
 /// The attributes that a user's entry can hold.
-pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 27] = [
+pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 29] = [
     &OBJECT_CLASS,
     &USER_ID,
     &COMMON_NAME,
@@ -56,6 +57,7 @@ pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 27] = [
     &GECOS,
     &SHADOW_LAST_CHANGE,
     &SHADOW_MAX,
+    &SHADOW_WARNING,
     &SHADOW_EXPIRE,
     &MEMBER_OF,
     &SSH_PUBLIC_KEY,
@@ -68,6 +70,7 @@ pub(crate) const PERSON_ATTRIBUTES: [&AttributeType; 27] = [
     &HAS_SUBORDINATES,
     &PWD_CHANGED_TIME,
     &PWD_RESET,
+    &PWD_FAILURE_TIME,
     &PWD_ACCOUNT_LOCKED_TIME,
     &NS_ACCOUNT_LOCK,
 ];
@@ -131,15 +134,32 @@ fn add_standing(entry: &mut Entry, person: &Person, now: Timestamp) {
     let standing = &person.standing;
     if let Some(set_at) = standing.password_set_at {
         entry.add(&PWD_CHANGED_TIME, set_at.generalized());
-        entry.add(&SHADOW_LAST_CHANGE, set_at.as_days().max(0).to_string());
+        let must_change = standing.conditions.holds(Condition::MustChange);
+        // Day 0 means that it must be changed (shadow(5)).
+        let day = if must_change {
+            0
+        } else {
+            set_at.as_days().max(0)
+        };
+        entry.add(&SHADOW_LAST_CHANGE, day.to_string());
         if let Some(expires_at) = standing.expires_at {
+            // The day of the expiry is the last good one: never before the bind says so.
             let days = expires_at.as_days().saturating_sub(set_at.as_days());
             entry.add(&SHADOW_MAX, days.max(0).to_string());
+            let warning = standing.warned_before.as_secs().div_ceil(86_400);
+            if warning > 0 {
+                entry.add(&SHADOW_WARNING, warning.to_string());
+            }
         }
     }
     if standing.conditions.holds(Condition::MustChange) {
         entry.add(&PWD_RESET, "TRUE");
     }
+    let failures = standing.failures.iter();
+    let mut failures: Vec<String> = failures.map(|at| at.generalized_millis()).collect();
+    // Values of one attribute differ (RFC 4512 section 2.2).
+    failures.dedup();
+    entry.add_all(&PWD_FAILURE_TIME, failures);
     if standing.refused.is_some() {
         entry.add(&PWD_ACCOUNT_LOCKED_TIME, LOCKED_FOR_GOOD);
         entry.add(&NS_ACCOUNT_LOCK, "TRUE");

@@ -71,6 +71,8 @@ pub(crate) fn person(name: &str, uid_number: u32) -> Person {
             conditions: Conditions::NONE,
             password_set_at: Some(NOON.minus(Duration::from_hours(1))),
             expires_at: None,
+            warned_before: Duration::from_hours(7 * 24),
+            failures: Vec::new(),
             ends_at: None,
         },
     }

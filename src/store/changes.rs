@@ -435,6 +435,13 @@ pub trait DirectoryStore: Send + Sync + 'static {
         limits: &PlaceLimits,
     ) -> impl Future<Output = Result<Charged, Unavailable>> + Send;
 
+    /// When the failures that count toward the lock under `limits` were charged, oldest first.
+    fn failure_times(
+        &self,
+        account: AccountId,
+        limits: &PlaceLimits,
+    ) -> impl Future<Output = Result<Vec<Timestamp>, Unavailable>> + Send;
+
     /// The present and former hashes of an account's password, newest first, for the history rule.
     fn password_history(
         &self,

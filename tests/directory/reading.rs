@@ -1,11 +1,14 @@
 //! Reading as front ends do (CONTRACT.md 2).
 
-use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read as _, Viewer};
+use std::time::Duration;
+
+use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read as _, Settings, Viewer};
 use doorward::domain::account::Condition;
 use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::Asking;
+use doorward::domain::resource::{Asking, Override, Resource, ResourceKind};
+use doorward::policy::asking::Resources;
 
-use crate::world::{World, asking};
+use crate::world::{World, asking, resource};
 
 /// What is found, by name: identifiers of one millisecond come in any order.
 async fn people(
@@ -249,4 +252,58 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
             .map(|number| format!("user{number}"))
             .collect::<Vec<_>>()
     );
+}
+
+#[tokio::test]
+async fn a_user_alone_is_told_when_the_failures_came() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let service = world.service("sssd", true).await;
+    let alice = world.signed_in("alice").await;
+    world.guess("alice", "wrong").await;
+    let at = world.now().wall;
+    world.advance(Duration::from_secs(1));
+    let query = PersonQuery::Username("alice".to_owned());
+    let failures = async |viewer| {
+        let found = people(&world, viewer, &asking("hosts"), &query).await;
+        found[0].standing.failures.clone()
+    };
+    assert_eq!(failures(Viewer::User(&alice)).await, [at]);
+    assert!(failures(Viewer::Service(&service)).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_time_alone_changes_is_a_modification_and_expires_only_where_it_closes() {
+    let mut settings = Settings::default();
+    let allowing = Resource {
+        on_expired: Some(Override::Allow),
+        ..resource("lenient", ResourceKind::App)
+    };
+    let world = World::new().await;
+    let hosts = resource("hosts", ResourceKind::Endpoint);
+    settings.resources = Resources::new(vec![hosts, allowing]);
+    world.directory.set_settings(settings);
+    world.add("alice").await;
+    let service = world.service("sssd", true).await;
+    let ageing = [("password.max_age".to_owned(), "30d".to_owned())];
+    world
+        .directory
+        .set_policy(&world.by(), &ageing, None)
+        .await
+        .unwrap();
+    let query = PersonQuery::Username("alice".to_owned());
+    let alice = async |listener: &str| {
+        let viewer = Viewer::Service(&service);
+        people(&world, viewer, &asking(listener), &query)
+            .await
+            .remove(0)
+    };
+    let before = alice("hosts").await;
+    let expires_at = before.standing.expires_at.unwrap();
+    assert_eq!(alice("lenient").await.standing.expires_at, None);
+    world.advance(expires_at.since(world.now().wall) + Duration::from_hours(1));
+    let after = alice("hosts").await;
+    assert!(after.standing.conditions.holds(Condition::Expired));
+    assert_eq!(after.modified, expires_at);
+    assert!(before.modified < expires_at);
 }

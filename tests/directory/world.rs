@@ -52,7 +52,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-fn resource(name: &str, kind: ResourceKind) -> Resource {
+pub(crate) fn resource(name: &str, kind: ResourceKind) -> Resource {
     let matched_by = Match {
         listener: vec![ListenerName::parse(name).unwrap()],
         ..Match::default()

@@ -45,6 +45,7 @@ mod on_sqlite {
             the_daily_cap_locks_whatever_succeeded,
             failures_outside_the_window_do_not_lock,
             failures_survive_a_clock_that_jumps_ahead_and_back,
+            the_times_of_failures_are_those_that_are_counted,
             a_success_clears_its_own_origin_only,
             cleared_failures_count_toward_the_day,
             a_success_under_another_epoch_is_decided_anew,

@@ -153,11 +153,58 @@ fn the_age_of_a_password_is_shown_in_days() {
     alice.standing.expires_at = Some(NOON.plus(DAY * 30));
     let entry = person(&tree(), &alice, NOON);
     assert_eq!(shown(&entry, &SHADOW_MAX), ["30"]);
+    assert_eq!(shown(&entry, &SHADOW_WARNING), ["7"]);
+    assert_eq!(shown(&entry, &SHADOW_LAST_CHANGE), ["20779"]);
+    assert!(shown(&entry, &PWD_RESET).is_empty());
+    alice.standing.warned_before = Duration::from_secs(1);
+    let entry = person(&tree(), &alice, NOON);
+    assert_eq!(shown(&entry, &SHADOW_WARNING), ["1"]);
+    alice.standing.warned_before = Duration::ZERO;
+    let entry = person(&tree(), &alice, NOON);
+    assert!(shown(&entry, &SHADOW_WARNING).is_empty());
+    alice.standing.conditions = Conditions::NONE.with(Condition::MustChange);
+    let entry = person(&tree(), &alice, NOON);
+    assert_eq!(shown(&entry, &SHADOW_LAST_CHANGE), ["0"]);
+    assert_eq!(shown(&entry, &PWD_RESET), ["TRUE"]);
+    assert_eq!(shown(&entry, &PWD_CHANGED_TIME), ["20261122110000Z"]);
     alice.standing.password_set_at = None;
     alice.standing.conditions = Conditions::NONE.with(Condition::PasswordPending);
     let entry = person(&tree(), &alice, NOON);
     assert!(shown(&entry, &SHADOW_MAX).is_empty());
     assert!(shown(&entry, &SHADOW_LAST_CHANGE).is_empty());
+}
+
+#[test]
+fn the_last_good_day_by_the_shadow_is_never_before_the_expiry() {
+    let mut alice = alice();
+    for hours in 0..72 {
+        let expires_at = NOON.plus(Duration::from_hours(hours));
+        alice.standing.expires_at = Some(expires_at);
+        let entry = person(&tree(), &alice, NOON);
+        let number = |kind| shown(&entry, kind)[0].parse::<i64>().unwrap();
+        // pam_unix and nslcd: expired where today is later than the last change and the maximum.
+        let first_closed = number(&SHADOW_LAST_CHANGE) + number(&SHADOW_MAX) + 1;
+        assert!(
+            first_closed * 86_400_000 >= expires_at.as_millis(),
+            "{hours}"
+        );
+    }
+}
+
+#[test]
+fn failures_that_count_are_told_one_by_one() {
+    let mut alice = alice();
+    assert!(shown(&person(&tree(), &alice, NOON), &PWD_FAILURE_TIME).is_empty());
+    let at = |millis| NOON.plus(Duration::from_millis(millis));
+    alice.standing.failures = vec![at(0), at(7), at(7), at(1_000)];
+    assert_eq!(
+        shown(&person(&tree(), &alice, NOON), &PWD_FAILURE_TIME),
+        [
+            "20261122120000.000Z",
+            "20261122120000.007Z",
+            "20261122120001.000Z"
+        ]
+    );
 }
 
 #[test]
@@ -191,6 +238,7 @@ fn planning_knows_every_attribute_that_is_rendered() {
     let mut full = world.people[1].clone();
     full.standing.expires_at = Some(NOON.plus(DAY));
     full.standing.conditions = Conditions::NONE.with(Condition::MustChange);
+    full.standing.failures = vec![NOON];
     let held = |entry: &Entry| {
         let all = Selection::new(&["*", "+"]).apply(entry, true);
         all.attributes

@@ -340,6 +340,18 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
+    async fn failure_times(
+        &self,
+        account: AccountId,
+        limits: &PlaceLimits,
+    ) -> Result<Vec<Timestamp>, Unavailable> {
+        let limits = *limits;
+        let found = self
+            .read(move |view| places::failure_times(view.connection, account, &limits))
+            .await?;
+        Ok(found)
+    }
+
     async fn policy_history(&self) -> Result<Vec<Event>, Unavailable> {
         let found = self
             .read(|view| apply::policy::history(view.connection))

@@ -22,7 +22,8 @@ use super::events;
 use super::fault::Fault;
 use super::outbox::queue_mail;
 use super::rows::{
-    account_key, epoch, exists, first, instant, maybe_instant, name, number, run, touch_directory,
+    account_key, all, epoch, exists, first, instant, maybe_instant, name, number, run,
+    touch_directory,
 };
 
 /// A place that lapsed is kept this long, so that a settlement that comes late still counts.
@@ -147,6 +148,21 @@ pub(super) fn look(
         open: count(open),
         newest: newest.flatten(),
     })
+}
+
+/// When the failures that [`charged`] counts toward the lock were charged, oldest first.
+pub(super) fn failure_times(
+    connection: &Connection,
+    account: AccountId,
+    limits: &PlaceLimits,
+) -> Result<Vec<Timestamp>, Fault> {
+    all(
+        connection,
+        "SELECT at FROM failures
+         WHERE account = ?1 AND counting AND NOT cleared AND at >= ?2 ORDER BY at",
+        (account_key(account), limits.window_start.as_millis()),
+        |row| instant(row, 0),
+    )
 }
 
 /// Charges an attempt ([`TakePlace`]).

@@ -1,11 +1,13 @@
 //! Settlements (CONTRACT.md 3.2, 3.3).
 
+use std::time::Duration;
+
 use doorward::domain::event::{Actor, EventBody, Outcome};
 use doorward::domain::refusal::Refusal;
 use doorward::store::attempts::{PlaceAnswer, SettleAnswer, Settled};
 use doorward::store::changes::Change;
 use doorward::store::records::MailKind;
-use doorward::store::{AttemptStore as _, Store as _};
+use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
 
 use crate::world::*;
 
@@ -254,4 +256,23 @@ pub(crate) async fn a_removed_account_settles_without_a_failure(fixture: &impl F
         .await;
     assert_eq!(answer, SettleAnswer::Moved);
     store.probe().await.unwrap();
+}
+
+pub(crate) async fn the_times_of_failures_are_those_that_are_counted(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let mut attempt = Attempt::new(&store, alice, START).await;
+    attempt.fail(&store).await;
+    attempt.at = START.plus(Duration::from_secs(1));
+    attempt.fail(&store).await;
+    let mut uncounted = attempt.clone().not_counting();
+    uncounted.at = START.plus(Duration::from_secs(2));
+    uncounted.fail(&store).await;
+    let times = async |limits| store.failure_times(alice, &limits).await.unwrap();
+    assert_eq!(times(attempt.limits).await, [START, attempt.at]);
+    let mut later = attempt.limits;
+    later.window_start = attempt.at;
+    assert_eq!(times(later).await, [attempt.at]);
+    attempt.succeed(&store).await;
+    assert!(times(attempt.limits).await.is_empty(), "cleared");
 }
