@@ -174,6 +174,9 @@ fn of_directory(error: &DirectoryError) -> u8 {
         DirectoryError::Name(_)
         | DirectoryError::Time(_)
         | DirectoryError::Span(_)
+        | DirectoryError::SudoValue(_)
+        | DirectoryError::SudoRule(_)
+        | DirectoryError::StandsForEverybody(_)
         | DirectoryError::BadValue { .. }
         | DirectoryError::UnknownField { .. }
         | DirectoryError::OtherCommand { .. }

@@ -21,6 +21,7 @@ mod resource;
 mod serve;
 mod service;
 mod ssh_key;
+mod sudo;
 mod table;
 mod user;
 
@@ -100,6 +101,9 @@ enum Command {
     /// Resources, and who is bound to them.
     #[command(subcommand)]
     Resource(resource::Verb),
+    /// Rules for sudo on hosts.
+    #[command(subcommand)]
+    Sudo(sudo::Verb),
     /// LDAP service accounts.
     #[command(subcommand)]
     Service(service::Verb),
@@ -138,6 +142,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::User(verb) => user::run(verb, context),
         Command::Group(verb) => group::run(verb, context),
         Command::Resource(verb) => resource::run(verb, context),
+        Command::Sudo(verb) => sudo::run(verb, context),
         Command::Service(verb) => service::run(verb, context),
         Command::Events(arguments) => events::run(&arguments, context),
         Command::Backup(arguments) => backup::backup(&arguments, context),

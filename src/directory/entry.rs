@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::domain::account::Conditions;
-use crate::domain::id::{AccountId, GroupId};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, Username};
 use crate::domain::refusal::Refusal;
 use crate::domain::ssh_key::SshPublicKey;
+use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
 
 /// How a user stands at the resource that asks (CONTRACT.md 2).
@@ -81,5 +82,19 @@ pub struct Group {
     /// When it was added.
     pub created: Timestamp,
     /// When it or its membership changed.
+    pub modified: Timestamp,
+}
+
+/// A sudo rule. Users in it are named however they stand: what closes an account on a host is its
+/// own entry, and hosts keep rules for hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SudoRole {
+    /// The rule; `entryUUID`.
+    pub id: SudoRuleId,
+    /// What it says.
+    pub rule: SudoRule,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it, or the name of a user in it, changed.
     pub modified: Timestamp,
 }

@@ -3,6 +3,7 @@
 use crate::domain::account::Status;
 use crate::domain::name::{GroupName, NotAName, Username};
 use crate::domain::secret::PasswordShape;
+use crate::domain::sudo::{NotASudoRule, NotASudoValue};
 use crate::domain::time::{NotASpan, NotATime};
 use crate::policy::password::BrokenRule;
 use crate::policy::settings::PolicyKeyError;
@@ -37,6 +38,17 @@ pub enum DirectoryError {
     /// A text is no span of time.
     #[error(transparent)]
     Span(#[from] NotASpan),
+    /// A text is no value of a sudo rule.
+    #[error(transparent)]
+    SudoValue(#[from] NotASudoValue),
+    /// Values make no sudo rule together.
+    #[error(transparent)]
+    SudoRule(#[from] NotASudoRule),
+    /// A user whose name is what sudo calls everybody.
+    #[error(
+        "to sudo '{0}' means everybody, so no rule can name this user: rename it, or name a group"
+    )]
+    StandsForEverybody(String),
     /// A value of a field is refused.
     #[error("'{value}' is no {field}: {expected}")]
     BadValue {

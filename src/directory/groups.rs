@@ -26,14 +26,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         if let Some(number) = gid_number {
             check_number("gid_number", number)?;
         }
-        if let Some(text) = &description
-            && (text.len() > 1024 || text.chars().any(char::is_control))
-        {
-            return Err(DirectoryError::BadValue {
-                field: "description",
-                value: text.clone(),
-                expected: "up to 1024 bytes without control characters",
-            });
+        if let Some(text) = &description {
+            check_description(text)?;
         }
         let change = Change::AddGroup {
             group: GroupId::new(by.now.wall),
@@ -199,4 +193,16 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             }
         }
     }
+}
+
+/// Refuses descriptions that would not stay on a line.
+pub(super) fn check_description(text: &str) -> Result<(), DirectoryError> {
+    if text.len() > 1024 || text.chars().any(char::is_control) {
+        return Err(DirectoryError::BadValue {
+            field: "description",
+            value: text.to_owned(),
+            expected: "up to 1024 bytes without control characters",
+        });
+    }
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! What front ends may read, and with whose rights.
 
 use crate::authenticator::{Answer, Authenticated, AuthenticatedService, ChangeProof, Undecided};
-use crate::domain::id::{AccountId, GroupId};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::ResourceName;
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
 
-use super::entry::{Group, Person};
+use super::entry::{Group, Person, SudoRole};
 
 /// With whose rights a read is made: a service account that may search reads people
 /// and groups, a user reads itself, anybody else nothing.
@@ -54,6 +54,17 @@ pub enum GroupQuery {
     All,
 }
 
+/// Which sudo rules are wanted. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SudoQuery {
+    /// By identifier.
+    Id(SudoRuleId),
+    /// By name.
+    Name(String),
+    /// All.
+    All,
+}
+
 /// What front ends see of the directory.
 pub trait Read: Send + Sync {
     /// The resource that is asking, if any.
@@ -80,4 +91,14 @@ pub trait Read: Send + Sync {
         after: Option<GroupId>,
         limit: usize,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>>;
+
+    /// sudo rules after the one named, in the order of their identifiers, at most `limit` (fewer
+    /// only at the end).
+    fn sudo_roles<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a SudoQuery,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>>;
 }

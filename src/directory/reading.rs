@@ -2,7 +2,7 @@
 
 use crate::authenticator::{Answer, Undecided};
 use crate::domain::account::Conditions;
-use crate::domain::id::{AccountId, GroupId};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource};
@@ -12,13 +12,13 @@ use crate::policy::access::{self, Access, Permit};
 use crate::policy::conditions::{conditions, expires_at};
 use crate::policy::lockout::place_limits;
 use crate::policy::time_spans::transitions_between;
-use crate::store::changes::{DirectoryStore, GroupFilter, UserFilter};
-use crate::store::records::{GroupRecord, UserRecord};
+use crate::store::changes::{DirectoryStore, GroupFilter, SudoFilter, UserFilter};
+use crate::store::records::{GroupRecord, SudoRuleRecord, UserRecord};
 use crate::store::{AttemptStore, EventStore, Unavailable};
 
 use super::Directory;
-use super::entry::{Group, Person, Standing};
-use super::read::{GroupQuery, PersonQuery, Read, Viewer};
+use super::entry::{Group, Person, Standing, SudoRole};
+use super::read::{GroupQuery, PersonQuery, Read, SudoQuery, Viewer};
 use super::settings::{PosixSettings, Settings};
 
 impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
@@ -98,6 +98,31 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
                 }
                 Rights::Itself(_) | Rights::Nothing => Ok(Vec::new()),
             }
+        })
+    }
+
+    fn sudo_roles<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a SudoQuery,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>> {
+        Box::pin(async move {
+            let filter = match (rights(viewer), query) {
+                (Rights::Itself(_) | Rights::Nothing, _) => return Ok(Vec::new()),
+                (Rights::Everything, SudoQuery::Id(id)) => SudoFilter::Id(*id),
+                (Rights::Everything, SudoQuery::Name(name)) => SudoFilter::Name(name.clone()),
+                (Rights::Everything, SudoQuery::All) => SudoFilter::All,
+            };
+            let records = self.store.sudo_rules(&filter, after, limit).await;
+            let role = |record: SudoRuleRecord| SudoRole {
+                id: record.id,
+                rule: record.rule,
+                created: record.created,
+                modified: record.modified,
+            };
+            Ok(records.map_err(undecided)?.into_iter().map(role).collect())
         })
     }
 }

@@ -60,6 +60,10 @@ identifier!(
     GroupId
 );
 identifier!(
+    /// A sudo rule.
+    SudoRuleId
+);
+identifier!(
     /// A service account.
     ServiceId
 );

@@ -14,4 +14,5 @@ pub mod resource;
 pub mod rules;
 pub mod secret;
 pub mod ssh_key;
+pub mod sudo;
 pub mod time;

@@ -148,6 +148,19 @@ label!(
     "service account name"
 );
 label!(
+    /// A sudo rule.
+    SudoRuleName,
+    "sudo rule name"
+);
+
+impl SudoRuleName {
+    /// Whether sudo takes the rule for what is in force with every other (`sudoers.ldap(5)`).
+    pub fn is_defaults(&self) -> bool {
+        self.folded() == "defaults"
+    }
+}
+
+label!(
     /// A resource of the configuration.
     ResourceName,
     "resource name"

@@ -16,12 +16,15 @@ use super::schema::{
     ORGANIZATIONAL_UNIT_CLASS, ObjectClass, PERSON, POSIX_ACCOUNT, POSIX_GROUP,
     PWD_ACCOUNT_LOCKED_TIME, PWD_ATTRIBUTE, PWD_CHANGED_TIME, PWD_FAILURE_TIME, PWD_LOCKOUT,
     PWD_POLICY, PWD_RESET, SHADOW_ACCOUNT, SHADOW_EXPIRE, SHADOW_LAST_CHANGE, SHADOW_MAX,
-    SHADOW_WARNING, SSH_PUBLIC_KEY, STRUCTURAL_OBJECT_CLASS, SUBSCHEMA_SUBENTRY, SURNAME, TOP,
-    UID_NUMBER, USER_ID, USER_PASSWORD, attribute,
+    SHADOW_WARNING, SSH_PUBLIC_KEY, STRUCTURAL_OBJECT_CLASS, SUBSCHEMA_SUBENTRY, SUDO_COMMAND,
+    SUDO_HOST, SUDO_NOT_AFTER, SUDO_NOT_BEFORE, SUDO_OPTION, SUDO_ORDER, SUDO_ROLE,
+    SUDO_RUN_AS_GROUP, SUDO_RUN_AS_USER, SUDO_USER, SURNAME, TOP, UID_NUMBER, USER_ID,
+    USER_PASSWORD, attribute,
 };
 use super::tree::{Fixed, SUBSCHEMA, Tree, base_name};
-use crate::directory::{Group, Person};
+use crate::directory::{Group, Person, SudoRole};
 use crate::domain::account::Condition;
+use crate::domain::sudo::SudoSubject;
 use crate::domain::time::Timestamp;
 
 /// "Locked without end" (draft-behera section 5.3.3). Never the time of the lock: of all values,
@@ -83,6 +86,32 @@ pub(crate) const GROUP_ATTRIBUTES: [&AttributeType; 13] = [
     &DESCRIPTION,
     &MEMBER,
     &MEMBER_UID,
+    &ENTRY_UUID,
+    &ENTRY_DN,
+    &CREATE_TIMESTAMP,
+    &MODIFY_TIMESTAMP,
+    &STRUCTURAL_OBJECT_CLASS,
+    &SUBSCHEMA_SUBENTRY,
+    &HAS_SUBORDINATES,
+];
+
+/// The classes of a sudo rule's entry.
+pub(crate) const SUDO_CLASSES: [&ObjectClass; 2] = [&TOP, &SUDO_ROLE];
+
+/// The attributes that a sudo rule's entry can hold.
+pub(crate) const SUDO_ATTRIBUTES: [&AttributeType; 19] = [
+    &OBJECT_CLASS,
+    &COMMON_NAME,
+    &DESCRIPTION,
+    &SUDO_USER,
+    &SUDO_HOST,
+    &SUDO_COMMAND,
+    &SUDO_RUN_AS_USER,
+    &SUDO_RUN_AS_GROUP,
+    &SUDO_OPTION,
+    &SUDO_ORDER,
+    &SUDO_NOT_BEFORE,
+    &SUDO_NOT_AFTER,
     &ENTRY_UUID,
     &ENTRY_DN,
     &CREATE_TIMESTAMP,
@@ -227,6 +256,45 @@ pub fn group(tree: &Tree, group: &Group) -> Entry {
     entry
 }
 
+/// A sudo rule's entry (`sudoers.ldap(5)`).
+pub fn sudo_role(tree: &Tree, found: &SudoRole) -> Entry {
+    let rule = &found.rule;
+    let terms = &rule.terms;
+    let mut entry = Entry::new(tree.sudo_role(&rule.name));
+    add_classes(&mut entry, &SUDO_CLASSES);
+    entry.add(&COMMON_NAME, rule.name.as_str());
+    if let Some(description) = terms.description.as_deref().filter(|text| !text.is_empty()) {
+        entry.add(&DESCRIPTION, description);
+    }
+    entry.add_all(
+        &SUDO_USER,
+        rule.subjects.iter().filter_map(SudoSubject::value),
+    );
+    entry.add_all(&SUDO_HOST, terms.hosts.iter().map(ToString::to_string));
+    entry.add_all(
+        &SUDO_COMMAND,
+        terms.commands.iter().map(ToString::to_string),
+    );
+    let users = terms.run_as_users.iter().map(ToString::to_string);
+    entry.add_all(&SUDO_RUN_AS_USER, users);
+    let groups = terms.run_as_groups.iter().map(ToString::to_string);
+    entry.add_all(&SUDO_RUN_AS_GROUP, groups);
+    entry.add_all(&SUDO_OPTION, terms.options.iter().map(ToString::to_string));
+    if let Some(order) = terms.order {
+        entry.add(&SUDO_ORDER, order.to_string());
+    }
+    if let Some(from) = terms.not_before {
+        entry.add(&SUDO_NOT_BEFORE, from.generalized());
+    }
+    if let Some(until) = terms.not_after {
+        entry.add(&SUDO_NOT_AFTER, until.generalized());
+    }
+    entry.add(&ENTRY_UUID, found.id.to_string());
+    add_common(&mut entry, &SUDO_ROLE, false);
+    add_times(&mut entry, found.created, found.modified);
+    entry
+}
+
 /// An entry that is always there.
 pub fn fixed(tree: &Tree, which: Fixed) -> Entry {
     let mut entry = Entry::new(tree.fixed(which).clone());
@@ -236,6 +304,7 @@ pub fn fixed(tree: &Tree, which: Fixed) -> Entry {
         Fixed::Groups => add_unit(&mut entry, "groups"),
         Fixed::Services => add_unit(&mut entry, "services"),
         Fixed::Policies => add_unit(&mut entry, "policies"),
+        Fixed::Sudoers => add_unit(&mut entry, "sudoers"),
         Fixed::PasswordPolicy => {
             add_classes(&mut entry, &[&TOP, &APPLICATION_PROCESS, &PWD_POLICY]);
             entry.add(&COMMON_NAME, "ppolicy");

@@ -11,10 +11,10 @@ use crate::authenticator::{
 };
 use crate::directory::{
     ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
-    Standing, Viewer,
+    Standing, SudoQuery, SudoRole, Viewer,
 };
 use crate::domain::account::{Condition, Conditions};
-use crate::domain::id::{AccountId, GroupId};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
 use crate::domain::resource::Asking;
 use crate::domain::secret::Password;
@@ -82,6 +82,7 @@ pub(crate) fn person(name: &str, uid_number: u32) -> Person {
 pub(crate) struct World {
     pub(crate) people: Vec<Person>,
     pub(crate) groups: Vec<Group>,
+    pub(crate) sudo_roles: Vec<SudoRole>,
     pub(crate) attempts: Mutex<Vec<Attempt>>,
     pub(crate) service_attempts: Mutex<Vec<ServiceAttempt>>,
     pub(crate) asked_by: Mutex<Vec<Asking>>,
@@ -117,6 +118,7 @@ impl World {
         Self {
             people,
             groups: vec![staff],
+            sudo_roles: Vec::new(),
             attempts: Mutex::default(),
             service_attempts: Mutex::default(),
             asked_by: Mutex::default(),
@@ -328,6 +330,30 @@ impl Read for World {
                 .take(limit)
                 .cloned()
                 .collect())
+        })
+    }
+
+    fn sudo_roles<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        query: &'a SudoQuery,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>> {
+        Box::pin(async move {
+            self.mishap().await;
+            self.broken()?;
+            if !matches!(viewer, Viewer::Service(proof) if proof.may_search()) {
+                return Ok(Vec::new());
+            }
+            let wanted = |role: &&SudoRole| match query {
+                SudoQuery::Id(id) => role.id == *id,
+                SudoQuery::Name(name) => role.rule.name.folded() == *name,
+                SudoQuery::All => true,
+            };
+            let later = |role: &&SudoRole| after.is_none_or(|after| role.id > after);
+            let found = self.sudo_roles.iter().filter(wanted).filter(later);
+            Ok(found.take(limit).cloned().collect())
         })
     }
 }

@@ -8,7 +8,7 @@ use super::dn::{DistinguishedName, Rdn};
 use super::schema::{
     AttributeType, COMMON_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, USER_ID, prepare,
 };
-use crate::domain::name::{GroupName, ServiceName, Username};
+use crate::domain::name::{GroupName, ServiceName, SudoRuleName, Username};
 
 /// The name of the subschema entry, outside the base (RFC 4512 section 4.2).
 pub const SUBSCHEMA: &str = "cn=subschema";
@@ -28,17 +28,20 @@ pub enum Fixed {
     Policies,
     /// The password policy, as SSSD looks for it.
     PasswordPolicy,
+    /// Where sudo rules are.
+    Sudoers,
 }
 
 impl Fixed {
     /// All of them, parents first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Base,
         Self::People,
         Self::Groups,
         Self::Services,
         Self::Policies,
         Self::PasswordPolicy,
+        Self::Sudoers,
     ];
 }
 
@@ -57,6 +60,8 @@ pub enum Place {
     Group(String),
     /// A service account, by what stands after `cn=`.
     Service(String),
+    /// A sudo rule, by what stands after `cn=`.
+    SudoRole(String),
     /// Nothing can be there. The nearest entry above that is always there, if any.
     Nowhere(Option<Fixed>),
 }
@@ -70,6 +75,7 @@ pub struct Tree {
     services: DistinguishedName,
     policies: DistinguishedName,
     password_policy: DistinguishedName,
+    sudoers: DistinguishedName,
     subschema: DistinguishedName,
     organization: String,
 }
@@ -85,6 +91,7 @@ impl Tree {
             services: unit("services"),
             password_policy: policies.child(Rdn::new(&COMMON_NAME, "ppolicy")),
             policies,
+            sudoers: unit("sudoers"),
             subschema: DistinguishedName::root().child(Rdn::new(&COMMON_NAME, "subschema")),
             organization: organization.into(),
             base,
@@ -115,6 +122,7 @@ impl Tree {
             Fixed::Services => &self.services,
             Fixed::Policies => &self.policies,
             Fixed::PasswordPolicy => &self.password_policy,
+            Fixed::Sudoers => &self.sudoers,
         }
     }
 
@@ -131,6 +139,11 @@ impl Tree {
     /// A service account's name.
     pub fn service(&self, name: &ServiceName) -> DistinguishedName {
         self.services.child(Rdn::new(&COMMON_NAME, name.as_str()))
+    }
+
+    /// A sudo rule's name.
+    pub fn sudo_role(&self, name: &SudoRuleName) -> DistinguishedName {
+        self.sudoers.child(Rdn::new(&COMMON_NAME, name.as_str()))
     }
 
     /// What `dn` stands for.
@@ -160,6 +173,9 @@ impl Tree {
         }
         if let Some(name) = below(&self.services, &COMMON_NAME) {
             return Place::Service(name);
+        }
+        if let Some(name) = below(&self.sudoers, &COMMON_NAME) {
+            return Place::SudoRole(name);
         }
         // The deepest comes last in the list.
         let nearest = Fixed::ALL
@@ -221,6 +237,10 @@ mod tests {
         assert_eq!(
             locate("cn=sssd,ou=services,dc=example,dc=org"),
             Place::Service("sssd".to_owned())
+        );
+        assert_eq!(
+            locate("cn=Restart,ou=SUDOers,dc=example,dc=org"),
+            Place::SudoRole("Restart".to_owned())
         );
     }
 

@@ -4,16 +4,19 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::event::{Actor, ChangeEvent, Event};
-use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
-use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
+use crate::domain::name::{
+    GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
+};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
 use crate::domain::ssh_key::{SshFingerprint, SshPublicKey};
+use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
 
 use super::Unavailable;
 use super::records::{
-    Binding, BoundTo, GroupRecord, NewMail, QueuedMail, ServiceSummary, UserRecord,
+    Binding, BoundTo, GroupRecord, NewMail, QueuedMail, ServiceSummary, SudoRuleRecord, UserRecord,
 };
 
 /// A command: one change by one actor, with the mail it causes, in one transaction. The store
@@ -235,6 +238,25 @@ pub enum Change {
         /// Its name.
         name: ServiceName,
     },
+    /// Adds a sudo rule.
+    AddSudoRule {
+        /// The new rule.
+        id: SudoRuleId,
+        /// What it says.
+        rule: SudoRule,
+    },
+    /// Gives a sudo rule other values; its name stays.
+    SetSudoRule {
+        /// The rule as it was read; refused as [`ChangeRefused::Moved`] where it is another now.
+        before: Box<SudoRule>,
+        /// The rule as it shall be.
+        after: Box<SudoRule>,
+    },
+    /// Removes a sudo rule.
+    RemoveSudoRule {
+        /// Its name.
+        name: SudoRuleName,
+    },
     /// Puts a policy in force; refused as [`ChangeRefused::Moved`] unless its version is one more
     /// than the one in force.
     SetPolicy(PolicySettings),
@@ -345,6 +367,17 @@ pub enum GroupFilter {
     All,
 }
 
+/// Which sudo rules a read is about. Text is compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SudoFilter {
+    /// By identifier.
+    Id(SudoRuleId),
+    /// By name.
+    Name(String),
+    /// All.
+    All,
+}
+
 /// Spans of facts that time alone may have turned into transitions since the last look: every
 /// span is `(after, up to and including)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -412,6 +445,14 @@ pub trait DirectoryStore: Send + Sync + 'static {
         after: Option<GroupId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<GroupRecord>, Unavailable>> + Send;
+
+    /// sudo rules after the one named, in the order of their identifiers, at most `limit`.
+    fn sudo_rules(
+        &self,
+        filter: &SudoFilter,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<SudoRuleRecord>, Unavailable>> + Send;
 
     /// All service accounts, by name.
     fn services(&self) -> impl Future<Output = Result<Vec<ServiceSummary>, Unavailable>> + Send;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::AccountFacts;
-use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId};
+use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::ssh_key::SshPublicKey;
+use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
 
 /// A user, without any hash.
@@ -80,6 +81,19 @@ pub struct GroupRecord {
     /// When it was added.
     pub created: Timestamp,
     /// When it or its membership changed.
+    pub modified: Timestamp,
+}
+
+/// A sudo rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SudoRuleRecord {
+    /// The rule; shown as `entryUUID`.
+    pub id: SudoRuleId,
+    /// What it says.
+    pub rule: SudoRule,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it, or the name of a user in it, changed.
     pub modified: Timestamp,
 }
 

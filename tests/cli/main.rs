@@ -11,4 +11,6 @@ mod nouns;
 #[cfg(test)]
 mod ssh_keys;
 #[cfg(test)]
+mod sudo;
+#[cfg(test)]
 mod world;

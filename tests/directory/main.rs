@@ -9,4 +9,6 @@ mod reading;
 #[cfg(test)]
 mod ssh_keys;
 #[cfg(test)]
+mod sudo;
+#[cfg(test)]
 mod world;

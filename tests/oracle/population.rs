@@ -96,6 +96,21 @@ pub(crate) fn gateway() -> Gateway {
     gateway.run(&["user", "suspend", "peggy"]).assert_success();
     gateway
         .run(&[
+            "sudo",
+            "add",
+            "restart",
+            "--group",
+            "staff",
+            "--host",
+            "web*",
+            "--command",
+            "/usr/bin/systemctl restart nginx",
+            "--option",
+            "!authenticate",
+        ])
+        .assert_success();
+    gateway
+        .run(&[
             "user",
             "set",
             "bob",

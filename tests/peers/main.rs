@@ -13,6 +13,8 @@ mod eapol;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod host_entries;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hosts;

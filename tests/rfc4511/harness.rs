@@ -11,9 +11,9 @@ use doorward::authenticator::{
 };
 use doorward::directory::{
     ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
-    Viewer,
+    SudoQuery, SudoRole, Viewer,
 };
-use doorward::domain::id::{AccountId, GroupId};
+use doorward::domain::id::{AccountId, GroupId, SudoRuleId};
 use doorward::domain::name::{ListenerName, ResourceName};
 use doorward::domain::resource::Asking;
 use doorward::domain::secret::Password;
@@ -110,6 +110,17 @@ impl Read for Nobody {
         _: Option<GroupId>,
         _: usize,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn sudo_roles<'a>(
+        &'a self,
+        _: Viewer<'a>,
+        _: &'a SudoQuery,
+        _: Option<SudoRuleId>,
+        _: usize,
+    ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(Vec::new()) })
     }

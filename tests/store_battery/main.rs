@@ -91,6 +91,12 @@ mod on_sqlite {
             a_key_is_kept_once_a_user,
             no_more_keys_than_may_be_are_kept,
             keys_go_with_their_user;
+        sudo:
+            a_rule_is_read_back_whole,
+            a_rule_changes_only_from_what_was_read,
+            names_follow_users_and_nobody_inherits_a_rule,
+            what_a_rule_names_must_be_there,
+            rules_are_found_by_every_filter_and_in_pages;
         groups:
             users_of_nested_groups_are_members,
             cycles_are_refused,

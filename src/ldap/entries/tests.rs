@@ -258,6 +258,72 @@ fn planning_knows_every_attribute_that_is_rendered() {
             "{name}"
         );
     }
+    for name in held(&sudo_role(&tree(), &restart())) {
+        assert!(
+            SUDO_ATTRIBUTES.iter().any(|kind| kind.name() == name),
+            "{name}"
+        );
+    }
+}
+
+/// A sudo rule with a value of every kind.
+fn restart() -> SudoRole {
+    use crate::domain::id::SudoRuleId;
+    use crate::domain::name::{GroupName, SudoRuleName, Username};
+    use crate::domain::sudo::*;
+    let username = |name: &str| SudoSubject::User(Username::parse(name).unwrap());
+    SudoRole {
+        id: SudoRuleId::from_uuid(uuid::Uuid::from_u128(7)),
+        rule: SudoRule {
+            name: SudoRuleName::parse("Restart").unwrap(),
+            subjects: vec![
+                username("ALL"),
+                username("alice"),
+                SudoSubject::Group(GroupName::parse("staff").unwrap()),
+            ],
+            terms: SudoTerms {
+                hosts: vec![SudoHost::parse("web*").unwrap()],
+                commands: vec![SudoCommand::parse("/usr/bin/systemctl restart nginx").unwrap()],
+                run_as_users: vec![SudoRunAsUser::parse("#0").unwrap()],
+                run_as_groups: vec![SudoRunAsGroup::parse("adm").unwrap()],
+                options: vec![SudoOption::parse("!authenticate").unwrap()],
+                order: Some(-5),
+                not_before: Some(NOON),
+                not_after: Some(NOON.plus(DAY)),
+                description: Some("Web masters".to_owned()),
+            },
+        },
+        created: NOON,
+        modified: NOON,
+    }
+}
+
+#[test]
+fn a_sudo_rule_has_what_sudo_reads() {
+    let entry = sudo_role(&tree(), &restart());
+    assert_eq!(
+        entry.dn().to_string(),
+        "cn=Restart,ou=sudoers,dc=example,dc=org"
+    );
+    let expected: [(&AttributeType, &[&str]); 13] = [
+        (&OBJECT_CLASS, &["top", "sudoRole"]),
+        (&COMMON_NAME, &["Restart"]),
+        (&DESCRIPTION, &["Web masters"]),
+        // Not the user called as everybody is.
+        (&SUDO_USER, &["alice", "%staff"]),
+        (&SUDO_HOST, &["web*"]),
+        (&SUDO_COMMAND, &["/usr/bin/systemctl restart nginx"]),
+        (&SUDO_RUN_AS_USER, &["#0"]),
+        (&SUDO_RUN_AS_GROUP, &["adm"]),
+        (&SUDO_OPTION, &["!authenticate"]),
+        (&SUDO_ORDER, &["-5"]),
+        (&SUDO_NOT_BEFORE, &["20261122120000Z"]),
+        (&SUDO_NOT_AFTER, &["20261123120000Z"]),
+        (&MODIFY_TIMESTAMP, &["20261122120000Z"]),
+    ];
+    for (kind, values) in expected {
+        assert_eq!(shown(&entry, kind), values, "{kind:?}");
+    }
 }
 
 #[test]

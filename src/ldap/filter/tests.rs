@@ -272,7 +272,7 @@ fn what_cannot_be_said_is_undefined_also_when_negated() {
         "(pwdLockout=yes)",
         "(uid=)",
         "(cn:caseExactMatch:=)",
-        "(objectClass=sudoRole)",
+        "(objectClass=automount)",
         "(memberUid=b\\c3\\b6b)",
         "(cn=\\ff)",
         // Rules that the attribute does not have.

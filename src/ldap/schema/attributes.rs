@@ -36,6 +36,10 @@ impl AttributeType {
         Self::new(oid, names, description, Syntax::Ia5String).matching(Rule::CaseExactIa5)
     }
 
+    const fn text_exact(oid: &'static str, names: Names, description: &'static str) -> Self {
+        Self::new(oid, names, description, Syntax::DirectoryString).matching(Rule::CaseExact)
+    }
+
     const fn ia5_unmatched(oid: &'static str, names: Names, description: &'static str) -> Self {
         Self::new(oid, names, description, Syntax::Ia5String)
     }
@@ -133,6 +137,16 @@ attribute_types! {
     SHADOW_FLAG: integer("1.3.6.1.1.1.1.11", ["shadowFlag"], "Reserved (RFC 2307)").single();
     MEMBER_UID: ia5_exact("1.3.6.1.1.1.1.12", ["memberUid"], "Member by login name (RFC 2307)");
     SSH_PUBLIC_KEY: octets("1.3.6.1.4.1.24552.500.1.1.1.13", ["sshPublicKey"], "OpenSSH public key");
+    SUDO_USER: text_exact("1.3.6.1.4.1.15953.9.1.1", ["sudoUser"], "Who may run sudo").substrings(Rule::CaseExactSubstrings);
+    SUDO_HOST: ia5_exact("1.3.6.1.4.1.15953.9.1.2", ["sudoHost"], "Where sudo may be run").substrings(Rule::CaseExactIa5Substrings);
+    SUDO_COMMAND: ia5_exact("1.3.6.1.4.1.15953.9.1.3", ["sudoCommand"], "What sudo may run");
+    SUDO_RUN_AS: ia5_exact("1.3.6.1.4.1.15953.9.1.4", ["sudoRunAs"], "As whom sudo may run it (deprecated)");
+    SUDO_OPTION: ia5_exact("1.3.6.1.4.1.15953.9.1.5", ["sudoOption"], "Option of sudo");
+    SUDO_RUN_AS_USER: text_exact("1.3.6.1.4.1.15953.9.1.6", ["sudoRunAsUser"], "As whom sudo may run it");
+    SUDO_RUN_AS_GROUP: text_exact("1.3.6.1.4.1.15953.9.1.7", ["sudoRunAsGroup"], "With which group sudo may run it");
+    SUDO_NOT_BEFORE: time("1.3.6.1.4.1.15953.9.1.8", ["sudoNotBefore"], "When the rule begins to hold");
+    SUDO_NOT_AFTER: time("1.3.6.1.4.1.15953.9.1.9", ["sudoNotAfter"], "Until when the rule holds");
+    SUDO_ORDER: integer("1.3.6.1.4.1.15953.9.1.10", ["sudoOrder"], "Place of the rule among those that fit");
     PWD_ATTRIBUTE: object_identifier("1.3.6.1.4.1.42.2.27.8.1.1", ["pwdAttribute"], "Attribute the policy is for");
     PWD_MIN_AGE: integer("1.3.6.1.4.1.42.2.27.8.1.2", ["pwdMinAge"], "Seconds before a password may change").single();
     PWD_MAX_AGE: integer("1.3.6.1.4.1.42.2.27.8.1.3", ["pwdMaxAge"], "Seconds after which a password expires").single();

@@ -12,7 +12,9 @@ use super::attributes::{
     PWD_LOCKOUT_DURATION, PWD_MAX_AGE, PWD_MAX_FAILURE, PWD_MIN_AGE, PWD_MIN_LENGTH,
     PWD_MUST_CHANGE, PWD_SAFE_MODIFY, SHADOW_EXPIRE, SHADOW_FLAG, SHADOW_INACTIVE,
     SHADOW_LAST_CHANGE, SHADOW_MAX, SHADOW_MIN, SHADOW_WARNING, SSH_PUBLIC_KEY,
-    SUBTREE_SPECIFICATION, SURNAME, UID_NUMBER, USER_ID, USER_PASSWORD,
+    SUBTREE_SPECIFICATION, SUDO_COMMAND, SUDO_HOST, SUDO_NOT_AFTER, SUDO_NOT_BEFORE, SUDO_OPTION,
+    SUDO_ORDER, SUDO_RUN_AS, SUDO_RUN_AS_GROUP, SUDO_RUN_AS_USER, SUDO_USER, SURNAME, UID_NUMBER,
+    USER_ID, USER_PASSWORD,
 };
 
 /// What a class gives an entry (RFC 4512 section 2.4).
@@ -148,6 +150,11 @@ object_classes! {
     LDAP_PUBLIC_KEY: Auxiliary "1.3.6.1.4.1.24552.500.1.1.2.0", "ldapPublicKey",
         "Holder of OpenSSH public keys",
         Some(&TOP), must [], may [SSH_PUBLIC_KEY, USER_ID];
+    SUDO_ROLE: Structural "1.3.6.1.4.1.15953.9.2.1", "sudoRole", "Rule of sudo",
+        Some(&TOP), must [COMMON_NAME],
+        may [SUDO_USER, SUDO_HOST, SUDO_COMMAND, SUDO_RUN_AS, SUDO_RUN_AS_USER,
+            SUDO_RUN_AS_GROUP, SUDO_OPTION, SUDO_ORDER, SUDO_NOT_BEFORE, SUDO_NOT_AFTER,
+            DESCRIPTION];
     GROUP_OF_NAMES: Structural "2.5.6.9", "groupOfNames",
         "Group of entries, which may be empty (RFC 4519)",
         Some(&TOP), must [COMMON_NAME],

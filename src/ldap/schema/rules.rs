@@ -65,6 +65,8 @@ matching_rules! {
     CaseIgnoreIa5 = "1.3.6.1.4.1.1466.109.114.2", "caseIgnoreIA5Match", Ia5String;
     CaseIgnoreIa5Substrings =
         "1.3.6.1.4.1.1466.109.114.3", "caseIgnoreIA5SubstringsMatch", SubstringAssertion;
+    CaseExactIa5Substrings =
+        "1.3.6.1.4.1.4203.1.2.1", "caseExactIA5SubstringsMatch", SubstringAssertion;
     Uuid = "1.3.6.1.1.16.2", "uuidMatch", Uuid;
     UuidOrdering = "1.3.6.1.1.16.3", "uuidOrderingMatch", Uuid;
 }
@@ -113,7 +115,8 @@ impl MatchingRule {
             | Self::UuidOrdering => RuleKind::Ordering,
             Self::CaseIgnoreSubstrings
             | Self::CaseExactSubstrings
-            | Self::CaseIgnoreIa5Substrings => RuleKind::Substrings,
+            | Self::CaseIgnoreIa5Substrings
+            | Self::CaseExactIa5Substrings => RuleKind::Substrings,
             _ => RuleKind::Equality,
         }
     }
@@ -125,7 +128,9 @@ impl MatchingRule {
             Self::CaseIgnoreSubstrings | Self::CaseExactSubstrings => {
                 syntax == Syntax::DirectoryString
             }
-            Self::CaseIgnoreIa5Substrings => syntax == Syntax::Ia5String,
+            Self::CaseIgnoreIa5Substrings | Self::CaseExactIa5Substrings => {
+                syntax == Syntax::Ia5String
+            }
             Self::ObjectIdentifierFirstComponent => matches!(
                 syntax,
                 Syntax::AttributeTypeDescription
@@ -142,7 +147,8 @@ impl MatchingRule {
             Self::CaseExact
             | Self::CaseExactOrdering
             | Self::CaseExactSubstrings
-            | Self::CaseExactIa5 => Case::Keep,
+            | Self::CaseExactIa5
+            | Self::CaseExactIa5Substrings => Case::Keep,
             _ => Case::Fold,
         }
     }
@@ -150,7 +156,10 @@ impl MatchingRule {
     fn is_ascii_only(self) -> bool {
         matches!(
             self,
-            Self::CaseExactIa5 | Self::CaseIgnoreIa5 | Self::CaseIgnoreIa5Substrings
+            Self::CaseExactIa5
+                | Self::CaseExactIa5Substrings
+                | Self::CaseIgnoreIa5
+                | Self::CaseIgnoreIa5Substrings
         )
     }
 
@@ -178,7 +187,8 @@ impl MatchingRule {
             | Self::CaseExactSubstrings
             | Self::CaseExactIa5
             | Self::CaseIgnoreIa5
-            | Self::CaseIgnoreIa5Substrings => self.text(bytes, Part::Whole).map(Key::Text),
+            | Self::CaseIgnoreIa5Substrings
+            | Self::CaseExactIa5Substrings => self.text(bytes, Part::Whole).map(Key::Text),
             Self::Boolean => syntax::boolean(bytes).map(Key::Boolean),
             Self::Integer | Self::IntegerOrdering => syntax::integer(bytes).map(Key::Integer),
             Self::OctetString | Self::OctetStringOrdering => Some(Key::Bytes(bytes.to_vec())),

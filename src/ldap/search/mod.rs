@@ -31,7 +31,7 @@ use super::settings::Settings;
 use super::tree::{Fixed, Place, Tree, name_key};
 use super::{entries, root_dse};
 use crate::authenticator::Undecided;
-use crate::directory::{GroupQuery, PersonQuery, Read};
+use crate::directory::{GroupQuery, PersonQuery, Read, SudoQuery};
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
 
@@ -102,6 +102,9 @@ impl View<'_> {
             Place::Group(name) if everything => {
                 first(self, GroupQuery::Name(name_key(name))).await?
             }
+            Place::SudoRole(name) if everything => {
+                first(self, SudoQuery::Name(name_key(name))).await?
+            }
             _ => None,
         })
     }
@@ -143,6 +146,7 @@ impl View<'_> {
             Place::Person(_) => Some(Fixed::People),
             Place::Group(_) => Some(Fixed::Groups),
             Place::Service(_) => Some(Fixed::Services),
+            Place::SudoRole(_) => Some(Fixed::Sudoers),
             Place::Nowhere(nearest) => *nearest,
             Place::Root | Place::Subschema | Place::Fixed(_) => None,
         };

@@ -6,10 +6,13 @@
 
 use uuid::Uuid;
 
-use crate::directory::{GroupQuery, PersonQuery};
-use crate::domain::id::{AccountId, GroupId};
+use crate::directory::{GroupQuery, PersonQuery, SudoQuery};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::ldap::dn::DistinguishedName;
-use crate::ldap::entries::{GROUP_ATTRIBUTES, GROUP_CLASSES, PERSON_ATTRIBUTES, PERSON_CLASSES};
+use crate::ldap::entries::{
+    GROUP_ATTRIBUTES, GROUP_CLASSES, PERSON_ATTRIBUTES, PERSON_CLASSES, SUDO_ATTRIBUTES,
+    SUDO_CLASSES,
+};
 use crate::ldap::filter::{Assertion, Filter};
 use crate::ldap::schema::{
     self, AttributeType, COMMON_NAME, ENTRY_DN, ENTRY_UUID, GID_NUMBER, MAIL, MEMBER, MEMBER_OF,
@@ -35,6 +38,8 @@ pub struct Plan {
     pub people: Candidates<PersonQuery>,
     /// Groups.
     pub groups: Candidates<GroupQuery>,
+    /// sudo rules.
+    pub sudo_roles: Candidates<SudoQuery>,
 }
 
 impl Plan {
@@ -43,6 +48,7 @@ impl Plan {
         Self {
             people: candidates::<PersonQuery>(filter, tree),
             groups: candidates::<GroupQuery>(filter, tree),
+            sudo_roles: candidates::<SudoQuery>(filter, tree),
         }
     }
 }
@@ -235,6 +241,34 @@ impl Query for GroupQuery {
     }
 }
 
+impl Query for SudoQuery {
+    const CLASSES: &'static [&'static ObjectClass] = &SUDO_CLASSES;
+    const ATTRIBUTES: &'static [&'static AttributeType] = &SUDO_ATTRIBUTES;
+
+    fn of(kind: &AttributeType, value: &[u8], tree: &Tree) -> Candidates<Self> {
+        let query = if *kind == COMMON_NAME {
+            text_key(value).map(Self::Name)
+        } else if *kind == ENTRY_UUID {
+            uuid(value).map(|uuid| Self::Id(SudoRuleId::from_uuid(uuid)))
+        } else if *kind == ENTRY_DN {
+            match place(value, tree) {
+                Some(Place::SudoRole(name)) => Some(Self::Name(name_key(&name))),
+                _ => None,
+            }
+        } else {
+            return Candidates::All;
+        };
+        query.map_or(Candidates::None, |query| Candidates::These(vec![query]))
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::All => usize::MAX,
+            Self::Id(_) | Self::Name(_) => ONE,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +297,8 @@ mod tests {
             plan("(&(uid=Alice)(objectclass=posixAccount)(uid=*)(&(uidNumber=*)(!(uidNumber=0))))"),
             Plan {
                 people: Candidates::These(vec![username("alice")]),
-                groups: Candidates::None
+                groups: Candidates::None,
+                sudo_roles: Candidates::None,
             }
         );
         assert_eq!(
@@ -275,6 +310,7 @@ mod tests {
             Plan {
                 people: Candidates::None,
                 groups: Candidates::These(vec![GroupQuery::Name("staff".to_owned())]),
+                sudo_roles: Candidates::None,
             }
         );
         assert_eq!(
@@ -291,8 +327,32 @@ mod tests {
             plan("(&(objectclass=posixAccount)(uid=*)(uidNumber=*)(gidNumber=*))"),
             Plan {
                 people: Candidates::All,
-                groups: Candidates::None
+                groups: Candidates::None,
+                sudo_roles: Candidates::None,
             }
+        );
+    }
+
+    #[test]
+    fn sudo_rules_are_asked_for_alone() {
+        let sssd = "(&(objectClass=sudoRole)(|(&(!(sudoHost=*))(cn=defaults))(sudoHost=ALL)\
+                    (sudoHost=web1.example.org)(sudoHost=+*)))";
+        assert_eq!(
+            plan(sssd),
+            Plan {
+                people: Candidates::None,
+                groups: Candidates::None,
+                sudo_roles: Candidates::All,
+            }
+        );
+        assert_eq!(
+            plan("(&(objectClass=sudoRole)(cn=Restart))").sudo_roles,
+            Candidates::These(vec![SudoQuery::Name("restart".to_owned())])
+        );
+        let dn = "(entryDN=cn=restart,ou=sudoers,dc=example,dc=org)";
+        assert_eq!(
+            plan(dn).sudo_roles,
+            Candidates::These(vec![SudoQuery::Name("restart".to_owned())])
         );
     }
 

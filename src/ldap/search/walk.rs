@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use super::plan::{Candidates, Plan, Query};
 use super::{Reach, Stop, View};
 use crate::authenticator::{Answer, Undecided};
-use crate::directory::{Group, GroupQuery, Person, PersonQuery, Viewer};
-use crate::domain::id::{AccountId, GroupId};
+use crate::directory::{Group, GroupQuery, Person, PersonQuery, SudoQuery, SudoRole, Viewer};
+use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::ldap::attribute::Entry;
 use crate::ldap::decode::{Scope, Search};
 use crate::ldap::dn::DistinguishedName;
@@ -31,6 +31,8 @@ pub enum Position {
     Person(AccountId),
     /// A group.
     Group(GroupId),
+    /// A sudo rule.
+    SudoRole(SudoRuleId),
 }
 
 /// Where a kind's entries begin for whoever goes on behind a position.
@@ -109,7 +111,7 @@ impl Kind for PersonQuery {
         match position {
             Position::Fixed(_) => Begin::First,
             Position::Person(id) => Begin::Behind(id),
-            Position::Group(_) => Begin::Nowhere,
+            Position::Group(_) | Position::SudoRole(_) => Begin::Nowhere,
         }
     }
 
@@ -150,11 +152,51 @@ impl Kind for GroupQuery {
         match position {
             Position::Fixed(_) | Position::Person(_) => Begin::First,
             Position::Group(id) => Begin::Behind(id),
+            Position::SudoRole(_) => Begin::Nowhere,
         }
     }
 
     fn entry(view: &View<'_>, record: &Group) -> Option<Entry> {
         Some(entries::group(view.tree(), record))
+    }
+}
+
+impl Kind for SudoQuery {
+    type Id = SudoRuleId;
+    type Record = SudoRole;
+    const ALL: Self = Self::All;
+
+    fn only(id: SudoRuleId) -> Self {
+        Self::Id(id)
+    }
+
+    fn ask<'a>(
+        &'a self,
+        view: &'a View<'_>,
+        viewer: Viewer<'a>,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>> {
+        view.directory.sudo_roles(viewer, self, after, limit)
+    }
+
+    fn id(record: &SudoRole) -> SudoRuleId {
+        record.id
+    }
+
+    fn position(id: SudoRuleId) -> Position {
+        Position::SudoRole(id)
+    }
+
+    fn begin(position: Position) -> Begin<SudoRuleId> {
+        match position {
+            Position::Fixed(_) | Position::Person(_) | Position::Group(_) => Begin::First,
+            Position::SudoRole(id) => Begin::Behind(id),
+        }
+    }
+
+    fn entry(view: &View<'_>, record: &SudoRole) -> Option<Entry> {
+        Some(entries::sudo_role(view.tree(), record))
     }
 }
 
@@ -179,6 +221,7 @@ pub(super) async fn entry_at(
         Position::Fixed(which) => Ok(Some(entries::fixed(view.tree(), which))),
         Position::Person(id) => first(view, PersonQuery::only(id)).await,
         Position::Group(id) => first(view, GroupQuery::only(id)).await,
+        Position::SudoRole(id) => first(view, SudoQuery::only(id)).await,
     }
 }
 
@@ -239,6 +282,7 @@ impl<'a> Walk<'a> {
             Reach::Own(name) => Plan {
                 people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
                 groups: Candidates::None,
+                sudo_roles: Candidates::None,
             },
             Reach::OwnAlone(_) | Reach::Public => return Ok(()),
         };
@@ -247,6 +291,9 @@ impl<'a> Walk<'a> {
         }
         if self.holds(Fixed::Groups) {
             self.kind(viewer, &plan.groups, visitor).await?;
+        }
+        if self.holds(Fixed::Sudoers) {
+            self.kind(viewer, &plan.sudo_roles, visitor).await?;
         }
         Ok(())
     }

@@ -285,7 +285,7 @@ fn a_service_account_finds_people_and_groups() {
     assert_eq!(found(&mut client, &Search::new(ALICE, Scope::Sub)), [ALICE]);
     assert!(found(&mut client, &Search::new(ALICE, Scope::One)).is_empty());
     let everything = found(&mut client, &Search::new(BASE, Scope::Sub));
-    assert_eq!(everything.len(), 6 + 3 + 1);
+    assert_eq!(everything.len(), 7 + 3 + 1);
     let (_, end) = client.search(&Search::new(
         "uid=no,ou=people,dc=example,dc=org",
         Scope::Base,

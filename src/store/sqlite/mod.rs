@@ -21,6 +21,7 @@ mod places;
 mod readers;
 mod rows;
 mod schema;
+mod sudo;
 mod users;
 mod writer;
 
@@ -41,7 +42,7 @@ pub use backup::{BackupError, backup, restore};
 pub use open::{OpenError, OpenOptions};
 
 use crate::domain::event::{AttemptEvent, Event};
-use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId};
+use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId, SudoRuleId};
 use crate::domain::name::ResourceName;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
@@ -52,10 +53,13 @@ use super::attempts::{
     TakePlace,
 };
 use super::changes::{
-    Applied, ChangeRefused, Charged, Command, GroupFilter, Noticed, TimeSpans, UserFilter,
+    Applied, ChangeRefused, Charged, Command, GroupFilter, Noticed, SudoFilter, TimeSpans,
+    UserFilter,
 };
 use super::events::EventQuery;
-use super::records::{Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, UserRecord};
+use super::records::{
+    Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord, UserRecord,
+};
 use super::{AttemptStore, DirectoryStore, EventStore, Store, Unavailable};
 
 use fault::Fault;
@@ -291,6 +295,19 @@ impl DirectoryStore for SqliteStore {
         let filter = filter.clone();
         let found = self
             .read(move |view| groups::list(view.connection, &filter, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn sudo_rules(
+        &self,
+        filter: &SudoFilter,
+        after: Option<SudoRuleId>,
+        limit: usize,
+    ) -> Result<Vec<SudoRuleRecord>, Unavailable> {
+        let filter = filter.clone();
+        let found = self
+            .read(move |view| sudo::list(view.connection, &filter, after, limit))
             .await?;
         Ok(found)
     }

@@ -270,7 +270,12 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
 
     let store = SqliteStore::open(&path, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
-    let tables = ["ssh_keys"];
+    let tables = [
+        "ssh_keys",
+        "sudo_rules",
+        "sudo_rule_users",
+        "sudo_rule_groups",
+    ];
     store
         .read(move |view| {
             for table in tables {

@@ -11,5 +11,6 @@ pub(crate) mod provisional;
 pub(crate) mod services;
 pub(crate) mod settling;
 pub(crate) mod ssh_keys;
+pub(crate) mod sudo;
 pub(crate) mod users;
 pub(crate) mod whole;

@@ -2,8 +2,9 @@
 
 use super::client::{paged, sorted};
 use super::*;
-use crate::domain::id::GroupId;
-use crate::domain::name::GroupName;
+use crate::domain::id::{GroupId, SudoRuleId};
+use crate::domain::name::{GroupName, SudoRuleName};
+use crate::domain::sudo::{SudoRule, SudoTerms};
 use crate::ldap::settings::SearchLimits;
 
 /// Turns the pages of a search to its end: the names of each page.
@@ -44,15 +45,27 @@ fn pages_together_are_the_whole_in_the_same_order() {
             ..group.clone()
         })
         .collect();
+    world.sudo_roles = (1..=3)
+        .map(|number| crate::directory::SudoRole {
+            id: SudoRuleId::from_uuid(uuid::Uuid::from_u128(number)),
+            rule: SudoRule {
+                name: SudoRuleName::parse(&format!("r{number}")).unwrap(),
+                subjects: Vec::new(),
+                terms: SudoTerms::default(),
+            },
+            created: group.created,
+            modified: group.modified,
+        })
+        .collect();
     let served = Served::with(world, settings());
     let mut client = served.bound_as(SSSD);
     let all = Search::new(BASE, Scope::Sub);
     let whole = found(&mut client, &all);
-    assert_eq!(whole.len(), 6 + 600 + 5);
-    for size in [1_i32, 7, 255, 256, 257, 611, 612, i32::MAX] {
+    assert_eq!(whole.len(), 7 + 600 + 5 + 3);
+    for size in [1_i32, 7, 255, 256, 257, 615, 616, i32::MAX] {
         let pages = turn(&mut client, &all, size, &[]);
         assert_eq!(pages.concat(), whole, "{size}");
-        let expected = 611_usize.div_ceil(usize::try_from(size).unwrap());
+        let expected = 615_usize.div_ceil(usize::try_from(size).unwrap());
         assert_eq!(pages.len(), expected, "no page is empty");
     }
     let filtered = Search::new(PEOPLE, Scope::One).filter(equals("uid", "u300"));

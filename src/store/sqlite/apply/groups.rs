@@ -14,7 +14,7 @@ use super::super::fault::Fault;
 use super::super::groups::{LEVELS, direct_groups, direct_users};
 use super::super::numbers::{Kind, Numbering, give};
 use super::super::rows::{Key, account_key, exists, first, group_key, name, number, run};
-use super::{Changed, not_found, nothing, taken};
+use super::{Changed, not_found, nothing, sudo, taken};
 
 /// A group to be added.
 pub(super) struct NewGroup<'change> {
@@ -152,6 +152,7 @@ pub(super) fn remove(
         "groups": direct_groups(connection, found.key)?,
     });
     touch_around(connection, at, found.key)?;
+    sudo::touch_around_group(connection, at, found.key)?;
     run(connection, "DELETE FROM groups WHERE id = ?1", [found.key])?;
     Ok(changed("group.remove", &found.name, before, Value::Null))
 }

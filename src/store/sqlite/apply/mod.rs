@@ -7,6 +7,7 @@ mod links;
 pub(super) mod policy;
 mod services;
 mod ssh_keys;
+mod sudo;
 mod users;
 
 use rusqlite::Connection;
@@ -161,6 +162,9 @@ fn perform(
             keep_old,
         } => services::set_password(connection, name, password, *keep_old),
         Change::RemoveService { name } => services::remove(connection, name),
+        Change::AddSudoRule { id, rule } => sudo::add(connection, at, *id, rule),
+        Change::SetSudoRule { before, after } => sudo::set(connection, at, before, after),
+        Change::RemoveSudoRule { name } => sudo::remove(connection, name),
         Change::SetPolicy(settings) => policy::set(connection, settings),
         Change::AddLink {
             account,

@@ -14,7 +14,7 @@ use super::super::fault::Fault;
 use super::super::numbers::{Kind, Numbering, give};
 use super::super::rows::{account_key, epoch_column, exists, first, millis, posix, run};
 use super::super::users::bare;
-use super::{Changed, differences, groups, not_found, nothing, taken};
+use super::{Changed, differences, groups, not_found, nothing, sudo, taken};
 
 /// A user as its events show it.
 fn shown(user: &UserRecord) -> Value {
@@ -354,6 +354,7 @@ pub(super) fn rename(
         refuse_taken_username(connection, username)?;
     }
     groups::touch_around_user(connection, at, account)?;
+    sudo::touch_around_user(connection, at, account)?;
     alter(
         connection,
         at,
@@ -372,6 +373,7 @@ pub(super) fn remove(
     let before = find(connection, account)?;
     let key = account_key(account);
     groups::touch_around_user(connection, at, account)?;
+    sudo::touch_around_user(connection, at, account)?;
     run(connection, "DELETE FROM outbox WHERE account = ?1", [key])?;
     run(connection, "DELETE FROM accounts WHERE id = ?1", [key])?;
     Ok(Changed {
