@@ -23,13 +23,13 @@ use crate::store::records::{MailKind, NewMail};
 
 use super::Core;
 use super::attempt::Attempt;
-use super::decision::{Found, Round};
+use super::decision::{Found, Round, guessed_at};
 use super::flights::{Boarding, FlightKey, Landing, Lead};
 use super::memory::{Digest, Known};
 use super::places::Placed;
 use super::report;
 use super::settings::Settings;
-use super::throttle::{Target, Whom};
+use super::throttle::Whom;
 use super::verdict::{Authenticated, ChangeProof, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
@@ -105,11 +105,7 @@ impl<S: AttemptStore> Core<S> {
         // What a relay announced is charged to its client, and not to all its clients together.
         let announced = guess.settings.relays.include(&origin.source)
             && self.announced.is_announced(&whom, resource, now);
-        let target = (!announced).then_some(Target {
-            whom,
-            resource,
-            threshold: found.policy.lockout.threshold,
-        });
+        let target = (!announced).then(|| guessed_at(found));
         let Some(tokens) = self
             .throttle
             .take(guess.settings, protocol, origin, target, now)

@@ -22,6 +22,7 @@ use super::comparison::Guess;
 use super::memory::Known;
 use super::report::Report;
 use super::settings::Settings;
+use super::throttle::{Target, Whom};
 use super::verdict::{Undecided, Verdict};
 
 /// How often an attempt is decided anew because the account moved meanwhile.
@@ -231,10 +232,20 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_uncompared(&found.report, Refusal::RepeatedWrongPassword)
                 .await;
         }
-        // Attempts that compare nothing give their tokens back, so looking at the lock before the
-        // throttle changes nothing but the reason that is logged, and that is the truer one.
+        // Looking at the lock before the throttle changes nothing but the reason that is logged,
+        // and that is the truer one.
         if let Some(reason) = refused_before_comparing(found) {
-            return self.refuse_unseen(&found.report, reason).await;
+            // As many hashes as guesses at an account that can be compared with, and no more: so
+            // the queue cannot be filled with them from one origin, and both are as slow.
+            let now = self.clock.now().mono;
+            let pays = self
+                .throttle
+                .spend(settings, &attempt.origin, guessed_at(found), now);
+            return if pays {
+                self.refuse_unseen(&found.report, reason).await
+            } else {
+                self.refuse_uncompared(&found.report, reason).await
+            };
         }
         let limits = limits(found, self.clock.now());
         let guess = Guess {
@@ -247,6 +258,15 @@ impl<S: AttemptStore> Core<S> {
             limits,
         };
         self.compare(&guess).await
+    }
+}
+
+/// Whose bucket guesses at this account draw from.
+pub(super) fn guessed_at<'a>(found: &'a Found<'_>) -> Target<'a> {
+    Target {
+        whom: Whom::Account(found.record.account, found.record.epoch),
+        resource: found.asked.name.as_ref(),
+        threshold: found.policy.lockout.threshold,
     }
 }
 

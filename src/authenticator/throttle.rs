@@ -77,14 +77,7 @@ impl Throttle {
         {
             return None;
         }
-        let account = target.map(|target| {
-            let key = AccountKey {
-                whom: target.whom,
-                origin: origin.key(),
-                resource: target.resource.cloned(),
-            };
-            (key, account_rate(settings.account_rate, target.threshold))
-        });
+        let account = target.map(|target| bucket(settings, origin, target));
         if let Some((key, rate)) = &account
             && !held(&self.accounts).take(key.clone(), *rate, now)
         {
@@ -100,6 +93,19 @@ impl Throttle {
         Some(Tokens { source, account })
     }
 
+    /// Takes a token from the account's bucket alone, for good: it pays for a hash that looks at no
+    /// password. False where there is none.
+    pub(super) fn spend(
+        &self,
+        settings: &Settings,
+        origin: &Origin,
+        target: Target<'_>,
+        now: Monotonic,
+    ) -> bool {
+        let (key, rate) = bucket(settings, origin, target);
+        held(&self.accounts).take(key, rate, now)
+    }
+
     /// Gives tokens back.
     pub(super) fn give_back(&self, tokens: Tokens, now: Monotonic) {
         if let Some((source, rate)) = tokens.source {
@@ -109,6 +115,16 @@ impl Throttle {
             held(&self.accounts).give_back(&key, rate, now);
         }
     }
+}
+
+/// The account's bucket, and how it fills.
+fn bucket(settings: &Settings, origin: &Origin, target: Target<'_>) -> (AccountKey, Rate) {
+    let key = AccountKey {
+        whom: target.whom,
+        origin: origin.key(),
+        resource: target.resource.cloned(),
+    };
+    (key, account_rate(settings.account_rate, target.threshold))
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

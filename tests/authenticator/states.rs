@@ -197,6 +197,23 @@ async fn unknown_users_cost_a_hash_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_looks_at_no_password_costs_no_more_hashes_than_guesses_would() {
+    let world = World::with_alice().await;
+    world.add("pending", None).await;
+    let before = world.pool.counters().dummies();
+    for guess in 0..60 {
+        let password = format!("guess {guess}");
+        let refusal = world.refusal("hosts", "pending", &password).await;
+        assert_eq!(refusal, Some(Refusal::PasswordPending));
+    }
+    // The account's bucket holds twenty, and one a minute comes back.
+    let dummies = world.pool.counters().dummies() - before;
+    assert!((20..=22).contains(&dummies), "{dummies}");
+    // Another account of the same source has its own.
+    assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_with_a_nul_or_of_no_length_is_refused_and_counts_nothing() {
     let world = World::with_alice().await;
     for password in ["", "correct\0horse", &"x".repeat(1025)] {
