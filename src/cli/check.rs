@@ -10,7 +10,7 @@ use crate::directory::Warning;
 use crate::domain::time::Clock as _;
 use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
-use crate::runtime::certificates::{Certificate, CertificateError};
+use crate::runtime::certificates::Certificate;
 use crate::runtime::clock::SystemClock;
 
 use super::context::{Context, Opened};
@@ -111,41 +111,29 @@ fn look_further(config: &Config, report: &mut Report) {
         }
         Err(errors) => report.add(&errors),
     }
-    if let Some(tls) = &config.tls {
-        let opened = Certificate::open(&tls.certificate, &tls.private_key);
-        certificate(config, "tls.certificate", opened, report);
+    match assemble::protection(config) {
+        Err(errors) => report.add(&errors),
+        Ok(None) => {}
+        Ok(Some(protection)) => {
+            certificate(config, "tls.certificate", protection.certificate(), report);
+        }
     }
-    if let Some(eap) = &config.eap {
-        let opened = Certificate::open(&eap.certificate, &eap.private_key);
-        certificate(config, "eap.certificate", opened, report);
+    match assemble::eap_certificate(config) {
+        Err(errors) => report.add(&errors),
+        Ok(None) => {}
+        Ok(Some(opened)) => certificate(config, "eap.certificate", &opened, report),
     }
     bindings(config, report);
 }
 
-/// Whether the certificate belongs to its key and holds now.
-fn certificate(
-    config: &Config,
-    key: &str,
-    opened: Result<Certificate, CertificateError>,
-    report: &mut Report,
-) {
-    let key = Subject::Key(key);
-    match opened {
-        Err(fault) => report
-            .errors
-            .push(config.cite(key, fault.to_string()).to_string()),
-        Ok(certificate) => {
-            let now = SystemClock::start().now().wall;
-            if certificate
-                .validity()
-                .is_some_and(|validity| !validity.holds(now))
-            {
-                let message = "the certificate does not hold today: clients will refuse it";
-                report
-                    .warnings
-                    .push(config.cite_warning(key, message).to_string());
-            }
-        }
+/// Whether the certificate holds now.
+fn certificate(config: &Config, key: &str, certificate: &Certificate, report: &mut Report) {
+    let now = SystemClock::start().now().wall;
+    let validity = certificate.validity();
+    if validity.is_some_and(|validity| !validity.holds(now)) {
+        let message = "the certificate does not hold today: clients will refuse it";
+        let warning = config.cite_warning(Subject::Key(key), message);
+        report.warnings.push(warning.to_string());
     }
 }
 

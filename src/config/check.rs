@@ -14,7 +14,7 @@ use super::Config;
 use super::auth_policy::AuthPolicy;
 use super::citation::{ConfigError, ConfigWarning};
 use super::eap::Eap;
-use super::ldap::{Listener, ListenerTls, PlaintextBind};
+use super::ldap::{ClientCertificate, ListenAddress, Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
 use super::reader::nearest;
 use crate::domain::name::ResourceName;
@@ -131,6 +131,24 @@ impl Checker<'_> {
             let message = "this needs a certificate: add [tls] with certificate and private_key";
             self.error(&format!("{path}.tls"), message);
         }
+        self.listener_certificates(path, listener);
+        if listener.is_unix() {
+            self.unix_listener(path, listener);
+            return;
+        }
+        let mode = format!("{path}.socket_mode");
+        if self.config.source.knows(&mode) {
+            self.error(&mode, "this listener has no Unix socket");
+        }
+        for (place, network) in listener.proxy_protocol.iter().enumerate() {
+            if network.prefix_len() == 0 {
+                let key = self.element(&format!("{path}.proxy_protocol"), place);
+                self.error(
+                    &key,
+                    "anybody could claim to be anybody: name the proxies alone",
+                );
+            }
+        }
         let plaintext = format!("{path}.plaintext_bind");
         let cited = if self.config.source.knows(&plaintext) {
             plaintext
@@ -157,6 +175,65 @@ impl Checker<'_> {
                 );
             }
             _ => {}
+        }
+    }
+
+    fn listener_certificates(&mut self, path: &str, listener: &Listener) {
+        if listener.client_certificate == ClientCertificate::Off {
+            return;
+        }
+        let key = format!("{path}.client_certificate");
+        if listener.tls() == ListenerTls::None {
+            self.error(&key, "this listener has no TLS to show a certificate in");
+        }
+        let has_ca = self
+            .config
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca.is_some());
+        if !has_ca {
+            self.error(
+                &key,
+                "this needs client_ca in [tls]: the CA whose certificates count",
+            );
+        }
+        if listener.client_certificate == ClientCertificate::Required
+            && listener.tls() == ListenerTls::Starttls
+            && listener.plaintext_bind != PlaintextBind::Refuse
+        {
+            let message =
+                "who may bind in the clear needs no certificate: leave plaintext_bind out";
+            self.warning(&key, message);
+        }
+    }
+
+    /// What a listener on Unix sockets cannot have.
+    fn unix_listener(&mut self, path: &str, listener: &Listener) {
+        let network = |address: &ListenAddress| matches!(address, ListenAddress::Network(_));
+        if listener.address.iter().any(network) {
+            let message = "a listener is on Unix sockets or on the network: give the socket a \
+                           listener of its own";
+            self.error(&format!("{path}.address"), message);
+        }
+        if listener.tls() != ListenerTls::None {
+            let message = "a Unix socket has no TLS: nothing on it leaves the machine";
+            self.error(&format!("{path}.tls"), message);
+        }
+        for (key, message) in [
+            (
+                "plaintext_bind",
+                "passwords may always come over a Unix socket: leave it out",
+            ),
+            (
+                "sources",
+                "who connects to a Unix socket has no address: socket_mode says who may",
+            ),
+            ("proxy_protocol", "no proxy speaks on a Unix socket"),
+        ] {
+            let key = format!("{path}.{key}");
+            if self.config.source.knows(&key) {
+                self.error(&key, message);
+            }
         }
     }
 
@@ -303,10 +380,19 @@ impl Checker<'_> {
     fn sockets(&mut self) {
         let config = self.config;
         let mut tcp = Vec::new();
+        let mut unix = HashMap::new();
         for (index, listener) in config.ldap.listeners.iter().enumerate() {
             for (place, address) in listener.address.iter().enumerate() {
                 let key = self.element(&format!("ldap.listener[{index}].address"), place);
-                tcp.push((key, *address));
+                match address {
+                    ListenAddress::Network(address) => tcp.push((key, *address)),
+                    ListenAddress::Unix(path) => {
+                        if let Some(other) = unix.insert(path, key.clone()) {
+                            let message = format!("{address} is taken by {other} already");
+                            self.error(&key, message);
+                        }
+                    }
+                }
             }
         }
         if let Some(auth_policy) = &config.auth_policy {

@@ -1,12 +1,14 @@
 //! `[ldap]` and `[[ldap.listener]]`: where LDAP is served, and how much of it to whom.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::name::ListenerName;
+
+pub use super::value::ListenAddress;
 
 /// The LDAP front end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +77,11 @@ pub struct Listener {
     /// The name a resource's `match` and events refer to.
     pub name: ListenerName,
     /// Where it listens.
-    #[serde(deserialize_with = "super::value::addresses")]
-    pub address: Vec<SocketAddr>,
+    #[serde(deserialize_with = "super::value::listen")]
+    pub address: Vec<ListenAddress>,
+    /// The permissions of its Unix sockets.
+    #[serde(default = "socket_mode", deserialize_with = "super::value::file_mode")]
+    pub socket_mode: u32,
     /// How connections are protected. Left out, it is `starttls` where the file has `[tls]`, else
     /// `none`.
     #[serde(default, rename = "tls")]
@@ -90,8 +95,32 @@ pub struct Listener {
     /// Who may connect; everyone where empty.
     #[serde(default, deserialize_with = "super::value::networks")]
     pub sources: Vec<IpNet>,
+    /// Whether clients show a certificate of their own.
+    #[serde(default)]
+    pub client_certificate: ClientCertificate,
+    /// The proxies that say, before anything else, for whom they connect.
+    #[serde(default, deserialize_with = "super::value::networks")]
+    pub proxy_protocol: Vec<IpNet>,
     #[serde(skip)]
     pub(super) has_certificate: bool,
+}
+
+/// The service and its group may connect.
+fn socket_mode() -> u32 {
+    0o660
+}
+
+/// Whether clients show a certificate of their own in the TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificate {
+    /// They are not asked for one.
+    #[default]
+    Off,
+    /// They are asked, and may go without.
+    Optional,
+    /// Without one there is no TLS.
+    Required,
 }
 
 /// How a listener's connections are protected.
@@ -133,11 +162,12 @@ pub enum Ldapv2Bind {
 impl Listener {
     /// How connections are protected.
     pub fn tls(&self) -> ListenerTls {
-        self.tls_given.unwrap_or(if self.has_certificate {
-            ListenerTls::Starttls
-        } else {
-            ListenerTls::None
-        })
+        self.tls_given
+            .unwrap_or(if self.has_certificate && !self.is_unix() {
+                ListenerTls::Starttls
+            } else {
+                ListenerTls::None
+            })
     }
 
     /// Whether `source` may connect.
@@ -148,8 +178,16 @@ impl Listener {
 
     /// Whether every address of it is on loopback.
     pub fn is_loopback(&self) -> bool {
+        self.address.iter().all(|address| match address {
+            ListenAddress::Network(address) => address.ip().to_canonical().is_loopback(),
+            ListenAddress::Unix(_) => false,
+        })
+    }
+
+    /// Whether it is on Unix sockets.
+    pub fn is_unix(&self) -> bool {
         self.address
             .iter()
-            .all(|address| address.ip().to_canonical().is_loopback())
+            .any(|address| matches!(address, ListenAddress::Unix(_)))
     }
 }

@@ -107,8 +107,12 @@ pub enum Subject<'a> {
 pub struct ListenerFacts {
     /// Its name.
     pub name: ListenerName,
-    /// Whether only this machine can reach it.
+    /// Whether it is on loopback, and no proxy brings it others.
     pub loopback: bool,
+    /// Whether it is on Unix sockets.
+    pub unix: bool,
+    /// Whether it asks for client certificates.
+    pub client_certificates: bool,
     /// The sources it admits; everyone where empty.
     pub sources: Vec<ipnet::IpNet>,
 }
@@ -268,7 +272,9 @@ impl Config {
             .iter()
             .map(|listener| ListenerFacts {
                 name: listener.name.clone(),
-                loopback: listener.is_loopback(),
+                loopback: listener.is_loopback() && listener.proxy_protocol.is_empty(),
+                unix: listener.is_unix(),
+                client_certificates: listener.client_certificate != ldap::ClientCertificate::Off,
                 sources: listener.sources.clone(),
             })
             .collect()

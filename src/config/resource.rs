@@ -5,7 +5,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::value::NotBuilt;
+use crate::domain::certificate::CertificateName;
 use crate::domain::name::{ListenerName, ResourceName, ServiceName};
+use crate::domain::origin::PeerUser;
 use crate::domain::resource::{Match, Override, Resource, ResourceKind};
 
 /// The entry as it is written.
@@ -31,10 +33,10 @@ pub(super) struct MatchEntry {
     source: Vec<IpNet>,
     #[serde(deserialize_with = "super::value::list")]
     service: Vec<ServiceName>,
-    #[serde(rename = "client_certificate")]
-    _client_certificate: NotBuilt,
-    #[serde(rename = "peer_user")]
-    _peer_user: NotBuilt,
+    #[serde(deserialize_with = "super::value::list")]
+    client_certificate: Vec<CertificateName>,
+    #[serde(deserialize_with = "super::value::list")]
+    peer_user: Vec<PeerUser>,
     #[serde(rename = "base")]
     _base: NotBuilt,
 }
@@ -51,6 +53,8 @@ impl From<ResourceEntry> for Resource {
                 listener: entry.listener,
                 source: entry.source,
                 service: entry.service,
+                client_certificate: entry.client_certificate,
+                peer_user: entry.peer_user,
                 ..Match::default()
             }),
         }

@@ -1,5 +1,7 @@
 //! Broken files and what is said of them, word by word; the shipped files; the secrets' files.
 
+mod listeners;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -260,17 +262,14 @@ fn relays_are_networks_and_unix_users() {
 }
 
 #[test]
-fn match_keys_to_come_are_known_and_refused() {
-    for key in ["client_certificate", "peer_user", "base"] {
-        let text = SOUND.replace("listener = \"hosts\"", &format!("{key} = \"x\""));
-        let errors = parse(&text).unwrap_err();
-        let said: Vec<&str> = errors.iter().map(ConfigError::message).collect();
-        assert_eq!(
-            said,
-            ["not built yet: this key comes with a later version; leave it out"],
-            "{key}"
-        );
-    }
+fn a_match_key_to_come_is_known_and_refused() {
+    let text = SOUND.replace("listener = \"hosts\"", "base = \"x\"");
+    let errors = parse(&text).unwrap_err();
+    let said: Vec<&str> = errors.iter().map(ConfigError::message).collect();
+    assert_eq!(
+        said,
+        ["not built yet: this key comes with a later version; leave it out"]
+    );
 }
 
 #[test]

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::value::NotBuilt;
-
 /// The certificate that every listener with TLS presents.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,13 +12,21 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key in PEM.
     pub private_key: PathBuf,
-    #[serde(default, rename = "client_ca")]
-    _client_ca: NotBuilt,
+    /// The CAs in PEM whose client certificates are accepted.
+    pub client_ca: Option<PathBuf>,
+    /// Their revocation lists in PEM.
+    pub client_crl: Option<PathBuf>,
 }
 
 impl Tls {
     pub(super) fn resolve(&mut self, folder: &Path) {
         self.certificate = folder.join(&self.certificate);
         self.private_key = folder.join(&self.private_key);
+        for file in [&mut self.client_ca, &mut self.client_crl]
+            .into_iter()
+            .flatten()
+        {
+            *file = folder.join(&*file);
+        }
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -138,20 +139,82 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// Reads one or more addresses with their ports.
-pub(super) fn addresses<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<SocketAddr>, D::Error> {
-    let addresses: Vec<Address> = list(deserializer)?;
-    Ok(addresses.into_iter().map(|address| address.0).collect())
-}
-
 /// Reads addresses with their ports; there may be none.
 pub(super) fn addresses_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<SocketAddr>, D::Error> {
     let addresses: Vec<Address> = list_or_empty(deserializer)?;
     Ok(addresses.into_iter().map(|address| address.0).collect())
+}
+
+/// Reads one or more addresses to listen on.
+pub(super) fn listen<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ListenAddress>, D::Error> {
+    list(deserializer)
+}
+
+/// Where to listen: an address with its port, or a Unix socket as `unix:/run/doorward/ldapi`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ListenAddress {
+    /// An address and a port.
+    Network(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// The longest path of a Unix socket on Linux, in bytes (unix(7)).
+const LONGEST_SOCKET_PATH: usize = 107;
+
+impl TryFrom<String> for ListenAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix("unix:") else {
+            return match Address::try_from(text) {
+                Ok(address) => Ok(Self::Network(address.0)),
+                Err(message) => Err(format!("{message}, or unix:/run/doorward/ldapi")),
+            };
+        };
+        if !path.starts_with('/') || path.ends_with('/') {
+            return Err(format!(
+                "'{text}' names no Unix socket: write unix: and its whole path, as in \
+                 unix:/run/doorward/ldapi"
+            ));
+        }
+        if path.len() > LONGEST_SOCKET_PATH {
+            return Err(format!(
+                "the path of a Unix socket has at most {LONGEST_SOCKET_PATH} bytes, and this has \
+                 {}",
+                path.len()
+            ));
+        }
+        Ok(Self::Unix(PathBuf::from(path)))
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(address) => fmt::Display::fmt(address, formatter),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Reads permissions of a file in octal.
+pub(super) fn file_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let octal = text.len() <= 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    u32::from_str_radix(&text, 8)
+        .ok()
+        .filter(|mode| octal && *mode <= 0o777)
+        .ok_or_else(|| {
+            D::Error::custom(format!(
+                "'{text}' is no mode of a socket: write permissions in octal, as \"0660\""
+            ))
+        })
 }
 
 /// Reads one address with its port.
@@ -167,13 +230,6 @@ impl TryFrom<String> for Address {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.starts_with('/') {
-            return Err(
-                "not built yet: this version listens on addresses and ports, not on Unix \
-                        sockets"
-                    .to_owned(),
-            );
-        }
         text.parse().map(Self).map_err(|_| {
             format!(
                 "'{text}' is not an address with a port: write 127.0.0.1:389, 0.0.0.0:389 or \
@@ -228,10 +284,31 @@ mod tests {
                 .contains("write 127.0.0.1:389")
         );
         assert!(read("localhost:389").is_err());
+    }
+
+    #[test]
+    fn a_unix_socket_is_named_by_its_whole_path() {
+        let read = |text: &str| ListenAddress::try_from(text.to_owned());
+        let path = "unix:/run/doorward/ldapi";
+        assert_eq!(read(path).unwrap().to_string(), path);
+        assert_eq!(read("127.0.0.1:389").unwrap().to_string(), "127.0.0.1:389");
+        for wrong in ["unix:ldapi", "unix:", "unix:/run/doorward/"] {
+            assert!(
+                read(wrong).unwrap_err().contains("its whole path"),
+                "{wrong}"
+            );
+        }
         assert!(
             read("/run/doorward/ldapi")
                 .unwrap_err()
-                .starts_with("not built yet")
+                .contains("or unix:/run")
+        );
+        let longest = format!("unix:/{}", "a".repeat(LONGEST_SOCKET_PATH - 1));
+        assert!(read(&longest).is_ok());
+        let long = read(&format!("{longest}a")).unwrap_err();
+        assert_eq!(
+            long,
+            "the path of a Unix socket has at most 107 bytes, and this has 108"
         );
     }
 }

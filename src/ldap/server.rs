@@ -14,39 +14,46 @@
 //! `doorward_ldap_malformed_total{reason}`, `doorward_ldap_accept_errors_total{listener}`,
 //! `doorward_ldap_panics_total`.
 
+mod arrival;
 mod connection;
 mod gate;
+mod local;
 mod socket;
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
+pub use arrival::Socket;
 pub use gate::{Caps, Gate, Permit, Turned};
+pub use local::{LocalListener, listen_local};
 pub use socket::listen;
 
+use self::arrival::Accepted;
 use super::session::CloseReason;
-use super::settings::Settings;
+use super::settings::{ClientCertificate, Settings};
 use crate::authenticator::Decide;
 use crate::directory::{ChangeOwnPassword, Read};
-use crate::domain::origin::Source;
+use crate::domain::origin::{PeerUser, Source};
 use crate::domain::time::Clock;
 
-/// Gives the TLS configuration of this moment, so that certificates can be renewed; none where
-/// there is no certificate.
-pub type TlsSource = Arc<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>;
+/// Gives the TLS configuration of this moment, so that certificates can be renewed, for clients
+/// that show a certificate or do not; none where there is no certificate, or no CA to verify
+/// clients' by.
+pub type TlsSource = Arc<dyn Fn(ClientCertificate) -> Option<Arc<ServerConfig>> + Send + Sync>;
 
 /// What connections are served with.
 #[derive(Clone)]
@@ -70,7 +77,12 @@ pub struct Server {
     settings: ArcSwap<Settings>,
     services: Services,
     connections: AtomicU64,
+    /// Turns of connections whose other end is not known yet.
+    outside: Arc<Semaphore>,
 }
+
+/// How many connections of a listener may be waited for until it is known who they are.
+const OUTSIDE: usize = 512;
 
 /// How long to wait after an error that waiting can help, such as too many open files.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -83,6 +95,7 @@ impl Server {
             settings: ArcSwap::from_pointee(settings),
             services,
             connections: AtomicU64::new(0),
+            outside: Arc::new(Semaphore::new(OUTSIDE)),
         })
     }
 
@@ -93,10 +106,14 @@ impl Server {
 
     /// Accepts connections from `sockets` until `shutdown`, then lets those that are open end
     /// what they are doing, tells them, and returns. Dropping the future ends them at once.
-    pub async fn serve(self: Arc<Self>, sockets: Vec<TcpListener>, shutdown: CancellationToken) {
+    pub async fn serve(
+        self: Arc<Self>,
+        sockets: Vec<impl Into<Socket>>,
+        shutdown: CancellationToken,
+    ) {
         let mut listeners = JoinSet::new();
         for socket in sockets {
-            listeners.spawn(Arc::clone(&self).accept(socket, shutdown.clone()));
+            listeners.spawn(Arc::clone(&self).accept(socket.into(), shutdown.clone()));
         }
         while let Some(ended) = listeners.join_next().await {
             if let Err(failure) = ended
@@ -108,7 +125,7 @@ impl Server {
         }
     }
 
-    async fn accept(self: Arc<Self>, socket: TcpListener, shutdown: CancellationToken) {
+    async fn accept(self: Arc<Self>, socket: Socket, shutdown: CancellationToken) {
         let mut open: JoinSet<()> = JoinSet::new();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -122,9 +139,9 @@ impl Server {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => {
+                Ok(accepted) => {
                     pause = FIRST_PAUSE;
-                    self.admit(stream, peer, &shutdown, &mut open);
+                    self.take(accepted, &shutdown, &mut open);
                 }
                 Err(failure) if concerns_one_connection(&failure) => {}
                 Err(failure) => {
@@ -147,56 +164,136 @@ impl Server {
         }
     }
 
-    fn admit(
+    /// Takes a connection: at once where its peer is who it is, else when that is known.
+    fn take(
         self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        accepted: Accepted,
         shutdown: &CancellationToken,
         open: &mut JoinSet<()>,
     ) {
         let settings = self.settings.load_full();
-        let listener = settings.listener.to_string();
-        let turn_away = |reason: &'static str| {
-            debug!(listener, client.ip = %peer.ip(), reason, "connection refused");
-            counter!("doorward_ldap_connections_refused_total",
-                "listener" => listener.clone(), "reason" => reason)
-            .increment(1);
+        let arrived = Arrived {
+            server: Arc::clone(self),
+            settings,
+            shutdown: shutdown.clone(),
         };
-        let source = Source::from(peer.ip());
-        if !settings.admits(&source) {
-            turn_away("source");
-            return;
+        match accepted {
+            Accepted::Network(stream, source) => {
+                // Answers are small and written whole.
+                let _ = stream.set_nodelay(true);
+                if !arrived.settings.is_proxy(&source) {
+                    if let Some(served) = arrived.admit(stream, source) {
+                        open.spawn(served);
+                    }
+                    return;
+                }
+                let Some(turn) = arrived.wait_outside(&source) else {
+                    return;
+                };
+                let mut stream = stream;
+                open.spawn(async move {
+                    let within = arrived.settings.timeouts.handshake;
+                    let known = arrival::behind(&mut stream, &source, within).await;
+                    drop(turn);
+                    match known {
+                        Err(_) => arrived.turn_away(&source, "proxy_header"),
+                        Ok(client) => {
+                            if let Some(served) = arrived.admit(stream, client) {
+                                served.await;
+                            }
+                        }
+                    }
+                });
+            }
+            Accepted::Local(stream) => {
+                let nobody = Source::Local(PeerUser::new(u32::MAX, None));
+                let Some(turn) = arrived.wait_outside(&nobody) else {
+                    return;
+                };
+                open.spawn(async move {
+                    let known = local::peer(&stream).await;
+                    drop(turn);
+                    match known {
+                        Err(_) => arrived.turn_away(&nobody, "peer"),
+                        Ok(source) => {
+                            if let Some(served) = arrived.admit(stream, source) {
+                                served.await;
+                            }
+                        }
+                    }
+                });
+            }
         }
-        let permit = match self.services.gate.enter(&source) {
+    }
+}
+
+/// A connection that came in by a server, before it is served.
+struct Arrived {
+    server: Arc<Server>,
+    settings: Arc<Settings>,
+    shutdown: CancellationToken,
+}
+
+impl Arrived {
+    fn turn_away(&self, source: &Source, reason: &'static str) {
+        let listener = self.settings.listener.to_string();
+        debug!(listener, client.ip = %source, reason, "connection refused");
+        counter!("doorward_ldap_connections_refused_total",
+            "listener" => listener, "reason" => reason)
+        .increment(1);
+    }
+
+    /// A turn to be outside, with the other end unknown. The gate counts by source, and so cannot
+    /// count these.
+    fn wait_outside(&self, source: &Source) -> Option<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.server.outside).try_acquire_owned();
+        if turn.is_err() {
+            self.turn_away(source, "total");
+        }
+        turn.ok()
+    }
+
+    /// Lets the connection in, where the listener admits its source and the gate has room; what
+    /// is returned serves it.
+    fn admit<S>(self, stream: S, source: Source) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if !self.settings.admits(&source) {
+            self.turn_away(&source, "source");
+            return None;
+        }
+        let permit = match self.server.services.gate.enter(&source) {
             Ok(permit) => permit,
             Err(turned) => {
-                turn_away(turned.label());
-                return;
+                self.turn_away(&source, turned.label());
+                return None;
             }
         };
+        let Self {
+            server,
+            settings,
+            shutdown,
+        } = self;
+        let listener = settings.listener.to_string();
         counter!("doorward_ldap_connections_total", "listener" => listener.clone()).increment(1);
-        let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let span = info_span!("ldap", listener, connection.id = number, client.ip = %peer.ip());
-        let services = self.services.clone();
-        let shutdown = shutdown.clone();
+        let number = server.connections.fetch_add(1, Ordering::Relaxed);
+        let span = info_span!("ldap", listener, connection.id = number, client.ip = %source);
+        let services = server.services.clone();
         let gate = Arc::clone(&services.gate);
-        let serve = async move {
-            let _inside = Inside::new(permit, listener);
-            let reason = connection::serve(stream, peer, settings, services, shutdown).await;
+        let served = async move {
+            let inside = Inside::new(permit, listener.clone());
+            let reason = connection::serve(stream, source, settings, services, shutdown).await;
             if matches!(reason, CloseReason::Unavailable) {
                 gate.doubt();
             }
             debug!(reason = reason.label(), "connection closed");
-            reason
-        };
-        let listener = self.settings.load().listener.to_string();
-        let counted = async move {
-            let reason = serve.await;
+            drop(inside);
             counter!("doorward_ldap_connections_closed_total",
                 "listener" => listener, "reason" => reason.label())
             .increment(1);
         };
-        open.spawn(counted.instrument(span));
+        Some(Box::pin(served.instrument(span)))
     }
 }
 

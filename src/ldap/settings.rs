@@ -56,6 +56,17 @@ pub enum VersionTwo {
     Allow,
 }
 
+/// Whether clients show a certificate of their own in the TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientCertificate {
+    /// They are not asked for one.
+    Off,
+    /// They are asked, and may go without.
+    Optional,
+    /// Without one there is no TLS.
+    Required,
+}
+
 /// How long a connection may take over what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -112,8 +123,12 @@ pub struct Settings {
     pub plaintext_bind: PlaintextBind,
     /// Whether clients may bind by version 2 of LDAP.
     pub version_two: VersionTwo,
+    /// Whether clients show certificates.
+    pub client_certificate: ClientCertificate,
     /// Who may connect; everyone where empty.
     pub sources: Vec<IpNet>,
+    /// The proxies that say first for whom they connect.
+    pub proxies: Vec<IpNet>,
     /// The tree served.
     pub tree: Tree,
     /// Bounds on one message.
@@ -133,12 +148,21 @@ impl Settings {
             tls,
             plaintext_bind: PlaintextBind::Refuse,
             version_two: VersionTwo::Refuse,
+            client_certificate: ClientCertificate::Off,
             sources: Vec::new(),
+            proxies: Vec::new(),
             tree,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             search: SearchLimits::default(),
         }
+    }
+
+    /// Whether what connects from there is a proxy, which says first for whom.
+    pub fn is_proxy(&self, source: &Source) -> bool {
+        source
+            .address()
+            .is_some_and(|address| self.proxies.iter().any(|net| net.contains(&address)))
     }
 
     /// Whether `source` may connect. Who reaches a local socket may, as far as this goes: its

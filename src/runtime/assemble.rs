@@ -12,7 +12,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 
 use crate::config::eap::{EapMethod, EapTls};
-use crate::config::ldap::{Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
+use crate::config::ldap::{ClientCertificate, Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
@@ -24,7 +24,7 @@ use crate::policy::naming::Realms;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
 use crate::{auth_policy, authenticator, config, directory, eap, ldap, radius};
 
-use super::certificates::Certificate;
+use super::certificates::{Certificate, ClientTrust, Protection};
 
 /// How many seconds' worth of connections one source may open at once.
 const BURST: NonZeroU32 = const { NonZeroU32::new(5).unwrap() };
@@ -58,7 +58,7 @@ pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
         .into_iter()
         .map(|listener| ListenerFacts {
             reach: reach(&listener),
-            client_certificates: false,
+            client_certificates: listener.client_certificates,
             name: listener.name,
         })
         .collect();
@@ -78,7 +78,9 @@ pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
 
 fn reach(listener: &config::ListenerFacts) -> Reach {
     let everyone = |network: &IpNet| network.prefix_len() == 0;
-    if listener.loopback {
+    if listener.unix {
+        Reach::Unix
+    } else if listener.loopback {
         Reach::Loopback
     } else if listener.sources.is_empty() || listener.sources.iter().any(everyone) {
         Reach::Everyone
@@ -299,7 +301,13 @@ pub fn ldap(
         Ldapv2Bind::Refuse => ldap::settings::VersionTwo::Refuse,
         Ldapv2Bind::Allow => ldap::settings::VersionTwo::Allow,
     };
+    settings.client_certificate = match listener.client_certificate {
+        ClientCertificate::Off => ldap::settings::ClientCertificate::Off,
+        ClientCertificate::Optional => ldap::settings::ClientCertificate::Optional,
+        ClientCertificate::Required => ldap::settings::ClientCertificate::Required,
+    };
     settings.sources.clone_from(&listener.sources);
+    settings.proxies.clone_from(&listener.proxy_protocol);
     let limits = &config.ldap.limits;
     settings.timeouts.handshake = limits.handshake_timeout;
     settings.timeouts.bound_idle = limits.idle_timeout;
@@ -353,8 +361,8 @@ pub fn directory(config: &Config) -> directory::Settings {
                 .map(|listener| directory::ListenerDoor {
                     name: listener.name.clone(),
                     sources: listener.sources.clone(),
-                    unix: false,
-                    client_certificates: false,
+                    unix: listener.is_unix(),
+                    client_certificates: listener.client_certificate != ClientCertificate::Off,
                 })
                 .collect(),
             clients: clients
@@ -369,22 +377,33 @@ pub fn directory(config: &Config) -> directory::Settings {
     }
 }
 
-/// The certificate of `[tls]`, where there is one.
+/// TLS for listeners: the certificate of `[tls]`, and the CAs for clients' certificates.
 ///
 /// # Errors
-/// It cannot be read or does not fit its key.
-pub fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
+/// The certificate cannot be read or does not fit its key; the CAs cannot be read.
+pub fn protection(config: &Config) -> Result<Option<Arc<Protection>>, ConfigErrors> {
     let Some(tls) = &config.tls else {
         return Ok(None);
     };
     let key = "tls.certificate";
-    open_certificate(config, key, &tls.certificate, &tls.private_key).map(Some)
+    let certificate = open_certificate(config, key, &tls.certificate, &tls.private_key)?;
+    let trust = tls.client_ca.clone().map(|ca| ClientTrust {
+        ca,
+        crl: tls.client_crl.clone(),
+    });
+    Protection::new(certificate, trust)
+        .map(|protection| Some(Arc::new(protection)))
+        .map_err(|error| {
+            config
+                .cite(Subject::Key("tls.client_ca"), error.to_string())
+                .into()
+        })
 }
 
 /// The certificate of `[eap]`, where there is one.
 ///
 /// # Errors
-/// As [`certificate`].
+/// It cannot be read or does not fit its key.
 pub fn eap_certificate(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
     let Some(eap) = &config.eap else {
         return Ok(None);

@@ -1,8 +1,10 @@
 //! The server's certificate: loaded, checked against its key, and replaced while the daemon runs.
 //!
-//! Knows files and rustls, no listener and no protocol. [`making`] makes a private CA and
+//! Knows files and rustls, no listener and no protocol. [`clients`] verifies clients' certificates.
+//! [`making`] makes a private CA and
 //! certificates from it, for sites without one.
 
+mod clients;
 pub mod making;
 mod validity;
 
@@ -22,6 +24,7 @@ use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+pub use clients::{ClientTrust, Protection};
 pub use validity::Validity;
 
 /// Why a certificate cannot be used or made. Each names the file, and what to do where that is not
@@ -78,6 +81,14 @@ pub enum CertificateError {
         path: PathBuf,
         /// What TLS said.
         source: rustls::Error,
+    },
+    /// The CAs for clients' certificates, or their revocation lists, cannot be used.
+    #[error("{} cannot be used to verify clients' certificates: {reason}", path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A certificate cannot be made.
     #[error("the certificate cannot be made: {0}")]

@@ -14,18 +14,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticator::{Authenticator, Decide, Throttles};
+use crate::config::ldap::ListenAddress;
 use crate::config::secrets::{self, Secrets};
 use crate::config::{Config, ConfigErrors};
 use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
-use crate::ldap::server::{Gate, Services, TlsSource, listen};
+use crate::ldap::server::{Gate, Services, Socket, TlsSource, listen, listen_local};
 use crate::store::sqlite::SqliteStore;
 use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
-use super::certificates::{Certificate, CertificateError, Reload};
+use super::certificates::{Certificate, CertificateError, Protection, Reload};
 use super::clock::SystemClock;
 use super::{chores, descriptors, status, systemd};
 
@@ -59,7 +60,7 @@ impl From<ConfigErrors> for DaemonError {
 struct LdapListener {
     name: ListenerName,
     server: Arc<ldap::server::Server>,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Socket>,
 }
 
 /// The auth-policy server with its socket.
@@ -73,7 +74,7 @@ pub struct Daemon {
     pool: Arc<HashingPool>,
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
-    certificate: Option<Arc<Certificate>>,
+    protection: Option<Arc<Protection>>,
     eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
@@ -95,7 +96,7 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         descriptors::make_room(config.ldap.limits.max_connections);
-        let certificate = assemble::certificate(&config)?;
+        let protection = assemble::protection(&config)?;
         let eap_certificate = assemble::eap_certificate(&config)?;
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
@@ -134,29 +135,10 @@ impl Daemon {
             directory: read,
             passwords: Arc::clone(&directory) as _,
             clock: Arc::clone(&as_clock),
-            tls: tls_source(certificate.as_ref())
-                .map_err(|error| DaemonError::System(error.to_string()))?,
+            tls: tls_source(protection.as_ref()),
             gate: Arc::clone(&gate),
         };
-        let mut ldap = Vec::new();
-        for listener in &config.ldap.listeners {
-            let settings = assemble::ldap(&config, listener)?;
-            let mut sockets = Vec::new();
-            for address in &listener.address {
-                sockets.push(listen(*address).map_err(|error| {
-                    DaemonError::Bind(format!(
-                        "LDAP listener '{}' cannot listen on {address}: {error}",
-                        listener.name
-                    ))
-                })?);
-            }
-            let server = ldap::server::Server::new(settings, services.clone());
-            ldap.push(LdapListener {
-                name: listener.name.clone(),
-                server,
-                sockets,
-            });
-        }
+        let ldap = ldap_listeners(&config, &services)?;
         let radius = match assemble::radius_listen(&config) {
             Some(listen) => {
                 let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
@@ -176,7 +158,7 @@ impl Daemon {
             pool,
             authenticator,
             directory,
-            certificate,
+            protection,
             eap_certificate: Arc::new(ArcSwapOption::new(eap_certificate)),
             ldap,
             gate,
@@ -227,7 +209,7 @@ impl Daemon {
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
             pool: Arc::clone(&self.pool),
-            certificate: self.certificate.clone(),
+            protection: self.protection.clone(),
             eap_certificate: Arc::clone(&self.eap_certificate),
             ldap: self
                 .ldap
@@ -356,10 +338,13 @@ impl Daemon {
             probe.await;
             "the store's probe"
         });
-        let (tls, eap) = (self.certificate, self.eap_certificate);
+        let (tls, eap) = (self.protection, self.eap_certificate);
         let watched = chores::every(CERTIFICATES, token(), move || {
-            for certificate in tls.iter().chain(&eap.load_full()) {
-                reload_certificate(certificate);
+            if let Some(protection) = &tls {
+                reload_protection(protection);
+            }
+            if let Some(certificate) = eap.load().as_deref() {
+                reloaded("certificate", certificate.reload_if_changed());
             }
             std::future::ready(())
         });
@@ -400,22 +385,59 @@ async fn auth_policy_server(
     Ok(Some((listener, server)))
 }
 
-/// The certificate of the moment, for LDAP.
-fn tls_source(certificate: Option<&Arc<Certificate>>) -> Result<TlsSource, CertificateError> {
-    let config = certificate
-        .map(Certificate::server_config)
-        .transpose()?
-        .map(Arc::new);
-    Ok(Arc::new(move || config.clone()))
+/// Every LDAP listener, on its sockets.
+fn ldap_listeners(config: &Config, services: &Services) -> Result<Vec<LdapListener>, DaemonError> {
+    let mut ldap = Vec::new();
+    for listener in &config.ldap.listeners {
+        let settings = assemble::ldap(config, listener)?;
+        let mut sockets = Vec::new();
+        for address in &listener.address {
+            let socket = match address {
+                ListenAddress::Network(address) => listen(*address).map(Socket::from),
+                ListenAddress::Unix(path) => {
+                    listen_local(path, listener.socket_mode).map(Socket::from)
+                }
+            };
+            sockets.push(socket.map_err(|error| {
+                DaemonError::Bind(format!(
+                    "LDAP listener '{}' cannot listen on {address}: {error}",
+                    listener.name
+                ))
+            })?);
+        }
+        let server = ldap::server::Server::new(settings, services.clone());
+        ldap.push(LdapListener {
+            name: listener.name.clone(),
+            server,
+            sockets,
+        });
+    }
+    Ok(ldap)
 }
 
-fn reload_certificate(certificate: &Certificate) {
-    match certificate.reload_if_changed() {
-        Ok(Reload::Replaced) => tracing::info!("a new certificate is in use"),
+/// The certificate of the moment, for LDAP.
+fn tls_source(protection: Option<&Arc<Protection>>) -> TlsSource {
+    let protection = protection.cloned();
+    Arc::new(move |clients| {
+        protection
+            .as_ref()
+            .and_then(|protection| protection.config(clients))
+    })
+}
+
+fn reload_protection(protection: &Protection) {
+    reloaded("certificate", protection.certificate().reload_if_changed());
+    reloaded(
+        "CA or revocation list for clients' certificates",
+        protection.reload_trust_if_changed(),
+    );
+}
+
+fn reloaded(what: &str, outcome: Result<Reload, CertificateError>) {
+    match outcome {
+        Ok(Reload::Replaced) => tracing::info!("a new {what} is in use"),
         Ok(Reload::Unchanged) => {}
-        Err(error) => {
-            tracing::error!(%error, "the certificate was not reloaded; the old one stays");
-        }
+        Err(error) => tracing::error!(%error, "the {what} was not reloaded; the old one stays"),
     }
 }
 
@@ -425,7 +447,7 @@ struct Reloader {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
-    certificate: Option<Arc<Certificate>>,
+    protection: Option<Arc<Protection>>,
     eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
@@ -482,8 +504,8 @@ impl Reloader {
             server.set_settings(settings);
         }
         self.eap_certificate.store(eap_certificate);
-        if let Some(certificate) = &self.certificate {
-            reload_certificate(certificate);
+        if let Some(protection) = &self.protection {
+            reload_protection(protection);
         }
         Ok(())
     }

@@ -215,7 +215,7 @@ impl Served {
         let nobody = Arc::new(Nobody::default());
         let certificate = Certificate::new();
         let config = Arc::clone(&certificate.server);
-        let tls: TlsSource = Arc::new(move || Some(Arc::clone(&config)));
+        let tls: TlsSource = Arc::new(move |_| Some(Arc::clone(&config)));
         let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
         let gate = Gate::new(caps, Arc::clone(&clock));
         let services = Services {

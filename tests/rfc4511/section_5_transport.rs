@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use doorward::domain::resource::Asking;
 use doorward::ldap::server::Caps;
-use doorward::ldap::settings::TlsMode;
+use doorward::ldap::settings::{PlaintextBind, TlsMode};
 
 use crate::client::{bind, extended, message};
 use crate::harness::{Served, settings};
@@ -98,4 +99,85 @@ fn section_4_4_1_shutting_down_is_told() {
     assert!(notice.is_notice());
     assert_eq!(notice.code(), 52);
     assert!(client.is_closed());
+}
+
+/// A header of version 2 for a client over IPv4.
+fn binary_header(client: [u8; 4]) -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c".to_vec();
+    header.extend(client);
+    header.extend([192, 0, 2, 1, 0xc3, 0x50, 0x01, 0x85]);
+    header
+}
+
+#[test]
+fn a_proxy_says_first_for_whom_it_connects() {
+    let mut behind = settings(TlsMode::None);
+    behind.plaintext_bind = PlaintextBind::Allow;
+    behind.proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    behind.sources = vec!["192.0.2.0/24".parse().unwrap()];
+    let served = Served::with(behind);
+    let text = b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 389\r\n".to_vec();
+    for header in [text, binary_header([192, 0, 2, 7])] {
+        let mut client = served.connect();
+        let mut bytes = header;
+        // The header and what follows it may come in one piece.
+        bytes.extend(message(
+            1,
+            &bind("uid=alice,ou=people,dc=example,dc=org", "x"),
+            &[],
+        ));
+        client.raw(&bytes);
+        assert_eq!(client.read().unwrap().code(), 49);
+        let attempts = served.nobody.attempts.lock().unwrap();
+        let last = attempts.last().unwrap();
+        assert_eq!(last.origin.source.to_string(), "192.0.2.7");
+        let Asking::Connection(circumstances) = &last.asking else {
+            panic!()
+        };
+        assert_eq!(circumstances.source, last.origin.source);
+    }
+    // Who is behind it must be listed, and it must say who.
+    let who = message(1, &extended(WHO_AM_I, None), &[]);
+    for header in [
+        &b"PROXY TCP4 198.51.100.1 192.0.2.1 50000 389\r\n"[..],
+        b"PROXY UNKNOWN\r\n",
+        b"PROXY TCP4 192.0.2.7 192.0.2.1 50000\r\n",
+        &binary_header([198, 51, 100, 1]),
+        b"",
+    ] {
+        let mut client = served.connect();
+        client.raw(header);
+        client.raw(&who);
+        assert!(client.is_closed(), "{header:?}");
+    }
+}
+
+#[test]
+fn nobody_else_is_read_a_header_of() {
+    let mut elsewhere = settings(TlsMode::None);
+    elsewhere.proxies = vec!["192.0.2.1/32".parse().unwrap()];
+    let served = Served::with(elsewhere);
+    assert_eq!(served.connect().ask(&extended(WHO_AM_I, None)).code(), 0);
+    let mut client = served.connect();
+    client.raw(b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 389\r\n");
+    client.raw(&message(1, &extended(WHO_AM_I, None), &[]));
+    let answer = client.read();
+    assert!(answer.is_none_or(|answer| answer.is_notice()));
+}
+
+#[test]
+fn the_bounds_count_who_is_behind_the_proxy() {
+    let mut behind = settings(TlsMode::None);
+    behind.proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let served = Served::capped(behind, caps(9, 1, 99));
+    let connect = |client: [u8; 4]| {
+        let mut connection = served.connect();
+        connection.raw(&binary_header(client));
+        connection
+    };
+    let mut one = connect([192, 0, 2, 7]);
+    assert_eq!(one.ask(&extended(WHO_AM_I, None)).code(), 0);
+    assert!(connect([192, 0, 2, 7]).is_closed());
+    let mut other = connect([192, 0, 2, 8]);
+    assert_eq!(other.ask(&extended(WHO_AM_I, None)).code(), 0);
 }

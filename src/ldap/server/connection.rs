@@ -8,7 +8,6 @@ mod operations;
 mod writing;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
@@ -29,8 +27,10 @@ use tracing::{Instrument as _, debug, debug_span, error};
 use self::operations::{Event, Running, check, still};
 use super::Services;
 use crate::domain::id::RequestId;
+use crate::domain::origin::Source;
 use crate::domain::time::Now;
 use crate::ldap::bind::Transport;
+use crate::ldap::client_certificate;
 use crate::ldap::decode::{CodecError, Incoming, MessageCodec, Operation, Request, RequestKind};
 use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, ResultCode};
@@ -44,24 +44,25 @@ const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
 
 /// Serves one accepted connection to its end.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+pub(super) async fn serve<S>(
+    stream: S,
+    source: Source,
     settings: Arc<Settings>,
     services: Services,
     shutdown: CancellationToken,
-) -> CloseReason {
-    // Answers are small and written whole.
-    let _ = stream.set_nodelay(true);
+) -> CloseReason
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let transport = if settings.tls == TlsMode::Implicit {
         Transport::Tls
     } else {
         Transport::Plain
     };
-    let conversation = Conversation::new(Arc::clone(&settings), peer.ip().into(), transport);
+    let conversation = Conversation::new(Arc::clone(&settings), source, transport);
     let handshake = settings.timeouts.handshake;
     if settings.tls == TlsMode::Implicit {
-        let Some(config) = (services.tls)() else {
+        let Some(config) = (services.tls)(settings.client_certificate) else {
             error!("there is no certificate for a listener with implicit TLS");
             return CloseReason::Handshake;
         };
@@ -75,22 +76,22 @@ pub(super) async fn serve(
         Ending::StartTls {
             stream,
             config,
-            mut conversation,
-        } => {
-            conversation.protected();
-            protected(stream, config, handshake, *conversation, services, shutdown).await
-        }
+            conversation,
+        } => protected(stream, config, handshake, *conversation, services, shutdown).await,
     }
 }
 
-async fn protected(
-    stream: TcpStream,
+async fn protected<S>(
+    stream: S,
     config: Arc<ServerConfig>,
     handshake: Duration,
-    conversation: Conversation,
+    mut conversation: Conversation,
     services: Services,
     shutdown: CancellationToken,
-) -> CloseReason {
+) -> CloseReason
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let accepted = timeout(handshake, TlsAcceptor::from(config).accept(stream)).await;
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
@@ -103,6 +104,19 @@ async fn protected(
             return CloseReason::Handshake;
         }
     };
+    let shown = stream.get_ref().1.peer_certificates();
+    let names = match shown
+        .and_then(<[_]>::first)
+        .map(|der| client_certificate::names(der))
+    {
+        None => None,
+        Some(Ok(names)) => Some(Arc::new(names)),
+        Some(Err(unreadable)) => {
+            debug!(error = %unreadable, "TLS handshake failed");
+            return CloseReason::Handshake;
+        }
+    };
+    conversation.protected(names);
     let talk = Talk::new(Box::new(stream), conversation, services, shutdown);
     match talk.run().await {
         Ending::Closed(reason) => reason,
@@ -334,7 +348,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 }
                 Step::StartTls(reply) => {
                     let id = reply.id;
-                    let Some(config) = (self.services.tls)() else {
+                    let Some(config) =
+                        (self.services.tls)(self.conversation.settings().client_certificate)
+                    else {
                         self.put(Conversation::no_tls(id));
                         return Ok(Next::On);
                     };

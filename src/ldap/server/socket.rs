@@ -1,4 +1,4 @@
-//! Listening sockets.
+//! Listening sockets of the network.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 /// How many connections the system keeps that were not accepted yet.
-const BACKLOG: i32 = 1024;
+pub(super) const BACKLOG: i32 = 1024;
 
 /// Binds an address. An IPv6 address is IPv6 alone, so that `0.0.0.0:389` and `[::]:389` can
 /// stand side by side.

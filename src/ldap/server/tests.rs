@@ -61,7 +61,7 @@ impl Served {
             directory: Arc::clone(&world) as Arc<dyn Read>,
             passwords: Arc::clone(&world) as Arc<dyn ChangeOwnPassword>,
             clock,
-            tls: Arc::new(|| None),
+            tls: Arc::new(|_| None),
             gate: Arc::clone(&gate),
         };
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

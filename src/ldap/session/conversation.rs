@@ -11,6 +11,7 @@ use super::paging::PagedSearches;
 use super::step::{Arrival, CloseReason, Closing, Confirmation, Job, Step, Task, Work};
 use super::{Binding, Identity, Session};
 use crate::authenticator::Undecided;
+use crate::domain::certificate::CertificateNames;
 use crate::domain::origin::Source;
 use crate::domain::resource::{Asking, Circumstances};
 use crate::ldap::bind::Transport;
@@ -244,10 +245,14 @@ impl Conversation {
 
     /// The handshake succeeded. Nothing from before counts: whoever spoke then may have been
     /// somebody else (RFC 4513 section 3.1.5 allows it, and it is the safe choice).
-    pub fn protected(&mut self) {
+    ///
+    /// `certificate` has the names of the client's certificate, where it showed one and it was
+    /// verified.
+    pub fn protected(&mut self, certificate: Option<Arc<CertificateNames>>) {
         self.transport = Transport::Tls;
         self.session = self.end_session().nobody();
         self.circumstances.service = None;
+        self.circumstances.certificate = certificate;
     }
 
     pub(super) fn asking(&self) -> Asking {

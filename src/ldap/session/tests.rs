@@ -303,7 +303,7 @@ fn an_anonymous_or_failed_service_bind_forgets_the_service_account() {
             drop(talk.service_decided(bind, Ok(ServiceVerdict::Refused(Refusal::WrongPassword))));
         },
         |talk| drop(talk.receive(request(2, bind(SSSD, "")), arrival())),
-        Conversation::protected,
+        |talk| talk.protected(None),
         |talk| {
             let Step::Confirm(_, confirmation) = talk.receive(request(2, search()), arrival())
             else {
@@ -509,7 +509,7 @@ fn start_tls_begins_only_where_it_can() {
         (result.code, name.as_str()),
         (ResultCode::Success, START_TLS)
     );
-    talk.protected();
+    talk.protected(None);
     assert!(matches!(talk.session(), Session::Anonymous));
     assert_eq!(
         code(talk.receive(start(), arrival())),

@@ -1,0 +1,196 @@
+//! TLS for listeners: the server's certificate, and the CAs by which clients' are verified, both
+//! followed while the daemon runs.
+//!
+//! Verifying is rustls's. A new CA or revocation list makes new configurations, so that no session
+//! that was verified by the old ones is resumed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use sha2::{Digest as _, Sha256};
+
+use super::{Certificate, CertificateError, Reload, provider, read};
+use crate::ldap::settings::ClientCertificate;
+
+/// Where the CAs for clients' certificates are, and their revocation lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientTrust {
+    /// The CAs in PEM.
+    pub ca: PathBuf,
+    /// The revocation lists in PEM: one of each CA that issues.
+    pub crl: Option<PathBuf>,
+}
+
+/// What TLS is spoken with, by whether clients show certificates.
+struct Configs {
+    off: Arc<ServerConfig>,
+    optional: Option<Arc<ServerConfig>>,
+    required: Option<Arc<ServerConfig>>,
+}
+
+/// The certificate and the CAs for clients', as they are at the moment.
+pub struct Protection {
+    certificate: Arc<Certificate>,
+    trust: Option<ClientTrust>,
+    current: ArcSwap<Configs>,
+    /// A digest of the files of trust when they were last looked at.
+    seen: Mutex<[u8; 32]>,
+}
+
+impl Protection {
+    /// TLS with this certificate; clients show theirs where there is a CA for them.
+    ///
+    /// # Errors
+    /// The CAs or revocation lists cannot be read or hold none.
+    pub fn new(
+        certificate: Arc<Certificate>,
+        trust: Option<ClientTrust>,
+    ) -> Result<Self, CertificateError> {
+        let files = trust.as_ref().map(TrustFiles::read).transpose()?;
+        let configs = Configs::new(&certificate, trust.as_ref().zip(files.as_ref()))?;
+        Ok(Self {
+            certificate,
+            trust,
+            current: ArcSwap::from_pointee(configs),
+            seen: Mutex::new(files.map(|files| files.digest()).unwrap_or_default()),
+        })
+    }
+
+    /// The server's certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// What TLS is spoken with now; none where clients are to show certificates and there is no CA
+    /// for them.
+    pub fn config(&self, clients: ClientCertificate) -> Option<Arc<ServerConfig>> {
+        let configs = self.current.load();
+        match clients {
+            ClientCertificate::Off => Some(Arc::clone(&configs.off)),
+            ClientCertificate::Optional => configs.optional.clone(),
+            ClientCertificate::Required => configs.required.clone(),
+        }
+    }
+
+    /// Looks at the files of trust and takes what is new in them.
+    ///
+    /// # Errors
+    /// As [`Protection::new`]; what is in use stays in use, and the same fault is told once.
+    pub fn reload_trust_if_changed(&self) -> Result<Reload, CertificateError> {
+        let Some(trust) = &self.trust else {
+            return Ok(Reload::Unchanged);
+        };
+        let files = TrustFiles::read(trust)?;
+        let digest = files.digest();
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == digest {
+                return Ok(Reload::Unchanged);
+            }
+            *seen = digest;
+        }
+        let configs = Configs::new(&self.certificate, Some((trust, &files)))?;
+        self.current.store(Arc::new(configs));
+        Ok(Reload::Replaced)
+    }
+}
+
+impl Configs {
+    fn new(
+        certificate: &Arc<Certificate>,
+        trust: Option<(&ClientTrust, &TrustFiles)>,
+    ) -> Result<Self, CertificateError> {
+        let verified = |required| {
+            trust
+                .map(|(trust, files)| files.config(certificate, trust, required).map(Arc::new))
+                .transpose()
+        };
+        Ok(Self {
+            off: Arc::new(certificate.server_config()?),
+            optional: verified(false)?,
+            required: verified(true)?,
+        })
+    }
+}
+
+/// The content of the files of trust at one moment.
+struct TrustFiles {
+    ca: Vec<u8>,
+    crl: Option<Vec<u8>>,
+}
+
+impl TrustFiles {
+    fn read(trust: &ClientTrust) -> Result<Self, CertificateError> {
+        Ok(Self {
+            ca: read(&trust.ca)?,
+            crl: trust.crl.as_deref().map(read).transpose()?,
+        })
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update((self.ca.len() as u64).to_be_bytes());
+        digest.update(&self.ca);
+        digest.update(self.crl.as_deref().unwrap_or_default());
+        digest.finalize().into()
+    }
+
+    fn config(
+        &self,
+        certificate: &Arc<Certificate>,
+        trust: &ClientTrust,
+        required: bool,
+    ) -> Result<ServerConfig, CertificateError> {
+        let unusable = |path: &Path, reason: String| CertificateError::Untrusted {
+            path: path.to_owned(),
+            reason,
+        };
+        let cas: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&self.ca)
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::NoCertificate(trust.ca.clone()))?;
+        let mut roots = RootCertStore::empty();
+        for ca in cas {
+            roots
+                .add(ca)
+                .map_err(|fault| unusable(&trust.ca, fault.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(CertificateError::NoCertificate(trust.ca.clone()));
+        }
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        if let (Some(path), Some(bytes)) = (&trust.crl, &self.crl) {
+            let lists: Vec<CertificateRevocationListDer<'static>> =
+                CertificateRevocationListDer::pem_slice_iter(bytes)
+                    .collect::<Result<_, _>>()
+                    .map_err(|fault| unusable(path, fault.to_string()))?;
+            if lists.is_empty() {
+                return Err(unusable(
+                    path,
+                    "it holds no revocation list in PEM".to_owned(),
+                ));
+            }
+            builder = builder.with_crls(lists).only_check_end_entity_revocation();
+        }
+        if !required {
+            builder = builder.allow_unauthenticated();
+        }
+        let verifier = builder.build().map_err(|fault| {
+            unusable(trust.crl.as_ref().unwrap_or(&trust.ca), fault.to_string())
+        })?;
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|source| CertificateError::Refused {
+                path: trust.ca.clone(),
+                source,
+            })?;
+        Ok(builder
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::<Certificate>::clone(certificate)))
+    }
+}

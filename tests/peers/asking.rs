@@ -1,0 +1,282 @@
+//! Which resource is asking, told by Unix sockets, client certificates and proxies, with Debian's
+//! ldap-utils.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
+
+use crate::common::{BASE, Gateway, PASSWORD, Ran, Setting, client, eventually};
+
+/// A gateway with more in its configuration, and alice.
+fn gateway(change: impl FnOnce(&Gateway, String) -> String) -> Gateway {
+    let mut gateway = Gateway::prepare(&Setting::default());
+    let text = fs::read_to_string(gateway.config()).unwrap();
+    let text = change(&gateway, text);
+    fs::write(gateway.config(), text).unwrap();
+    gateway.serve();
+    gateway.run(&["group", "add", "staff"]).assert_success();
+    gateway.add_user("alice");
+    gateway
+}
+
+fn dn(user: &str) -> String {
+    format!("uid={user},ou=people,{BASE}")
+}
+
+/// Where the last attempt came from, and at which resource.
+fn last_attempt(gateway: &Gateway) -> (String, String) {
+    let events = gateway.run(&["-o", "json", "events", "--limit", "200"]);
+    events.assert_success();
+    let last = events
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|event| find(&event, "origin").map(|origin| (origin, event)))
+        .next_back()
+        .unwrap_or_else(|| panic!("no attempt in {}", events.stdout));
+    let (origin, event) = last;
+    let resource = find(&event, "resource").unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&origin["address"]), text(&resource))
+}
+
+/// The first value of this key, however deep.
+fn find(value: &serde_json::Value, key: &str) -> Option<serde_json::Value> {
+    let object = value.as_object()?;
+    object
+        .get(key)
+        .cloned()
+        .or_else(|| object.values().find_map(|inner| find(inner, key)))
+}
+
+#[test]
+fn a_unix_socket_knows_its_user_and_takes_passwords() {
+    let own = Command::new("id").arg("-un").output().unwrap();
+    let own = String::from_utf8(own.stdout).unwrap().trim().to_owned();
+    let mut gateway = gateway(|gateway, text| {
+        let path = gateway.path("ldapi");
+        let path = path.display();
+        format!(
+            r#"{text}
+[[ldap.listener]]
+name = "local"
+address = "unix:{path}"
+socket_mode = "0600"
+
+[[resource]]
+name = "desk"
+kind = "app"
+match = {{ listener = "local", peer_user = "{own}" }}
+"#
+        )
+    });
+    gateway
+        .run(&["resource", "bind", "desk", "--group", "staff"])
+        .assert_success();
+    let path = gateway.path("ldapi");
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let url = format!("ldapi://{}", path.display().to_string().replace('/', "%2F"));
+    let who = |password: &str| {
+        let name = dn("alice");
+        let arguments = ["-x", "-H", &url, "-D", &name, "-w", password];
+        client("ldapwhoami", "ldap-utils", &arguments)
+    };
+    let right = who(PASSWORD);
+    right.assert_success();
+    assert_eq!(right.stdout.trim(), format!("dn:{}", dn("alice")));
+    assert_eq!(who("wrong").code, Some(49));
+    let expected = (format!("local:{own}"), "desk".to_owned());
+    eventually(
+        || format!("{:?}", last_attempt(&gateway)),
+        || last_attempt(&gateway) == expected,
+    );
+    let told = gateway.run(&[
+        "resource",
+        "match",
+        "--listener",
+        "local",
+        "--peer-user",
+        "nobody",
+    ]);
+    assert!(
+        told.stdout
+            .contains("Unix user nobody is not among its users"),
+        "{}",
+        told.stdout
+    );
+    let process = gateway.process().to_string();
+    Command::new("kill")
+        .args(["-TERM", &process])
+        .status()
+        .unwrap();
+    assert!(gateway.wait().success());
+    assert!(!path.exists());
+}
+
+/// A CA for clients, with certificates and a revocation list of it.
+struct ClientCa {
+    issuer: Issuer<'static, KeyPair>,
+    folder: PathBuf,
+}
+
+impl ClientCa {
+    fn new(folder: PathBuf) -> Self {
+        fs::create_dir_all(&folder).unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Clients");
+        let key = KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        fs::write(folder.join("ca.pem"), made.pem()).unwrap();
+        let ca = Self {
+            issuer: Issuer::new(params, key),
+            folder,
+        };
+        ca.revoke(&[]);
+        ca
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn issue(&self, name: &str, serial: u64) {
+        let mut params = CertificateParams::default();
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(name).unwrap())];
+        let key = KeyPair::generate().unwrap();
+        let made = params.signed_by(&key, &self.issuer).unwrap();
+        fs::write(self.path(&format!("{name}.pem")), made.pem()).unwrap();
+        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+
+    fn revoke(&self, serials: &[u64]) {
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2120, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: serials
+                .iter()
+                .map(|serial| RevokedCertParams {
+                    serial_number: SerialNumber::from(*serial),
+                    revocation_time: date_time_ymd(2021, 1, 1),
+                    reason_code: Some(RevocationReason::KeyCompromise),
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = list.signed_by(&self.issuer).unwrap();
+        fs::write(self.path("crl.pem"), signed.pem().unwrap()).unwrap();
+    }
+}
+
+/// ldap-utils over TLS, with this certificate for itself.
+fn over_tls(
+    gateway: &Gateway,
+    program: &str,
+    certificate: Option<(&Path, &str)>,
+    arguments: &[&str],
+) -> Ran {
+    // The server's own certificate is for other names than this address.
+    let mut command = vec!["LDAPTLS_REQCERT=never".to_owned()];
+    if let Some((folder, name)) = certificate {
+        command.push(format!("LDAPTLS_CERT={}/{name}.pem", folder.display()));
+        command.push(format!("LDAPTLS_KEY={}/{name}.key", folder.display()));
+    }
+    let url = format!("ldaps://{}", gateway.ldaps);
+    command.extend([program, "-H", &url].map(str::to_owned));
+    command.extend(arguments.iter().map(|one| (*one).to_owned()));
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    client("env", "ldap-utils", &command)
+}
+
+#[test]
+fn a_client_certificate_chooses_the_resource_until_it_is_revoked() {
+    let other = tempfile::tempdir().unwrap();
+    let mut made = None;
+    let gateway = gateway(|gateway, text| {
+        let ca = ClientCa::new(gateway.path("clients"));
+        ca.issue("mx1.example.org", 7);
+        ca.issue("mx2.example.org", 8);
+        made = Some(ca);
+        let clients = gateway.path("clients");
+        let clients = clients.display();
+        let text = text
+            .replace(
+                "[tls]\n",
+                &format!(
+                    "[tls]\nclient_ca = \"{clients}/ca.pem\"\nclient_crl = \"{clients}/crl.pem\"\n"
+                ),
+            )
+            .replace(
+                "tls = \"implicit\"\n",
+                "tls = \"implicit\"\nclient_certificate = \"optional\"\n",
+            );
+        let (before, after) = text.split_once("[[resource]]").unwrap();
+        format!(
+            r#"{before}[[resource]]
+name = "front"
+kind = "email"
+match = {{ listener = "hosts-tls", client_certificate = "MX1.example.org" }}
+
+[[resource]]{after}"#
+        )
+    });
+    let ca = made.unwrap();
+    for resource in ["front", "hosts"] {
+        gateway
+            .run(&["resource", "bind", resource, "--group", "staff"])
+            .assert_success();
+    }
+    let name = dn("alice");
+    let bind = ["-x", "-D", &name, "-w", PASSWORD];
+    let clients = gateway.path("clients");
+    for (certificate, resource) in [
+        (None, "hosts"),
+        (Some("mx1.example.org"), "front"),
+        (Some("mx2.example.org"), "hosts"),
+    ] {
+        let shown = certificate.map(|name| (clients.as_path(), name));
+        over_tls(&gateway, "ldapwhoami", shown, &bind).assert_success();
+        eventually(
+            || format!("{:?}", last_attempt(&gateway)),
+            || last_attempt(&gateway).1 == resource,
+        );
+    }
+
+    // Of another CA.
+    let stranger = ClientCa::new(other.path().join("clients"));
+    stranger.issue("mx1.example.org", 7);
+    let shown = Some((stranger.folder.as_path(), "mx1.example.org"));
+    assert_ne!(over_tls(&gateway, "ldapwhoami", shown, &bind).code, Some(0));
+
+    // Revoked while the daemon runs.
+    ca.revoke(&[7]);
+    let process = gateway.process().to_string();
+    Command::new("kill")
+        .args(["-HUP", &process])
+        .status()
+        .unwrap();
+    let shown = Some((clients.as_path(), "mx1.example.org"));
+    eventually(
+        || gateway.log(),
+        || over_tls(&gateway, "ldapwhoami", shown, &bind).code != Some(0),
+    );
+    let shown = Some((clients.as_path(), "mx2.example.org"));
+    over_tls(&gateway, "ldapwhoami", shown, &bind).assert_success();
+}
