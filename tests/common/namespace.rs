@@ -111,6 +111,8 @@ pub(crate) fn lay_packages(scratch: &Path) {
     std::os::unix::fs::symlink("/run", var.join("run")).unwrap();
     lay("/var", &var);
     lay_empty("/run");
+    // What lies over holds on to it; its name is free, so that the folder can go away.
+    run("umount", &["--lazy", scratch.to_str().unwrap()]);
 }
 
 /// Writes a file, which nobody but root may read, and the folders it lies in.
