@@ -4,6 +4,7 @@
 mod nslcd;
 mod sshd;
 mod sssd;
+mod sudo;
 
 use std::fmt::Write as _;
 use std::fs;
