@@ -47,6 +47,8 @@ pub struct Eap {
 pub enum EapMethod {
     /// EAP-TTLS with a password inside.
     Ttls,
+    /// PEAPv0 with GTC inside.
+    Peap,
 }
 
 /// A version of TLS.
@@ -68,7 +70,7 @@ impl Eap {
 }
 
 fn methods() -> Vec<EapMethod> {
-    vec![EapMethod::Ttls]
+    vec![EapMethod::Ttls, EapMethod::Peap]
 }
 
 fn oldest() -> EapTls {

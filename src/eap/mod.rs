@@ -10,8 +10,10 @@
 pub mod avp;
 pub mod conversation;
 pub mod fragments;
+mod inner;
 pub mod keys;
 pub mod packet;
+mod peap;
 #[cfg(test)]
 pub(crate) mod peer;
 mod running;

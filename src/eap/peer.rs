@@ -239,3 +239,65 @@ pub(crate) fn saying(
     let mut said = Some(said);
     Peer::new(site.client(version), method, room, move |_| said.take())
 }
+
+/// Wraps an EAP packet as a TTLS peer does.
+pub(crate) fn in_avp(packet: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let avp = Avp {
+        code: code::EAP_MESSAGE,
+        vendor: None,
+        mandatory: true,
+        data: packet,
+    };
+    avp::push(&mut bytes, &avp);
+    bytes
+}
+
+/// A TTLS peer with GTC inside.
+pub(crate) fn ttls_gtc(
+    site: &Site,
+    version: &'static SupportedProtocolVersion,
+    name: &'static [u8],
+    password: &'static [u8],
+) -> Peer {
+    let mut begun = false;
+    Peer::new(site.client(version), Method::Ttls, 900, move |came| {
+        if came.is_empty() {
+            let first = !std::mem::replace(&mut begun, true);
+            return first.then(|| in_avp(&packet::response(3, kind::IDENTITY, name)));
+        }
+        let avps = avp::parse(&came).unwrap();
+        let asked = Packet::parse(avps[0].data).unwrap();
+        assert_eq!(asked.kind, Some(kind::GTC));
+        let said = packet::response(asked.identifier, kind::GTC, password);
+        Some(in_avp(&said))
+    })
+}
+
+/// A PEAP peer with GTC inside, which agrees that it ended well.
+pub(crate) fn peap_gtc(
+    site: &Site,
+    version: &'static SupportedProtocolVersion,
+    name: &'static [u8],
+    password: &'static [u8],
+) -> Peer {
+    Peer::new(
+        site.client(version),
+        Method::Peap,
+        900,
+        move |came| match came.as_slice() {
+            [] => None,
+            [kind::IDENTITY] => Some([&[kind::IDENTITY][..], name].concat()),
+            [kind::GTC, ..] => Some([&[kind::GTC][..], password].concat()),
+            told => {
+                let asked = Packet::parse(told).unwrap();
+                assert_eq!(asked.kind, Some(kind::EXTENSIONS));
+                Some(packet::response(
+                    asked.identifier,
+                    kind::EXTENSIONS,
+                    asked.data,
+                ))
+            }
+        },
+    )
+}

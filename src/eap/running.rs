@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use super::conversation::{Failure, Login};
 use super::fragments::{self, Assembly, Fragment, Outgoing};
+use super::inner::{Inner, Request, Said};
 use super::keys::MasterSessionKey;
-use super::packet;
+use super::packet::{self, Code, Packet};
+use super::peap::{self, Ending};
 use super::settings::{Method, Settings};
 use super::ttls::{self, Inside};
 use super::tunnel::{Tunnel, TunnelFault};
 use crate::authenticator::{Authenticated, Verdict};
 use crate::domain::time::Now;
+
+/// How long a user may take to type a password.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the method wants done.
 pub(super) enum Turn {
@@ -39,18 +44,23 @@ pub(super) struct Running {
     assembly: Assembly,
     outgoing: Option<Outgoing>,
     room: usize,
+    inner: Inner,
     phase: Phase,
 }
 
 enum Phase {
     /// TLS is being agreed on.
     Handshake,
-    /// The peer is to say who it is.
+    /// The peer is to acknowledge the end of the handshake, so that we can speak (PEAP).
+    Greeting,
+    /// The peer is to say who it is, and to prove it.
     Inside,
     /// The authenticator was asked.
     Asking(Login),
-    /// The peer was let in and is to acknowledge the last that TLS had to say.
+    /// The peer was let in and is to acknowledge the last that was said inside.
     Closing(Authenticated),
+    /// The peer was refused and told so inside (PEAP).
+    Refusing,
     /// A TLS alert tells the peer that it failed.
     Alerting(Failure),
     /// Nothing more is taken.
@@ -71,6 +81,7 @@ impl Running {
             assembly: Assembly::default(),
             outgoing: None,
             room: packet_length.saturating_sub(packet::HEADER_LENGTH + 1),
+            inner: Inner::new(),
             phase: Phase::Handshake,
         })
     }
@@ -108,32 +119,41 @@ impl Running {
         };
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Handshake => self.shake_hands(&message, now),
-            Phase::Inside => {
-                let plaintext = match self.tunnel.feed(&message, now) {
-                    Ok(plaintext) => plaintext,
-                    Err(fault) => return self.alert(fault),
-                };
-                self.inside(&plaintext)
-            }
-            Phase::Closing(proof) if message.is_empty() => self.succeed(proof),
+            Phase::Greeting if message.is_empty() => self.greet(),
+            Phase::Inside => match self.tunnel.feed(&message, now) {
+                Ok(plaintext) => self.inside(&plaintext),
+                Err(fault) => self.alert(fault),
+            },
+            Phase::Closing(proof) => self.close(&message, proof, now),
+            Phase::Refusing => Err(Failure::Refused),
             Phase::Alerting(failure) => Err(failure),
-            Phase::Closing(_) | Phase::Asking(_) | Phase::Over => Err(Failure::OutOfTurn),
+            Phase::Greeting | Phase::Asking(_) | Phase::Over => Err(Failure::OutOfTurn),
         }
     }
 
     /// Takes the verdict.
     pub(super) fn answer(&mut self, verdict: Verdict) -> Result<Turn, Failure> {
-        match verdict {
-            Verdict::Granted(proof) => {
-                let output = self.tunnel.output();
-                if output.is_empty() {
-                    return self.succeed(proof);
-                }
-                self.phase = Phase::Closing(proof);
-                Ok(self.send(output))
-            }
-            Verdict::ChangeOnly(_) | Verdict::Refused(_) => Err(Failure::Refused),
+        let proof = match verdict {
+            Verdict::Granted(proof) => Some(proof),
+            Verdict::ChangeOnly(_) | Verdict::Refused(_) => None,
+        };
+        if self.method == Method::Peap {
+            let ending = match proof {
+                Some(_) => Ending::Success,
+                None => Ending::Failure,
+            };
+            let told = peap::tell(self.inner.next_identifier(), ending);
+            self.tunnel.write(&told).map_err(tls)?;
+        } else if proof.is_none() {
+            return Err(Failure::Refused);
         }
+        let output = self.tunnel.output();
+        self.phase = match proof {
+            Some(proof) if output.is_empty() => return self.succeed(proof),
+            Some(proof) => Phase::Closing(proof),
+            None => Phase::Refusing,
+        };
+        Ok(self.send(output, None))
     }
 
     fn shake_hands(&mut self, message: &[u8], now: Now) -> Result<Turn, Failure> {
@@ -147,7 +167,7 @@ impl Running {
             return if output.is_empty() {
                 Err(Failure::OutOfTurn)
             } else {
-                Ok(self.send(output))
+                Ok(self.send(output, None))
             };
         }
         // In TLS 1.3 the peer's first words may come with the end of its handshake (RFC 9427 §3,
@@ -155,17 +175,81 @@ impl Running {
         if !plaintext.is_empty() {
             return self.inside(&plaintext);
         }
-        self.phase = Phase::Inside;
+        if self.method == Method::Peap && self.tunnel.is_v13() {
+            return self.greet();
+        }
+        self.phase = if self.method == Method::Peap {
+            // Peers take nothing of ours together with the end of a TLS 1.2 handshake.
+            Phase::Greeting
+        } else {
+            Phase::Inside
+        };
         let output = self.tunnel.output();
-        Ok(self.send(output))
+        Ok(self.send(output, None))
     }
 
+    /// Takes what the peer says inside.
     fn inside(&mut self, plaintext: &[u8]) -> Result<Turn, Failure> {
-        match ttls::read(plaintext)? {
-            Inside::Login(login) => {
+        let said = match self.method {
+            Method::Ttls => match ttls::read(plaintext)? {
+                Inside::Login(login) => Said::Login(login),
+                Inside::Eap(octets) => {
+                    let packet = Packet::parse(&octets).map_err(|_| Failure::Malformed)?;
+                    let (Code::Response, Some(kind)) = (packet.code, packet.kind) else {
+                        return Err(Failure::Malformed);
+                    };
+                    let identifier = Some(packet.identifier);
+                    self.inner.receive(identifier, kind, packet.data)?
+                }
+            },
+            Method::Peap => {
+                let (identifier, kind, data) = peap::unwrap(plaintext)?;
+                self.inner.receive(identifier, kind, data)?
+            }
+        };
+        match said {
+            Said::Request(request) => self.request(&request, Some(PATIENCE)),
+            Said::Login(login) => {
                 self.phase = Phase::Asking(login.clone());
                 Ok(Turn::Ask(login))
             }
+        }
+    }
+
+    fn greet(&mut self) -> Result<Turn, Failure> {
+        let greeting = self.inner.greeting();
+        self.request(&greeting, None)
+    }
+
+    /// Asks something inside the tunnel.
+    fn request(&mut self, request: &Request, patience: Option<Duration>) -> Result<Turn, Failure> {
+        let plaintext = match self.method {
+            Method::Ttls => {
+                let packet = packet::request(request.identifier, request.kind, request.data);
+                ttls::wrap(&packet)
+            }
+            Method::Peap => peap::wrap(request),
+        };
+        self.tunnel.write(&plaintext).map_err(tls)?;
+        self.phase = Phase::Inside;
+        let output = self.tunnel.output();
+        Ok(self.send(output, patience))
+    }
+
+    /// Takes the peer's last word: an acknowledgement, in PEAP that it ended well for it too.
+    fn close(&mut self, message: &[u8], proof: Authenticated, now: Now) -> Result<Turn, Failure> {
+        let plaintext = match self.tunnel.feed(message, now) {
+            Ok(plaintext) => plaintext,
+            Err(fault) => return self.alert(fault),
+        };
+        let agreed = match self.method {
+            Method::Ttls => message.is_empty(),
+            Method::Peap => peap::agrees(&plaintext, self.inner.next_identifier()),
+        };
+        if agreed {
+            self.succeed(proof)
+        } else {
+            Err(Failure::OutOfTurn)
         }
     }
 
@@ -191,11 +275,11 @@ impl Running {
             return Err(failure);
         }
         self.phase = Phase::Alerting(failure);
-        Ok(self.send(output))
+        Ok(self.send(output, None))
     }
 
     /// Sends a message, or an empty packet where there is nothing to say and it is our turn.
-    fn send(&mut self, message: Vec<u8>) -> Turn {
+    fn send(&mut self, message: Vec<u8>, patience: Option<Duration>) -> Turn {
         if message.is_empty() {
             return acknowledge();
         }
@@ -204,10 +288,7 @@ impl Running {
         if !outgoing.is_sent() {
             self.outgoing = Some(outgoing);
         }
-        Turn::Send {
-            data,
-            patience: None,
-        }
+        Turn::Send { data, patience }
     }
 }
 

@@ -13,16 +13,19 @@ use super::packet::kind;
 pub enum Method {
     /// EAP-TTLS: a password inside a TLS tunnel (RFC 5281).
     Ttls,
+    /// PEAPv0: EAP inside a TLS tunnel (MS-PEAP).
+    Peap,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 1] = [Self::Ttls];
+    pub const ALL: [Self; 2] = [Self::Ttls, Self::Peap];
 
     /// Its number on the wire.
     pub const fn number(self) -> u8 {
         match self {
             Self::Ttls => kind::TTLS,
+            Self::Peap => kind::PEAP,
         }
     }
 
@@ -37,6 +40,7 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ttls => "ttls",
+            Self::Peap => "peap",
         }
     }
 
@@ -44,6 +48,7 @@ impl Method {
     pub(super) const fn label(self) -> &'static [u8] {
         match self {
             Self::Ttls => b"ttls keying material",
+            Self::Peap => b"client EAP encryption",
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::authenticator::Evidence;
 pub(super) enum Inside {
     /// A name and a password (PAP, RFC 5281 §11.2.5).
     Login(Login),
+    /// An EAP packet (RFC 5281 §11.2.1).
+    Eap(Vec<u8>),
 }
 
 /// Reads the AVPs of one message.
@@ -20,6 +22,7 @@ pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
     let avps = avp::parse(plaintext).map_err(|_| Failure::Malformed)?;
     let mut name = None;
     let mut password = None;
+    let mut eap: Option<Vec<u8>> = None;
     for Avp {
         code,
         vendor,
@@ -30,6 +33,10 @@ pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
         let slot = match (vendor, code) {
             (None, code::USER_NAME) => &mut name,
             (None, code::USER_PASSWORD) => &mut password,
+            (None, code::EAP_MESSAGE) => {
+                eap.get_or_insert_default().extend_from_slice(data);
+                continue;
+            }
             // RFC 5281 §10.1: an unknown mandatory AVP ends the conversation.
             _ if mandatory => return Err(Failure::NoCommonMethod),
             _ => continue,
@@ -38,13 +45,28 @@ pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
             return Err(Failure::Malformed);
         }
     }
-    match (name, password) {
-        (Some(name), Some(password)) => Ok(Inside::Login(Login::new(
+    match (name, password, eap) {
+        // A User-Name beside it says nothing: the packet has an identity of its own.
+        (_, None, Some(eap)) => Ok(Inside::Eap(eap)),
+        (Some(name), Some(password), None) => Ok(Inside::Login(Login::new(
             name,
             Evidence::password(&unpadded(password)),
         ))),
         _ => Err(Failure::NoCommonMethod),
     }
+}
+
+/// Wraps a packet for the peer.
+pub(super) fn wrap(packet: &[u8]) -> Vec<u8> {
+    let mut plaintext = Vec::with_capacity(packet.len() + 12);
+    let avp = Avp {
+        code: code::EAP_MESSAGE,
+        vendor: None,
+        mandatory: true,
+        data: packet,
+    };
+    avp::push(&mut plaintext, &avp);
+    plaintext
 }
 
 /// The password without the NULs that hide its length (RFC 5281 §11.2.5).
@@ -103,6 +125,7 @@ mod tests {
             vec![name, password, (4000, None, true, b"")],
             vec![name, password, (code::USER_PASSWORD, Some(311), true, b"")],
             vec![name, (code::CHAP_PASSWORD, None, true, b"")],
+            vec![name, password, (code::EAP_MESSAGE, None, true, b"")],
         ] {
             let refused = read(&written(&list));
             assert!(matches!(refused, Err(Failure::NoCommonMethod)), "{list:?}");

@@ -95,7 +95,6 @@ impl Tunnel {
     }
 
     /// Puts plaintext into the tunnel, for [`Tunnel::output`] to send.
-    #[expect(dead_code, reason = "the methods to come talk inside")]
     pub(super) fn write(&mut self, plaintext: &[u8]) -> Result<(), TunnelFault> {
         self.connection
             .writer()
@@ -106,6 +105,11 @@ impl Tunnel {
     /// Whether the handshake is over and the peer proved that it was part of it.
     pub(super) fn is_established(&self) -> bool {
         !self.connection.is_handshaking()
+    }
+
+    /// Whether it is TLS 1.3.
+    pub(super) fn is_v13(&self) -> bool {
+        self.version() == Some(ProtocolVersion::TLSv1_3)
     }
 
     /// Its version, for the log.

@@ -260,6 +260,7 @@ pub fn eap(
             .iter()
             .map(|method| match method {
                 EapMethod::Ttls => eap::Method::Ttls,
+                EapMethod::Peap => eap::Method::Peap,
             })
             .collect(),
         tls: Arc::new(tls),

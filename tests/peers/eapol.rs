@@ -48,6 +48,30 @@ impl Supplicant<'_> {
         }
     }
 
+    fn ttls_gtc(version: Version) -> Self {
+        Self {
+            phase2: "autheap=GTC",
+            ..Self::ttls_pap(version)
+        }
+    }
+
+    fn peap_gtc(version: Version) -> Self {
+        Self {
+            method: "PEAP",
+            phase2: "auth=GTC",
+            ..Self::ttls_pap(version)
+        }
+    }
+
+    /// Every way to log in with a password.
+    fn all(version: Version) -> [Self; 3] {
+        [
+            Self::ttls_pap(version),
+            Self::ttls_gtc(version),
+            Self::peap_gtc(version),
+        ]
+    }
+
     fn configuration(&self, gateway: &Gateway) -> String {
         let Self {
             method,
@@ -115,16 +139,42 @@ fn assert_refused(ran: &Ran) {
 }
 
 #[test]
-fn ttls_with_pap_on_both_versions_of_tls() {
+fn every_password_method_on_both_versions_of_tls() {
     let gateway = Gateway::start(&Setting::default());
     gateway.add_user("alice");
     for version in VERSIONS {
-        let supplicant = Supplicant::ttls_pap(version);
-        assert_joined(&supplicant.join(&gateway), version);
-        let wrong = Supplicant {
-            password: "not this one",
-            ..supplicant
-        };
-        assert_refused(&wrong.join(&gateway));
+        for supplicant in Supplicant::all(version) {
+            assert_joined(&supplicant.join(&gateway), version);
+            let wrong = Supplicant {
+                password: "not this one",
+                ..supplicant.clone()
+            };
+            assert_refused(&wrong.join(&gateway));
+            let stranger = Supplicant {
+                identity: "nobody",
+                ..supplicant
+            };
+            assert_refused(&stranger.join(&gateway));
+        }
+    }
+}
+
+#[test]
+fn fragments_of_every_size_both_ways() {
+    for size in [100, 101, 250, 1020, 1400] {
+        let gateway = Gateway::start(&Setting {
+            eap: format!("fragment_size = {size}\n"),
+            ..Setting::default()
+        });
+        gateway.add_user("alice");
+        for version in VERSIONS {
+            for supplicant in [Supplicant::ttls_pap(version), Supplicant::peap_gtc(version)] {
+                let supplicant = Supplicant {
+                    fragment_size: size,
+                    ..supplicant
+                };
+                assert_joined(&supplicant.join(&gateway), version);
+            }
+        }
     }
 }

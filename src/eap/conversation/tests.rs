@@ -3,7 +3,9 @@ use rustls::SupportedProtocolVersion;
 use super::*;
 use crate::authenticator::{Authenticated, ChangeProof, Refusal};
 use crate::domain::id::AccountId;
-use crate::eap::peer::{Peer, Site, VERSIONS, identity, now, pap, saying, talk};
+use crate::eap::peer::{
+    Peer, Site, VERSIONS, identity, in_avp, now, pap, peap_gtc, saying, talk, ttls_gtc,
+};
 
 fn proof() -> Authenticated {
     let account = AccountId::from_uuid(uuid::Uuid::nil());
@@ -86,6 +88,122 @@ fn ttls_asks_for_the_inner_name_and_succeeds_with_the_peer_s_key() {
 }
 
 #[test]
+fn gtc_inside_ttls_and_peap_succeeds_with_the_peer_s_key() {
+    for version in VERSIONS {
+        let site = Site::new();
+        let password = b"correct horse battery";
+        for (mut peer, label) in [
+            (
+                ttls_gtc(&site, version, b"alice", password),
+                &b"ttls keying material"[..],
+            ),
+            (
+                peap_gtc(&site, version, b"alice", password),
+                b"client EAP encryption",
+            ),
+        ] {
+            let mut conversation = site.conversation();
+            let first = conversation.receive(&identity(), now());
+            let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+            let login = asked(step);
+            assert_eq!(login.claim, Claim::Typed("alice".to_owned()));
+            let Evidence::Password(given) = login.evidence else {
+                panic!("no password")
+            };
+            assert_eq!(given.as_bytes(), password);
+            let step = conversation.answer(Ok(Verdict::Granted(proof())));
+            let (step, _) = talk(&mut conversation, &mut peer, step, 1024);
+            assert_key(&granted(step), &peer, label);
+        }
+    }
+}
+
+#[test]
+fn a_user_who_types_is_given_time() {
+    let site = Site::new();
+    let mut peer = peap_gtc(&site, VERSIONS[1], b"alice", b"x");
+    let mut conversation = site.conversation();
+    let mut step = conversation.receive(&identity(), now());
+    let mut waits = Vec::new();
+    while let Step::Send(challenge) = &step {
+        waits.push(challenge.patience);
+        let said = peer.respond(&challenge.packet);
+        step = conversation.receive(&said, now());
+    }
+    asked(step);
+    let last = waits.pop().unwrap();
+    assert!(last.is_some_and(|patience| patience >= Duration::from_secs(30)));
+    assert!(waits.iter().all(Option::is_none));
+}
+
+#[test]
+fn peap_tells_a_refused_peer_inside_before_it_fails() {
+    for version in VERSIONS {
+        let site = Site::new();
+        let mut conversation = site.conversation();
+        let mut peer = peap_gtc(&site, version, b"alice", b"wrong");
+        let first = conversation.receive(&identity(), now());
+        let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+        asked(step);
+        let step = conversation.answer(Ok(Verdict::Refused(Refusal::WrongPassword)));
+        assert!(matches!(step, Step::Send(_)));
+        // Whatever it says to that, also that it ended well, it has failed.
+        let (step, _) = talk(&mut conversation, &mut peer, step, 1024);
+        assert_eq!(refused(step).1, Failure::Refused);
+    }
+}
+
+#[test]
+fn success_said_before_the_inner_method_succeeds_at_nothing() {
+    let success = packet::response(1, kind::EXTENSIONS, &[0x80, 3, 0, 2, 0, 1]);
+    let bare = success[4..].to_vec();
+    for version in VERSIONS {
+        for said in [success.clone(), bare.clone(), vec![3, 1, 0, 4]] {
+            let site = Site::new();
+            // In place of its identity, and in place of its password.
+            for at in 0..2 {
+                let said = said.clone();
+                let mut turn = 0;
+                let config = site.client(version);
+                let mut peer = Peer::new(config, Method::Peap, 900, move |came| {
+                    if came.is_empty() {
+                        return None;
+                    }
+                    turn += 1;
+                    Some(if turn > at {
+                        said.clone()
+                    } else {
+                        vec![kind::IDENTITY, b'a']
+                    })
+                });
+                let mut conversation = site.conversation();
+                let first = conversation.receive(&identity(), now());
+                let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+                refused(step);
+            }
+        }
+    }
+}
+
+#[test]
+fn inner_packets_out_of_turn_or_for_another_method_end_it() {
+    let site = Site::new();
+    for said in [
+        in_avp(&packet::response(3, kind::GTC, b"correct horse battery")),
+        in_avp(&packet::request(3, kind::IDENTITY, b"alice")),
+        in_avp(&packet::success(3)),
+        in_avp(b"no packet"),
+        in_avp(&packet::response(3, kind::NAK, &[26])),
+    ] {
+        let mut peer = saying(&site, VERSIONS[1], Method::Ttls, 900, said);
+        let mut conversation = site.conversation();
+        let first = conversation.receive(&identity(), now());
+        let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+        refused(step);
+    }
+}
+
+#[test]
 fn every_refusal_is_the_same_packet() {
     let site = Site::new();
     for version in VERSIONS {
@@ -147,7 +265,7 @@ fn a_nas_may_let_us_begin() {
 #[test]
 fn a_peer_that_wants_nothing_that_is_enabled_fails() {
     let site = Site::new();
-    for nak in [&[][..], &[0], &[4, 26], &[kind::TTLS]] {
+    for nak in [&[][..], &[0], &[4, 26], &[kind::TTLS], &[254]] {
         let mut conversation = site.conversation();
         let Step::Send(offer) = conversation.receive(&identity(), now()) else {
             panic!("no offer")
