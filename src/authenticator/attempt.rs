@@ -6,6 +6,8 @@ use crate::domain::resource::{Asking, Circumstances};
 use crate::domain::secret::{Password, PasswordShape};
 use crate::domain::time::Now;
 
+use super::verdict::Ground;
+
 /// Who somebody claims to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -34,6 +36,8 @@ pub enum Evidence {
     Password(Password),
     /// Bytes that cannot be a password; refused like a wrong one, and counted for nothing.
     Unusable(PasswordShape),
+    /// A session of before, taken up again: what its protocol proved is who held it.
+    Resumed(Ground),
 }
 
 impl Evidence {

@@ -113,7 +113,11 @@ impl<S: AttemptStore> Core<S> {
     /// Decides; the answer is not delayed here.
     pub(super) async fn judge(&self, attempt: &Attempt) -> Result<Verdict, Undecided> {
         for _ in 0..ROUNDS {
-            match self.round(attempt).await? {
+            let round = match &attempt.evidence {
+                Evidence::Resumed(ground) => self.resume(attempt, ground).await?,
+                Evidence::Password(_) | Evidence::Unusable(_) => self.round(attempt).await?,
+            };
+            match round {
                 Round::Verdict(verdict) => return Ok(verdict),
                 Round::Again => {}
             }

@@ -11,6 +11,7 @@ mod flights;
 mod memory;
 mod places;
 mod report;
+mod resumed;
 mod service;
 pub mod settings;
 mod throttle;
@@ -34,7 +35,8 @@ pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
 pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt};
 pub use settings::Settings;
 pub use verdict::{
-    Authenticated, AuthenticatedService, ChangeProof, Refusal, ServiceVerdict, Undecided, Verdict,
+    Authenticated, AuthenticatedService, ChangeProof, Ground, Refusal, ServiceVerdict, Undecided,
+    Verdict,
 };
 
 /// An answer to come, behind a trait object.

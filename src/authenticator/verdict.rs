@@ -64,6 +64,15 @@ impl Authenticated {
         self.epoch
     }
 
+    /// The ground on which this can be taken up again.
+    pub fn ground(&self) -> Ground {
+        Ground {
+            account: self.account,
+            username: self.username.clone(),
+            epoch: self.epoch,
+        }
+    }
+
     /// How long the password still lasts, where that is short enough for a warning.
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
@@ -83,6 +92,31 @@ impl Authenticated {
             resource: self.resource.clone(),
             expires_in: None,
         })
+    }
+}
+
+/// What a session that was granted can be taken up again on: nobody can make one but of a proof.
+/// It grants nothing by itself; the authenticator looks at the account anew.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ground {
+    pub(super) account: AccountId,
+    pub(super) username: Username,
+    pub(super) epoch: Epoch,
+}
+
+impl Ground {
+    /// The username, as it was then.
+    pub fn username(&self) -> &Username {
+        &self.username
+    }
+}
+
+impl std::fmt::Debug for Ground {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Ground")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 

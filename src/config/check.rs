@@ -449,6 +449,13 @@ impl Checker<'_> {
         ] {
             self.bounded(key, count, 1, 1_000_000);
         }
+        let resumption = eap.resumption_lifetime;
+        self.between(
+            "eap.resumption_lifetime",
+            resumption,
+            Duration::ZERO,
+            7 * DAY,
+        );
         let lifetime = eap.session_lifetime;
         self.between("eap.session_lifetime", lifetime, 5 * SECOND, 600 * SECOND);
     }

@@ -27,6 +27,12 @@ pub struct Eap {
     /// The longest EAP packet sent, in octets, where Framed-MTU does not say less.
     #[serde(default = "fragment_size")]
     pub fragment_size: usize,
+    /// How long after a login the device may take its TLS session up again; zero for never.
+    #[serde(
+        default = "resumption_lifetime",
+        deserialize_with = "super::value::span"
+    )]
+    pub resumption_lifetime: Duration,
     /// Conversations open at once, over all clients.
     #[serde(default = "max_sessions")]
     pub max_sessions: usize,
@@ -47,7 +53,7 @@ pub struct Eap {
 pub enum EapMethod {
     /// EAP-TTLS with a password inside.
     Ttls,
-    /// PEAPv0 with GTC inside.
+    /// PEAP, version 0, with GTC inside.
     Peap,
 }
 
@@ -99,4 +105,8 @@ fn max_sessions_per_device() -> usize {
 
 fn session_lifetime() -> Duration {
     Duration::from_mins(1)
+}
+
+fn resumption_lifetime() -> Duration {
+    Duration::from_hours(8)
 }

@@ -39,6 +39,8 @@ pub enum Refusal {
     Suspended,
     /// Not bound to the resource.
     NotBound,
+    /// A session of before, taken up again after the account's credentials changed.
+    SessionOver,
     /// A service account from an address it may not come from.
     ServiceSource,
 }
@@ -62,6 +64,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Suspended => "suspended",
             Self::NotBound => "not_bound",
+            Self::SessionOver => "session_over",
             Self::ServiceSource => "service_source",
         }
     }

@@ -11,7 +11,7 @@ use super::keys::MasterSessionKey;
 use super::packet::{self, Code, Packet, kind};
 use super::running::{Running, Turn};
 use super::settings::{Method, Settings};
-use crate::authenticator::{Authenticated, Claim, Evidence, Undecided, Verdict};
+use crate::authenticator::{Authenticated, Claim, Evidence, Ground, Undecided, Verdict};
 use crate::domain::time::Now;
 
 /// The most packets taken of one peer. A long chain of certificates in fragments of 100 octets
@@ -59,6 +59,14 @@ impl Login {
         Self {
             claim: Claim::of(name),
             evidence,
+        }
+    }
+
+    /// Whoever held that session.
+    pub(super) fn again(ground: Ground) -> Self {
+        Self {
+            claim: Claim::Typed(ground.username().as_str().to_owned()),
+            evidence: Evidence::Resumed(ground),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod packet;
 mod peap;
 #[cfg(test)]
 pub(crate) mod peer;
+pub mod resumption;
 mod running;
 pub mod settings;
 mod ttls;
@@ -25,4 +26,5 @@ pub use conversation::{
     Challenge, Conversation, Discarded, Failure, Granted, Login, Outcome, Step,
 };
 pub use keys::MasterSessionKey;
+pub use resumption::Resumption;
 pub use settings::{Method, Settings};

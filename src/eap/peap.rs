@@ -1,4 +1,4 @@
-//! What PEAPv0 does differently inside its tunnel (MS-PEAP): inner packets lose their header, and
+//! What PEAP (version 0) does differently inside its tunnel (MS-PEAP): inner packets lose their header, and
 //! both ends tell each other how it ended before EAP does.
 
 use super::conversation::Failure;

@@ -16,7 +16,7 @@ use super::avp::{self, Avp, code};
 use super::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use super::packet::{self, Code, Packet, kind};
 use super::settings::Bounds;
-use super::{Conversation, Method, Settings, Step};
+use super::{Conversation, Method, Resumption, Settings, Step};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 
 /// Both versions of TLS.
@@ -55,17 +55,17 @@ impl Site {
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut tls = ServerConfig::builder_with_provider(provider)
+        let tls = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        tls.send_tls13_tickets = 0;
         let mut settings = Settings {
             methods: Method::ALL.to_vec(),
             tls: Arc::new(tls),
             fragment_size: Settings::DEFAULT_FRAGMENT_SIZE,
+            resumption: Some(Arc::new(Resumption::new(Duration::from_hours(1)))),
             bounds: Bounds::default(),
         };
         change(&mut settings);
@@ -276,16 +276,12 @@ pub(crate) fn ttls_gtc(
 
 /// A PEAP peer with GTC inside, which agrees that it ended well.
 pub(crate) fn peap_gtc(
-    site: &Site,
-    version: &'static SupportedProtocolVersion,
+    config: Arc<ClientConfig>,
     name: &'static [u8],
     password: &'static [u8],
 ) -> Peer {
-    Peer::new(
-        site.client(version),
-        Method::Peap,
-        900,
-        move |came| match came.as_slice() {
+    Peer::new(config, Method::Peap, 900, move |came| {
+        match came.as_slice() {
             [] => None,
             [kind::IDENTITY] => Some([&[kind::IDENTITY][..], name].concat()),
             [kind::GTC, ..] => Some([&[kind::GTC][..], password].concat()),
@@ -298,6 +294,6 @@ pub(crate) fn peap_gtc(
                     asked.data,
                 ))
             }
-        },
-    )
+        }
+    })
 }

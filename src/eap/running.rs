@@ -20,6 +20,10 @@ use crate::domain::time::Now;
 /// How long a user may take to type a password.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What tells a TLS 1.3 peer that nothing but success follows, where nothing else inside does
+/// (RFC 9190 §2.5, RFC 9427 §4).
+const COMMITMENT: [u8; 1] = [0];
+
 /// What the method wants done.
 pub(super) enum Turn {
     /// Send a request with that data.
@@ -77,7 +81,8 @@ impl Running {
     ) -> Result<Self, Failure> {
         Ok(Self {
             method,
-            tunnel: Tunnel::new(&settings.tls, now).map_err(tls)?,
+            tunnel: Tunnel::new(&settings.tls, settings.resumption.as_ref(), method, now)
+                .map_err(tls)?,
             assembly: Assembly::default(),
             outgoing: None,
             room: packet_length.saturating_sub(packet::HEADER_LENGTH + 1),
@@ -137,6 +142,9 @@ impl Running {
             Verdict::Granted(proof) => Some(proof),
             Verdict::ChangeOnly(_) | Verdict::Refused(_) => None,
         };
+        if proof.is_none() {
+            self.tunnel.void();
+        }
         if self.method == Method::Peap {
             let ending = match proof {
                 Some(_) => Ending::Success,
@@ -146,6 +154,8 @@ impl Running {
             self.tunnel.write(&told).map_err(tls)?;
         } else if proof.is_none() {
             return Err(Failure::Refused);
+        } else if self.tunnel.is_v13() && self.tunnel.resumed().is_some() {
+            self.tunnel.write(&COMMITMENT).map_err(tls)?;
         }
         let output = self.tunnel.output();
         self.phase = match proof {
@@ -174,6 +184,11 @@ impl Running {
         // RFC 5281 §7.4).
         if !plaintext.is_empty() {
             return self.inside(&plaintext);
+        }
+        if let Some(ground) = self.tunnel.resumed() {
+            let login = Login::again(ground);
+            self.phase = Phase::Asking(login.clone());
+            return Ok(Turn::Ask(login));
         }
         if self.method == Method::Peap && self.tunnel.is_v13() {
             return self.greet();
@@ -254,7 +269,8 @@ impl Running {
     }
 
     fn succeed(&mut self, proof: Authenticated) -> Result<Turn, Failure> {
-        let key = self.tunnel.key(self.method).map_err(tls)?;
+        let key = self.tunnel.key().map_err(tls)?;
+        self.tunnel.publish(&proof.ground());
         tracing::debug!(
             method = self.method.as_str(),
             tls = ?self.tunnel.version(),

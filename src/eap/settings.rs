@@ -7,13 +7,14 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use super::packet::kind;
+use super::resumption::Resumption;
 
 /// A method that a peer may authenticate by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     /// EAP-TTLS: a password inside a TLS tunnel (RFC 5281).
     Ttls,
-    /// PEAPv0: EAP inside a TLS tunnel (MS-PEAP).
+    /// PEAP, version 0: EAP inside a TLS tunnel (MS-PEAP).
     Peap,
 }
 
@@ -92,6 +93,8 @@ pub struct Settings {
     pub tls: Arc<ServerConfig>,
     /// The longest EAP packet sent, in octets, where the NAS's Framed-MTU does not say less.
     pub fragment_size: usize,
+    /// The sessions that may be taken up again; nothing where none may.
+    pub resumption: Option<Arc<Resumption>>,
     /// The bounds on conversations.
     pub bounds: Bounds,
 }

@@ -3,16 +3,16 @@
 //! Must not know EAP's packets, nor what the plaintext means.
 
 use std::io::{Read as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use rustls::pki_types::UnixTime;
-use rustls::time_provider::TimeProvider;
-use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::server::ProducesTickets;
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use zeroize::Zeroizing;
 
 use super::keys::MasterSessionKey;
+use super::resumption::{Resumption, Stage};
 use super::settings::Method;
+use crate::authenticator::Ground;
 use crate::domain::time::Now;
 
 /// The most plaintext taken from one message, in octets.
@@ -35,18 +35,31 @@ pub(super) enum TunnelFault {
 /// The session.
 pub(super) struct Tunnel {
     connection: ServerConnection,
-    clock: Arc<Given>,
+    stage: Arc<Stage>,
+    method: Method,
 }
 
 impl Tunnel {
     /// A session that waits for the peer's first message.
-    pub(super) fn new(config: &ServerConfig, now: Now) -> Result<Self, TunnelFault> {
-        let clock = Arc::new(Given(Mutex::new(now)));
+    pub(super) fn new(
+        config: &ServerConfig,
+        resumption: Option<&Arc<Resumption>>,
+        method: Method,
+        now: Now,
+    ) -> Result<Self, TunnelFault> {
+        let stage = Arc::new(Stage::new(resumption.cloned(), method, now));
         let mut own = config.clone();
-        own.time_provider = Arc::clone(&clock) as _;
+        own.time_provider = Arc::clone(&stage) as _;
+        own.session_storage = Arc::clone(&stage) as _;
+        // Sessions are kept here, never in tickets: only so can one be published late, be
+        // forgotten, and be good once.
+        own.ticketer = Arc::new(NoTickets);
+        own.send_tls13_tickets = usize::from(resumption.is_some());
+        own.max_early_data_size = 0;
         Ok(Self {
             connection: ServerConnection::new(Arc::new(own))?,
-            clock,
+            stage,
+            method,
         })
     }
 
@@ -56,7 +69,7 @@ impl Tunnel {
         octets: &[u8],
         now: Now,
     ) -> Result<Zeroizing<Vec<u8>>, TunnelFault> {
-        self.clock.set(now);
+        self.stage.set_now(now);
         let mut plaintext = Zeroizing::new(Vec::with_capacity(octets.len()));
         let mut rest = octets;
         while !rest.is_empty() {
@@ -118,25 +131,47 @@ impl Tunnel {
     }
 
     /// The key that the peer derives too.
-    pub(super) fn key(&self, method: Method) -> Result<MasterSessionKey, TunnelFault> {
-        Ok(MasterSessionKey::derive(&self.connection, method)?)
+    pub(super) fn key(&self) -> Result<MasterSessionKey, TunnelFault> {
+        Ok(MasterSessionKey::derive(&self.connection, self.method)?)
+    }
+
+    /// The ground of the session that this one took up, if it took one up.
+    pub(super) fn resumed(&self) -> Option<Ground> {
+        if self.connection.handshake_kind() != Some(HandshakeKind::Resumed) {
+            return None;
+        }
+        self.stage.found().map(|again| again.ground)
+    }
+
+    /// Lets this session be taken up again, now that its peer was let in.
+    pub(super) fn publish(&self, ground: &Ground) {
+        self.stage.publish(ground, None);
+    }
+
+    /// Forgets the session that this one took up.
+    pub(super) fn void(&self) {
+        self.stage.void();
     }
 }
 
-/// The time TLS goes by: that of the packet it is fed.
+/// Sessions are never sealed into tickets.
 #[derive(Debug)]
-struct Given(Mutex<Now>);
+struct NoTickets;
 
-impl Given {
-    fn set(&self, now: Now) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+impl ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
     }
-}
 
-impl TimeProvider for Given {
-    fn current_time(&self) -> Option<UnixTime> {
-        let now = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let millis = u64::try_from(now.wall.as_millis()).ok()?;
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(millis)))
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _plain: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _cipher: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }

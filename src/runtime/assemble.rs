@@ -8,7 +8,6 @@ use std::thread;
 
 use ipnet::IpNet;
 use rustls::SupportedProtocolVersion;
-use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 
 use crate::config::eap::{EapMethod, EapTls};
@@ -247,13 +246,11 @@ pub fn eap(
         (EapTls::V12, EapTls::V12) => &[&TLS12],
         (EapTls::V13, _) => &[&TLS13],
     };
-    let mut tls = certificate
+    let tls = certificate
         .server_config_for(versions)
         .map_err(|error| config.cite(Subject::Key("eap.certificate"), error.to_string()))?;
-    // Nothing is resumed: a session that was never authenticated must not come back as one that
-    // was (CVE-2017-9148).
-    tls.session_storage = Arc::new(NoServerSessionStorage {});
-    tls.send_tls13_tickets = 0;
+    let lifetime = section.resumption_lifetime;
+    let resumption = (!lifetime.is_zero()).then(|| Arc::new(eap::Resumption::new(lifetime)));
     Ok(Some(Arc::new(eap::Settings {
         methods: section
             .methods
@@ -265,6 +262,7 @@ pub fn eap(
             .collect(),
         tls: Arc::new(tls),
         fragment_size: section.fragment_size,
+        resumption,
         bounds: eap::settings::Bounds {
             sessions: section.max_sessions,
             sessions_per_client: section.max_sessions_per_client,

@@ -1,10 +1,12 @@
 //! CONTRACT.md 2 and 5 through the authenticator: states, bindings, names, and access that does
 //! not outlive its ground.
 
-use doorward::authenticator::{Decide as _, Refusal, Verdict};
+use doorward::authenticator::{Attempt, Decide as _, Evidence, Refusal, Verdict};
+use doorward::domain::name::Username;
 use doorward::store::changes::{Change, UserPatch};
+use doorward::store::records::{Binding, BoundTo};
 
-use crate::world::{RIGHT, World, refusal_of};
+use crate::world::{RIGHT, World, refusal_of, resource_name};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_user_reads_mail_and_nothing_else() {
@@ -165,9 +167,9 @@ async fn access_does_not_outlive_its_ground() {
         match end {
             "suspend" => world.apply(Change::Suspend { account }).await,
             "unbind" => {
-                let binding = doorward::store::records::Binding {
-                    resource: crate::world::resource_name("hosts"),
-                    to: doorward::store::records::BoundTo::User(proof.username().clone()),
+                let binding = Binding {
+                    resource: resource_name("hosts"),
+                    to: BoundTo::User(proof.username().clone()),
                 };
                 world.apply(Change::Unbind(binding)).await;
             }
@@ -221,4 +223,92 @@ async fn a_password_with_a_nul_or_of_no_length_is_refused_and_counts_nothing() {
         assert_eq!(refusal, Some(Refusal::MalformedPassword));
     }
     assert_eq!(world.user("alice").await.recent_failures, 0);
+}
+
+/// An attempt to take up again what the right password was granted.
+async fn again(world: &World, resource: &str) -> Attempt {
+    let attempt = world.attempt(resource, "alice", RIGHT);
+    let Ok(Verdict::Granted(proof)) = world.decide(attempt.clone()).await else {
+        panic!("not granted")
+    };
+    Attempt {
+        evidence: Evidence::Resumed(proof.ground()),
+        ..attempt
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_taken_up_again_is_granted_while_its_ground_holds() {
+    let world = World::with_alice().await;
+    let attempt = again(&world, "hosts").await;
+    for _ in 0..3 {
+        let verdict = world.decide(attempt.clone()).await;
+        let Ok(Verdict::Granted(proof)) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(proof.username().as_str(), "alice");
+        assert_eq!(proof.resource().unwrap().as_str(), "hosts");
+    }
+    // It is decided for whatever asks now, not for what asked then.
+    let world = World::with_alice().await;
+    let mut attempt = again(&world, "hosts").await;
+    world.add("bob", Some(RIGHT)).await;
+    attempt.asking = world.attempt("nowhere", "alice", RIGHT).asking;
+    assert_eq!(
+        refusal_of(world.decide(attempt).await.unwrap()),
+        Some(Refusal::NoResource)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_not_taken_up_again_after_a_lock_or_any_other_change() {
+    let world = World::with_alice().await;
+    let attempt = again(&world, "hosts").await;
+    for guess in 0..10 {
+        assert!(
+            world
+                .refusal("hosts", "alice", &format!("guess {guess}"))
+                .await
+                .is_some()
+        );
+    }
+    assert_eq!(
+        refusal_of(world.decide(attempt.clone()).await.unwrap()),
+        Some(Refusal::Locked)
+    );
+    // The lock opens and the session stays over.
+    let account = world.user("alice").await.account;
+    world.apply(Change::Unlock { account }).await;
+    assert_eq!(
+        refusal_of(world.decide(attempt).await.unwrap()),
+        Some(Refusal::SessionOver)
+    );
+
+    let attempt = again(&world, "hosts").await;
+    world.set_password("alice", "another good password").await;
+    assert_eq!(
+        refusal_of(world.decide(attempt).await.unwrap()),
+        Some(Refusal::SessionOver)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_not_taken_up_again_by_an_account_that_is_gone_or_lost_its_binding() {
+    let world = World::with_alice().await;
+    let attempt = again(&world, "hosts").await;
+    let hosts = Binding {
+        resource: resource_name("hosts"),
+        to: BoundTo::User(Username::parse("alice").unwrap()),
+    };
+    world.apply(Change::Unbind(hosts)).await;
+    assert_eq!(
+        refusal_of(world.decide(attempt.clone()).await.unwrap()),
+        Some(Refusal::NotBound)
+    );
+    let account = world.user("alice").await.account;
+    world.apply(Change::RemoveUser { account }).await;
+    assert_eq!(
+        refusal_of(world.decide(attempt).await.unwrap()),
+        Some(Refusal::UnknownUser)
+    );
 }

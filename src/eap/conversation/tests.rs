@@ -98,7 +98,7 @@ fn gtc_inside_ttls_and_peap_succeeds_with_the_peer_s_key() {
                 &b"ttls keying material"[..],
             ),
             (
-                peap_gtc(&site, version, b"alice", password),
+                peap_gtc(site.client(version), b"alice", password),
                 b"client EAP encryption",
             ),
         ] {
@@ -121,7 +121,7 @@ fn gtc_inside_ttls_and_peap_succeeds_with_the_peer_s_key() {
 #[test]
 fn a_user_who_types_is_given_time() {
     let site = Site::new();
-    let mut peer = peap_gtc(&site, VERSIONS[1], b"alice", b"x");
+    let mut peer = peap_gtc(site.client(VERSIONS[1]), b"alice", b"x");
     let mut conversation = site.conversation();
     let mut step = conversation.receive(&identity(), now());
     let mut waits = Vec::new();
@@ -141,7 +141,7 @@ fn peap_tells_a_refused_peer_inside_before_it_fails() {
     for version in VERSIONS {
         let site = Site::new();
         let mut conversation = site.conversation();
-        let mut peer = peap_gtc(&site, version, b"alice", b"wrong");
+        let mut peer = peap_gtc(site.client(version), b"alice", b"wrong");
         let first = conversation.receive(&identity(), now());
         let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
         asked(step);
@@ -203,6 +203,147 @@ fn inner_packets_out_of_turn_or_for_another_method_end_it() {
     }
 }
 
+/// A TTLS peer with PAP that keeps its sessions in that configuration, and says its password each
+/// time it is asked to.
+fn returning(config: &Arc<rustls::ClientConfig>, method: Method) -> Peer {
+    let config = Arc::clone(config);
+    match method {
+        Method::Ttls => {
+            let mut said = Some(pap(b"alice", b"correct horse battery"));
+            Peer::new(config, method, 900, move |came| {
+                if came == [0] { None } else { said.take() }
+            })
+        }
+        Method::Peap => peap_gtc(config, b"alice", b"correct horse battery"),
+    }
+}
+
+/// One conversation of a peer that takes its session up where it can: what was asked, and the end.
+fn once(site: &Site, peer: &mut Peer, verdict: Verdict) -> (Login, Result<Granted, Failure>) {
+    let mut conversation = site.conversation();
+    let first = conversation.receive(&identity(), now());
+    let (step, _) = talk(&mut conversation, peer, first, 1024);
+    let login = asked(step);
+    let step = conversation.answer(Ok(verdict));
+    let (step, _) = talk(&mut conversation, peer, step, 1024);
+    let end = match step {
+        Step::Done(Outcome::Granted(granted)) => Ok(*granted),
+        step => Err(refused(step).1),
+    };
+    (login, end)
+}
+
+#[test]
+fn a_session_is_taken_up_again_on_the_ground_it_was_granted_on() {
+    for version in VERSIONS {
+        for method in [Method::Ttls, Method::Peap] {
+            let site = Site::new();
+            let config = site.client(version);
+            let mut peer = returning(&config, method);
+            let (login, end) = once(&site, &mut peer, Verdict::Granted(proof()));
+            assert!(matches!(login.evidence, Evidence::Password(_)));
+            end.unwrap();
+            // More than once: each time it is asked about anew.
+            for _ in 0..3 {
+                // The peer knows that it may be spared its password, and waits.
+                let mut peer = match method {
+                    Method::Ttls => Peer::new(Arc::clone(&config), method, 900, |_| None),
+                    Method::Peap => returning(&config, method),
+                };
+                let (login, end) = once(&site, &mut peer, Verdict::Granted(proof()));
+                let Evidence::Resumed(ground) = login.evidence else {
+                    panic!("{version:?} {method}: not taken up again")
+                };
+                assert_eq!(ground, proof().ground());
+                assert_eq!(login.claim, Claim::Typed("alice".to_owned()));
+                assert_key(&end.unwrap(), &peer, method.label());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_whose_peer_was_refused_is_never_taken_up_again() {
+    for version in VERSIONS {
+        for method in [Method::Ttls, Method::Peap] {
+            let site = Site::new();
+            let config = site.client(version);
+            for _ in 0..3 {
+                let mut peer = returning(&config, method);
+                let verdict = Verdict::Refused(Refusal::WrongPassword);
+                let (login, end) = once(&site, &mut peer, verdict);
+                // CVE-2017-9148: its TLS session was whole, and it must bring its password again.
+                assert!(matches!(login.evidence, Evidence::Password(_)));
+                assert_eq!(end.unwrap_err(), Failure::Refused);
+            }
+            assert!(site.settings.resumption.as_ref().unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_session_whose_peer_never_said_who_it_is_is_never_taken_up_again() {
+    for version in VERSIONS {
+        let site = Site::new();
+        let config = site.client(version);
+        // The handshake ends and the peer goes silent.
+        let mut peer = Peer::new(Arc::clone(&config), Method::Ttls, 900, |_| None);
+        let mut conversation = site.conversation();
+        let first = conversation.receive(&identity(), now());
+        let (step, _) = talk(&mut conversation, &mut peer, first, 1024);
+        refused(step);
+        assert!(!peer.tls.is_handshaking());
+        let mut peer = returning(&config, Method::Ttls);
+        let (login, _) = once(&site, &mut peer, Verdict::Granted(proof()));
+        assert!(matches!(login.evidence, Evidence::Password(_)));
+    }
+}
+
+#[test]
+fn a_session_whose_ground_is_gone_is_refused_and_forgotten() {
+    for version in VERSIONS {
+        let site = Site::new();
+        let config = site.client(version);
+        let mut peer = returning(&config, Method::Peap);
+        once(&site, &mut peer, Verdict::Granted(proof())).1.unwrap();
+        let mut peer = returning(&config, Method::Peap);
+        let verdict = Verdict::Refused(Refusal::Locked);
+        let (login, end) = once(&site, &mut peer, verdict);
+        assert!(matches!(login.evidence, Evidence::Resumed(_)));
+        assert_eq!(end.unwrap_err(), Failure::Refused);
+        let mut peer = returning(&config, Method::Peap);
+        let (login, _) = once(&site, &mut peer, Verdict::Granted(proof()));
+        assert!(matches!(login.evidence, Evidence::Password(_)));
+    }
+}
+
+#[test]
+fn a_peer_that_takes_a_session_up_and_brings_its_password_all_the_same_is_asked_by_it() {
+    // TLS 1.3 lets it say the password with the end of the handshake.
+    let site = Site::new();
+    let config = site.client(VERSIONS[1]);
+    for _ in 0..2 {
+        let mut peer = returning(&config, Method::Ttls);
+        let (login, end) = once(&site, &mut peer, Verdict::Granted(proof()));
+        assert!(matches!(login.evidence, Evidence::Password(_)));
+        end.unwrap();
+    }
+}
+
+#[test]
+fn sessions_are_not_kept_where_none_may_be() {
+    for version in VERSIONS {
+        let site = Site::with(|settings| settings.resumption = None);
+        let config = site.client(version);
+        for _ in 0..2 {
+            let mut peer = returning(&config, Method::Peap);
+            let (login, end) = once(&site, &mut peer, Verdict::Granted(proof()));
+            assert!(matches!(login.evidence, Evidence::Password(_)));
+            end.unwrap();
+        }
+    }
+}
+
 #[test]
 fn every_refusal_is_the_same_packet() {
     let site = Site::new();
@@ -235,7 +376,7 @@ fn every_refusal_is_the_same_packet() {
 fn a_question_without_verdict_is_kept_and_asked_again_by_the_same_packet_alone() {
     let site = Site::new();
     let mut conversation = site.conversation();
-    let mut peer = ttls(&site, VERSIONS[1]);
+    let mut peer = ttls(&site, VERSIONS[0]);
     let first = conversation.receive(&identity(), now());
     let (step, said) = talk(&mut conversation, &mut peer, first, 1024);
     asked(step);

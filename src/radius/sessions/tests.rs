@@ -31,6 +31,7 @@ fn settings() -> Arc<Settings> {
         methods: Vec::new(),
         tls: Arc::new(tls),
         fragment_size: 1024,
+        resumption: None,
         bounds: bounds(),
     })
 }

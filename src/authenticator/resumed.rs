@@ -1,0 +1,62 @@
+//! Deciding an attempt to take a session up again: the account is looked at anew, nothing is
+//! compared, and nothing is charged, since there is nothing to guess.
+
+use crate::domain::event::{Outcome, Subject};
+use crate::domain::refusal::Refusal;
+use crate::policy::access::Access;
+use crate::policy::conditions::conditions;
+use crate::store::attempts::{AccountKey, AttemptStore};
+
+use super::Core;
+use super::attempt::Attempt;
+use super::decision::{Asked, Round};
+use super::report::Report;
+use super::verdict::{Authenticated, Ground, Undecided, Verdict};
+
+impl<S: AttemptStore> Core<S> {
+    /// Decides whether the ground still holds: the same account, nothing about its credentials
+    /// changed since, and its state and bindings admit it now to whatever asks now.
+    pub(super) async fn resume(
+        &self,
+        attempt: &Attempt,
+        ground: &Ground,
+    ) -> Result<Round, Undecided> {
+        let settings = self.settings.load();
+        let subject = Subject::Account {
+            account: ground.account,
+            username: ground.username.clone(),
+        };
+        let mut report = Report::of(attempt, subject);
+        let Some(asked) = Asked::by(&settings, &attempt.asking) else {
+            return self.refuse_uncompared(&report, Refusal::NoResource).await;
+        };
+        report.resource.clone_from(&asked.name);
+        let read = self
+            .store
+            .read_attempt(&AccountKey::Id(ground.account), asked.name.as_ref())
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let Some(record) = read.account else {
+            return self.refuse_uncompared(&report, Refusal::UnknownUser).await;
+        };
+        let now = self.clock.now();
+        let holding = conditions(&record.facts, &read.policy, now);
+        let reason = match asked.judge(holding, record.bound, false) {
+            Access::Granted if record.epoch == ground.epoch => None,
+            Access::Granted => Some(Refusal::SessionOver),
+            Access::ChangeOnly => Some(Refusal::MustChange),
+            Access::Refused(reason) => Some(reason),
+        };
+        if let Some(reason) = reason {
+            return self.refuse_uncompared(&report, reason).await;
+        }
+        report.decided(&*self.store, Outcome::Granted, now).await?;
+        Ok(Round::Verdict(Verdict::Granted(Authenticated {
+            account: record.account,
+            username: record.username,
+            epoch: record.epoch,
+            resource: asked.name,
+            expires_in: None,
+        })))
+    }
+}
