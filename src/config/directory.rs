@@ -58,8 +58,14 @@ impl TryFrom<String> for BaseDn {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        let mut escaped = false;
+        let mut separates = |c| {
+            let separates = c == ',' && !escaped;
+            escaped = c == '\\' && !escaped;
+            separates
+        };
         let shaped = text.len() <= 512
-            && text.split(',').all(|part| {
+            && text.split(&mut separates).all(|part| {
                 part.split_once('=').is_some_and(|(attribute, value)| {
                     let attribute = attribute.trim();
                     attribute.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -75,6 +81,27 @@ impl TryFrom<String> for BaseDn {
             Err(format!(
                 "'{text}' is not a base DN: write dc=example,dc=org"
             ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_may_hold_escaped_commas() {
+        for good in ["dc=example,dc=org", r"o=Smith\, Sons,c=GB", r"o=a\\,c=GB"] {
+            assert_eq!(BaseDn::try_from(good.to_owned()).unwrap().as_str(), good);
+        }
+        for bad in [
+            "example.org",
+            "o=Smith, Sons",
+            r"o=a\\,GB",
+            "o=a,,c=GB",
+            "o=",
+        ] {
+            assert!(BaseDn::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 }
