@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr};
-use std::path::Path;
 
 use crate::answers::{End, Outcome};
 use crate::client::{Answer, Client, bind, message};
-use crate::common::{PASSWORD, namespace};
+use crate::common::{BASE, PASSWORD};
 use crate::differences::{self, Difference};
 use crate::requests::{self, Asker, Case, Sent};
 use crate::slapd::Slapd;
-use crate::{population, slapd};
+use crate::{pages, population, slapd};
 
 /// The id of the request that tells whether a connection still works.
 const PROBE: i32 = 0x7777;
@@ -19,18 +18,17 @@ const PROBE: i32 = 0x7777;
 #[test]
 fn both_answer_alike_but_for_what_is_listed() {
     let scratch = tempfile::tempdir().unwrap();
-    // Where it is not installed it is among the packages of tests/packages.
-    if !Path::new(slapd::PROGRAM).exists() {
-        if !namespace::inside("comparing::both_answer_alike_but_for_what_is_listed") {
-            return;
-        }
-        namespace::lay_packages(scratch.path());
+    if !slapd::is_there(
+        "comparing::both_answer_alike_but_for_what_is_listed",
+        &scratch,
+    ) {
+        return;
     }
-    let gateway = population::gateway();
-    let entries = population::read(&gateway);
+    let gateway = population::gateway(BASE);
+    let entries = population::read(gateway.hosts, BASE);
     let mut address = gateway.hosts;
     address.set_port(10389);
-    let slapd = Slapd::start(address, &population::ldif(&entries));
+    let slapd = Slapd::start(address, BASE, &population::ldif(&entries, BASE));
     let cases = requests::all(&entries);
     let mut names = BTreeSet::new();
     let twice: Vec<&str> = cases
@@ -42,6 +40,7 @@ fn both_answer_alike_but_for_what_is_listed() {
     assert!(cases.len() > 1000, "{} requests", cases.len());
     let found = differ(gateway.hosts, &slapd, &cases);
     differences::hold(&found);
+    pages::alike(gateway.hosts, slapd.address);
 }
 
 fn differ(doorward: SocketAddr, slapd: &Slapd, cases: &[Case]) -> Vec<Difference> {
@@ -146,7 +145,7 @@ impl Asking {
         }
         let mut client = Client::connect(self.address);
         let name = match asker {
-            Asker::Service => population::service(),
+            Asker::Service => population::service(BASE),
             Asker::User => "uid=alice,ou=people,dc=example,dc=org".to_owned(),
             Asker::Anonymous => return client,
         };

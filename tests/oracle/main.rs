@@ -22,6 +22,10 @@ mod comparing;
 #[cfg(test)]
 mod differences;
 #[cfg(test)]
+mod odd_base;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod population;
 #[cfg(test)]
 mod requests;

@@ -2,6 +2,8 @@
 //! handed to slapd as LDIF.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -69,9 +71,19 @@ const GROUPS: [GroupRow; 7] = [
     ("shout", Some("GRÖSSE MATTERS"), &["heidi"], &[]),
 ];
 
-/// A gateway that holds the tree.
-pub(crate) fn gateway() -> Gateway {
-    let gateway = Gateway::start(&Setting::default());
+/// A gateway that holds the tree under a base.
+pub(crate) fn gateway(base: &str) -> Gateway {
+    let mut gateway = Gateway::prepare(&Setting::default());
+    let text = fs::read_to_string(gateway.config()).unwrap();
+    let named = format!("base_dn = '{base}'");
+    let text = text.replace(&format!("base_dn = \"{BASE}\""), &named);
+    assert!(text.contains(&named));
+    fs::write(gateway.config(), text).unwrap();
+    gateway.serve();
+    gateway.run(&["group", "add", "staff"]).assert_success();
+    gateway
+        .run(&["resource", "bind", "hosts", "--group", "staff"])
+        .assert_success();
     for (name, full_name, more) in USERS {
         let mail = format!("{name}@Example.org");
         let mut arguments = vec!["user", "add", name, "--email", &mail, "--password-stdin"];
@@ -141,25 +153,25 @@ fn ssh_key() -> String {
     format!("ssh-ed25519 {} of the tests", BASE64_STANDARD.encode(blob))
 }
 
-/// Everything that the gateway serves under its base.
-pub(crate) fn read(gateway: &Gateway) -> Entries {
-    let mut client = Client::connect(gateway.hosts);
-    let name = service();
+/// Everything that a server has under a base.
+pub(crate) fn read(address: SocketAddr, base: &str) -> Entries {
+    let mut client = Client::connect(address);
+    let name = service(base);
     assert_eq!(client.ask(&bind(&name, PASSWORD)).code(), 0);
-    let search = Search::new(BASE, Scope::Sub).attributes(&["*", "+"]);
+    let search = Search::new(base, Scope::Sub).attributes(&["*", "+"]);
     let (found, done) = client.search(&search);
     assert_eq!(done.code(), 0);
     found.iter().map(answers::entry).collect()
 }
 
 /// The name of the service account.
-pub(crate) fn service() -> String {
-    format!("cn={SERVICE},ou=services,{BASE}")
+pub(crate) fn service(base: &str) -> String {
+    format!("cn={SERVICE},ou=services,{base}")
 }
 
 /// The entries as LDIF, parents first, with passwords and the service account, which Doorward
 /// keeps to itself.
-pub(crate) fn ldif(entries: &Entries) -> String {
+pub(crate) fn ldif(entries: &Entries, base: &str) -> String {
     let mut text = String::new();
     let mut names: Vec<&String> = entries.keys().collect();
     names.sort_by_key(|name| (name.matches(',').count(), *name));
@@ -178,7 +190,7 @@ pub(crate) fn ldif(entries: &Entries) -> String {
         }
         text.push('\n');
     }
-    line(&mut text, "dn", &service());
+    line(&mut text, "dn", &service(base));
     for (kind, value) in [
         ("objectClass", "applicationProcess"),
         ("objectClass", "simpleSecurityObject"),

@@ -7,11 +7,26 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::common::{BASE, eventually};
+use crate::common::{eventually, namespace};
 use crate::population::service;
 
 /// Where Debian puts it, which is not in everybody's path.
-pub(crate) const PROGRAM: &str = "/usr/sbin/slapd";
+const PROGRAM: &str = "/usr/sbin/slapd";
+
+/// Whether slapd can be started in this run of the calling test, whose path is `test`. Where it is
+/// not installed it is among the packages of `tests/packages`, laid over this machine's for an
+/// inner run of the test; the outer run has nothing left to do.
+#[must_use]
+pub(crate) fn is_there(test: &str, scratch: &TempDir) -> bool {
+    if Path::new(PROGRAM).exists() {
+        return true;
+    }
+    if !namespace::inside(test) {
+        return false;
+    }
+    namespace::lay_packages(scratch.path());
+    true
+}
 
 /// A running slapd.
 pub(crate) struct Slapd {
@@ -22,8 +37,8 @@ pub(crate) struct Slapd {
 }
 
 impl Slapd {
-    /// Loads a tree and serves it.
-    pub(crate) fn start(address: SocketAddr, ldif: &str) -> Self {
+    /// Loads a tree under a base and serves it.
+    pub(crate) fn start(address: SocketAddr, base: &str, ldif: &str) -> Self {
         assert!(
             Path::new(PROGRAM).exists(),
             "{PROGRAM} is missing: install Debian's slapd, or run tests/run"
@@ -31,7 +46,7 @@ impl Slapd {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("data")).unwrap();
-        fs::write(path("slapd.conf"), configuration(folder.path())).unwrap();
+        fs::write(path("slapd.conf"), configuration(folder.path(), base)).unwrap();
         fs::write(path("tree.ldif"), ldif).unwrap();
         // slapd is slapadd under another name. Content rules are not looked at, since groups may
         // be empty here; syntaxes are.
@@ -84,10 +99,29 @@ impl Drop for Slapd {
 }
 
 /// Debian's schemas, one of ours for what they lack, and who may read what as Doorward has it.
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, base: &str) -> String {
     let folder = folder.display();
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/hosts.schema");
-    let service = service();
+    // Both in quotes, where a backslash stands for what comes behind it.
+    let quoted = |name: &str| name.replace('\\', r"\\").replace('"', r#"\""#);
+    let (service, base) = (quoted(&service(base)), quoted(base));
+    let folders: String = [
+        "",
+        "ou=people,",
+        "ou=groups,",
+        "ou=services,",
+        "ou=policies,",
+    ]
+    .map(|name| {
+        format!(
+            r#"access to dn.base="{name}{base}"
+    by dn.exact="{service}" read
+    by users search
+    by * disclose
+"#
+        )
+    })
+    .concat();
     format!(
         r#"
 include /etc/ldap/schema/core.schema
@@ -108,7 +142,7 @@ access to dn.base="" by * read
 access to dn.base="cn=Subschema" by * read
 
 database mdb
-suffix "{BASE}"
+suffix "{base}"
 directory {folder}/data
 maxsize 16777216
 # The tree is taken as it stands: no times, no names of writers.
@@ -118,10 +152,10 @@ overlay sssvlv
 access to attrs=userPassword
     by anonymous auth
     by * none
-access to dn.children="ou=services,{BASE}"
+access to dn.children="ou=services,{base}"
     by anonymous auth
     by * none
-access to dn.regex="^((cn=ppolicy,)?ou=[a-z]+,)?{BASE}$"
+{folders}access to dn.base="cn=ppolicy,ou=policies,{base}"
     by dn.exact="{service}" read
     by users search
     by * disclose
