@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use super::{Host, nslcd, run, sssd};
+use super::{Host, NEW, Pam, nslcd, run, sssd};
 use crate::common::namespace::{inside, write};
 use crate::common::{Gateway, PASSWORD, Ran, Setting, eventually};
 
@@ -48,8 +48,8 @@ fn serve(host: &mut Host, module: &str, configuration: &str) {
     .assert_success();
     write("/etc/ssh/sshd_config.d/doorward.conf", configuration);
     run("ssh-keygen", &["-A"]).assert_success();
-    let phases = ["auth required", "account required", "session optional"];
-    let phases = phases.map(|phase| format!("{phase} {module}\n"));
+    let phases = ["auth", "account", "password", "session"];
+    let phases = phases.map(|phase| format!("{phase} required {module}\n"));
     write("/etc/pam.d/sshd", &phases.concat());
     host.serve("/usr/sbin/sshd", &["-D", "-e"]);
     eventually(
@@ -126,6 +126,53 @@ fn a_key_lets_in_whom_the_gateway_lets_in_through_sssd() {
     gateway.run(&["user", "resume", "active"]).assert_success();
     run("sss_cache", &["--user", "active"]).assert_success();
     assert_let_in(&host, &gateway, "active");
+}
+
+#[test]
+fn who_must_change_the_password_is_led_through_it_at_the_login() {
+    if !inside("hosts::sshd::who_must_change_the_password_is_led_through_it_at_the_login") {
+        return;
+    }
+    let gateway = gateway(&["active"]);
+    let set = ["user", "set-password", "active", "--must-change"];
+    let set = [&set[..], &["--password-stdin"]].concat();
+    let given = "another horse battery";
+    gateway.run_with_input(&set, given).assert_success();
+    let mut host = sssd::host(&[("ldap.example.org", &gateway)], "");
+    serve(&mut host, "pam_sss.so", CONFIGURATION);
+
+    // Each question that ssh asks takes the next line, and is noted.
+    let (lines, asked) = (gateway.path("lines"), gateway.path("asked"));
+    let typed = [given, given, NEW, NEW].map(|line| format!("{line}\n"));
+    std::fs::write(&lines, typed.concat()).unwrap();
+    let (lines, asked) = (lines.display(), asked.display());
+    let ask = format!("#!/bin/sh\nhead -n 1 {lines}\nsed -i 1d {lines}\necho \"$1\" >>{asked}\n");
+    write("/usr/local/bin/ask", &ask);
+    run("chmod", &["755", "/usr/local/bin/ask"]).assert_success();
+    let ran = run(
+        "env",
+        &[
+            "SSH_ASKPASS=/usr/local/bin/ask",
+            "SSH_ASKPASS_REQUIRE=force",
+            "ssh",
+            "-o",
+            "PreferredAuthentications=keyboard-interactive",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "active@127.0.0.1",
+            "whoami",
+        ],
+    );
+    let asked = std::fs::read_to_string(gateway.path("asked")).unwrap_or_default();
+    let shown = format!("{ran:?}\n{asked}\n{}", host.complaints());
+    assert_eq!(ran.stdout.trim(), "active", "{shown}");
+    assert!(
+        asked.contains("Password expired. Change your password now."),
+        "{shown}"
+    );
+    assert_eq!(host.log_in("active", NEW), Pam::Success);
 }
 
 #[test]
