@@ -4,9 +4,8 @@
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::value::NotBuilt;
 use crate::domain::certificate::CertificateName;
-use crate::domain::name::{ListenerName, ResourceName, ServiceName};
+use crate::domain::name::{ListenerName, ResourceName, ServiceName, ViewName};
 use crate::domain::origin::PeerUser;
 use crate::domain::resource::{Match, Override, Resource, ResourceKind};
 
@@ -37,8 +36,8 @@ pub(super) struct MatchEntry {
     client_certificate: Vec<CertificateName>,
     #[serde(deserialize_with = "super::value::list")]
     peer_user: Vec<PeerUser>,
-    #[serde(rename = "base")]
-    _base: NotBuilt,
+    #[serde(deserialize_with = "super::value::list")]
+    base: Vec<ViewName>,
 }
 
 impl From<ResourceEntry> for Resource {
@@ -55,7 +54,7 @@ impl From<ResourceEntry> for Resource {
                 service: entry.service,
                 client_certificate: entry.client_certificate,
                 peer_user: entry.peer_user,
-                ..Match::default()
+                base: entry.base,
             }),
         }
     }

@@ -262,17 +262,6 @@ fn relays_are_networks_and_unix_users() {
 }
 
 #[test]
-fn a_match_key_to_come_is_known_and_refused() {
-    let text = SOUND.replace("listener = \"hosts\"", "base = \"x\"");
-    let errors = parse(&text).unwrap_err();
-    let said: Vec<&str> = errors.iter().map(ConfigError::message).collect();
-    assert_eq!(
-        said,
-        ["not built yet: this key comes with a later version; leave it out"]
-    );
-}
-
-#[test]
 fn a_listener_of_a_match_must_exist() {
     assert_eq!(
         refused(&SOUND.replace("listener = \"hosts\"", "listener = [\"hosts\", \"host\"]")),

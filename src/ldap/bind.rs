@@ -5,12 +5,15 @@
 //! A name that is malformed or stands for nothing becomes an attempt like any other, so that its
 //! refusal has the same bytes and takes the same time (CONTRACT.md 5.2).
 
-use super::decode::{Authentication, Bind};
+use super::decode::{Authentication, Bind, UnparsedDn};
 use super::result::{LdapResult, ResultCode};
+use super::sasl::{Mechanism, Plain};
 use super::settings::{Settings, VersionTwo};
-use super::tree::Place;
+use super::tree::{Place, Tree};
 use crate::authenticator::{Claim, Evidence};
+use crate::domain::name::ViewName;
 use crate::domain::origin::Source;
+use crate::domain::secret::Secret;
 
 /// How a connection is protected right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,81 +48,189 @@ pub enum Wish {
     Service(String, Evidence),
 }
 
+/// A bind request as it was read.
+#[derive(Debug)]
+pub struct Reading {
+    /// Who it names.
+    pub named: Named,
+    /// The view in which that name lies.
+    pub view: Option<ViewName>,
+    /// What to do about it.
+    pub wish: Wish,
+}
+
+/// What a bind names: what stands at a name in the tree, or a username without one.
+#[derive(Debug, PartialEq, Eq)]
+enum Subject {
+    Nobody,
+    User(String),
+    Service(String),
+    /// Nothing that could be there, as it was written.
+    Nothing(String),
+}
+
+impl Subject {
+    /// What a name stands for, and the view in which it lies.
+    fn of(name: &UnparsedDn, tree: &Tree) -> (Self, Option<ViewName>) {
+        let Ok(dn) = name.parse() else {
+            return (Self::nothing(name), None);
+        };
+        let tree = tree.around(&dn);
+        let subject = match tree.locate(&dn) {
+            Place::Root => Self::Nobody,
+            Place::Person(name) => Self::User(name),
+            Place::Service(name) => Self::Service(name),
+            _ => Self::nothing(name),
+        };
+        (subject, tree.view().cloned())
+    }
+
+    fn nothing(name: &UnparsedDn) -> Self {
+        Self::Nothing(String::from_utf8_lossy(name.as_bytes()).into_owned())
+    }
+
+    /// What a SASL identity stands for: the name of an entry of a user or a service account, or
+    /// else a username as people type it.
+    fn authenticating(identity: &str, tree: &Tree) -> (Self, Option<ViewName>) {
+        match Self::of(&UnparsedDn::new(identity.as_bytes()), tree) {
+            found @ (Self::User(_) | Self::Service(_), _) => found,
+            _ => (Self::User(identity.to_owned()), None),
+        }
+    }
+
+    const fn named(&self) -> Named {
+        match self {
+            Self::Nobody => Named::Nobody,
+            Self::Service(_) => Named::Service,
+            Self::User(_) | Self::Nothing(_) => Named::User,
+        }
+    }
+
+    /// What to do about a password for it.
+    fn with(self, password: &Secret) -> Wish {
+        let evidence = Evidence::password(password.expose());
+        match self {
+            // A password for nobody; RFC 4513 section 5.1 leaves no meaning for it.
+            Self::Nobody => Wish::Answer(ResultCode::InvalidCredentials.into()),
+            Self::User(name) => Wish::User(Claim::Typed(name), evidence),
+            Self::Service(name) => Wish::Service(name, evidence),
+            Self::Nothing(name) => Wish::User(Claim::Malformed(name), evidence),
+        }
+    }
+}
+
+/// Whether a password may come from `source` over `transport`.
+pub fn takes_passwords(settings: &Settings, transport: Transport, source: &Source) -> bool {
+    transport == Transport::Tls || settings.plaintext_bind.permits(source)
+}
+
 /// Reads a bind request that came over `transport` from `source`.
-pub fn read(
-    bind: &Bind,
-    settings: &Settings,
-    transport: Transport,
-    source: &Source,
-) -> (Named, Wish) {
-    let place = bind.name.parse().map(|dn| settings.tree.locate(&dn));
-    let named = match &place {
-        Ok(Place::Root) => Named::Nobody,
-        Ok(Place::Service(_)) => Named::Service,
-        _ => Named::User,
-    };
-    let answer = |code, text: &str| Wish::Answer(LdapResult::with_diagnostic(code, text));
+pub fn read(bind: &Bind, settings: &Settings, transport: Transport, source: &Source) -> Reading {
+    let protected = takes_passwords(settings, transport, source);
+    let (subject, view) = Subject::of(&bind.name, &settings.tree);
     let simple = matches!(bind.authentication, Authentication::Simple(_));
     let version_two = bind.version == 2 && simple && settings.version_two == VersionTwo::Allow;
-    if bind.version != 3 && !version_two {
-        let wish = answer(
-            ResultCode::ProtocolError,
-            "only LDAP version 3 is spoken here",
-        );
-        return (named, wish);
-    }
-    let Authentication::Simple(password) = &bind.authentication else {
-        let wish = answer(
-            ResultCode::AuthMethodNotSupported,
-            "only simple binds are supported",
-        );
-        return (named, wish);
-    };
-    let wish = if password.is_empty() {
-        if bind.name.is_empty() {
-            Wish::Anonymous
-        } else {
-            // RFC 4513 section 5.1.2: an application that forgot to check for an empty password
-            // must not take this for a login.
-            answer(
-                ResultCode::UnwillingToPerform,
-                "a name without a password proves nothing",
-            )
-        }
-    } else if transport == Transport::Plain && !settings.plaintext_bind.permits(source) {
-        answer(
-            ResultCode::ConfidentialityRequired,
-            "use TLS before sending a password",
-        )
+    let (named, wish) = if bind.version != 3 && !version_two {
+        let text = "only LDAP version 3 is spoken here";
+        (subject.named(), answer(ResultCode::ProtocolError, text))
     } else {
-        match place {
-            // A password for nobody; RFC 4513 section 5.1 leaves no meaning for it.
-            Ok(Place::Root) => Wish::Answer(ResultCode::InvalidCredentials.into()),
-            Ok(Place::Person(name)) => {
-                Wish::User(Claim::Typed(name), Evidence::password(password.expose()))
+        match &bind.authentication {
+            Authentication::Simple(password) => (
+                subject.named(),
+                simple_wish(bind, subject, password, protected),
+            ),
+            Authentication::Sasl {
+                mechanism,
+                credentials,
+            } if Mechanism::named(mechanism) == Some(Mechanism::Plain) => {
+                // The name beside a SASL bind says nothing (RFC 4511 section 4.2).
+                return plain(credentials.as_ref(), settings, protected);
             }
-            Ok(Place::Service(name)) => Wish::Service(name, Evidence::password(password.expose())),
-            _ => {
-                let text = String::from_utf8_lossy(bind.name.as_bytes()).into_owned();
-                Wish::User(
-                    Claim::Malformed(text),
-                    Evidence::password(password.expose()),
+            Authentication::Sasl { .. } | Authentication::Unknown => {
+                let text = "only simple binds and SASL PLAIN are supported";
+                (
+                    subject.named(),
+                    answer(ResultCode::AuthMethodNotSupported, text),
                 )
             }
         }
     };
-    (named, wish)
+    Reading { named, view, wish }
+}
+
+fn answer(code: ResultCode, text: &str) -> Wish {
+    Wish::Answer(LdapResult::with_diagnostic(code, text))
+}
+
+fn use_tls() -> Wish {
+    let text = "use TLS before sending a password";
+    answer(ResultCode::ConfidentialityRequired, text)
+}
+
+fn simple_wish(bind: &Bind, subject: Subject, password: &Secret, protected: bool) -> Wish {
+    match (password.is_empty(), bind.name.is_empty()) {
+        (true, true) => Wish::Anonymous,
+        // RFC 4513 section 5.1.2: an application that forgot to check for an empty password must
+        // not take this for a login.
+        (true, false) => answer(
+            ResultCode::UnwillingToPerform,
+            "a name without a password proves nothing",
+        ),
+        (false, _) if !protected => use_tls(),
+        (false, _) => subject.with(password),
+    }
+}
+
+/// SASL PLAIN (RFC 4616): a name and a password, as in a simple bind, so under its rules.
+fn plain(credentials: Option<&Secret>, settings: &Settings, protected: bool) -> Reading {
+    let nobody = |wish| Reading {
+        named: Named::User,
+        view: None,
+        wish,
+    };
+    if !protected {
+        return nobody(use_tls());
+    }
+    let message = credentials.and_then(|bytes| Plain::read(bytes.expose()).ok());
+    let Some(message) = message else {
+        let text = "this is no message of PLAIN: a name and a password with NULs before them";
+        return nobody(answer(ResultCode::ProtocolError, text));
+    };
+    let tree = &settings.tree;
+    let (subject, view) = Subject::authenticating(&message.authentication, tree);
+    let wish = if is_oneself(&message, &subject, tree) {
+        None
+    } else {
+        // Nobody acts as another.
+        Some(Wish::Answer(ResultCode::InvalidCredentials.into()))
+    };
+    Reading {
+        named: subject.named(),
+        view,
+        wish: wish.unwrap_or_else(|| subject.with(&message.password)),
+    }
+}
+
+/// Whether the identity to act as is none, or whoever authenticates (RFC 4513 section 5.2.1.8).
+fn is_oneself(message: &Plain, subject: &Subject, tree: &Tree) -> bool {
+    let wanted = message.authorization.as_str();
+    if wanted.is_empty() || wanted == message.authentication {
+        return true;
+    }
+    if let Some(user) = wanted.strip_prefix("u:") {
+        return user == message.authentication;
+    }
+    wanted
+        .strip_prefix("dn:")
+        .is_some_and(|dn| Subject::of(&UnparsedDn::new(dn.as_bytes()), tree).0 == *subject)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::name::ListenerName;
-    use crate::domain::secret::Secret;
-    use crate::ldap::decode::UnparsedDn;
     use crate::ldap::dn::DistinguishedName;
     use crate::ldap::settings::{PlaintextBind, TlsMode};
-    use crate::ldap::tree::Tree;
 
     fn settings(plaintext: PlaintextBind) -> Settings {
         let base = DistinguishedName::parse("dc=example,dc=org").unwrap();
@@ -144,7 +255,7 @@ mod tests {
             transport,
             &source.parse().unwrap(),
         )
-        .1
+        .wish
     }
 
     fn code(bind: &Bind) -> ResultCode {
@@ -172,6 +283,11 @@ mod tests {
             mechanism: "PLAIN".to_owned(),
             credentials: None,
         };
+        assert_eq!(code(&sasl), ResultCode::ProtocolError);
+        sasl.authentication = Authentication::Sasl {
+            mechanism: "GSSAPI".to_owned(),
+            credentials: None,
+        };
         assert_eq!(code(&sasl), ResultCode::AuthMethodNotSupported);
         sasl.authentication = Authentication::Unknown;
         assert_eq!(code(&sasl), ResultCode::AuthMethodNotSupported);
@@ -183,7 +299,7 @@ mod tests {
         let mut bind = simple(ALICE, b"secret");
         let read = |bind: &Bind, settings: &Settings| {
             let source: Source = "192.0.2.1".parse().unwrap();
-            read(bind, settings, Transport::Tls, &source).1
+            read(bind, settings, Transport::Tls, &source).wish
         };
         bind.version = 2;
         assert!(matches!(read(&bind, &settings), Wish::Answer(_)));
@@ -280,5 +396,92 @@ mod tests {
                 panic!("{malformed:?}")
             };
         }
+    }
+
+    fn plain(message: &[u8], plaintext: PlaintextBind) -> Reading {
+        let bind = Bind {
+            version: 3,
+            name: UnparsedDn::new(b"cn=ignored"),
+            authentication: Authentication::Sasl {
+                mechanism: "PLAIN".to_owned(),
+                credentials: Some(Secret::new(message.to_vec())),
+            },
+        };
+        let source = "192.0.2.1".parse().unwrap();
+        read(&bind, &settings(plaintext), Transport::Plain, &source)
+    }
+
+    #[test]
+    fn sasl_plain_is_a_bind_like_any_other() {
+        for (message, name) in [
+            (&b"\0alice\0secret"[..], "alice"),
+            (b"alice\0alice\0secret", "alice"),
+            (
+                b"u:EXAMPLE\\alice\0EXAMPLE\\alice\0secret",
+                "EXAMPLE\\alice",
+            ),
+            (b"\0a=b@example.org\0secret", "a=b@example.org"),
+            (b"\0uid=Alice,ou=people,dc=example,dc=org\0secret", "Alice"),
+            (
+                b"dn:UID=alice,ou=People,dc=example,dc=org\0alice\0secret",
+                "alice",
+            ),
+        ] {
+            let reading = plain(message, PlaintextBind::Allow);
+            assert_eq!(reading.named, Named::User);
+            let Wish::User(Claim::Typed(found), Evidence::Password(password)) = reading.wish else {
+                panic!("{message:?}")
+            };
+            assert_eq!(
+                (found.as_str(), password.as_bytes()),
+                (name, &b"secret"[..])
+            );
+        }
+        let service = plain(
+            b"\0cn=dovecot,ou=services,dc=example,dc=org\0secret",
+            PlaintextBind::Allow,
+        );
+        assert_eq!(service.named, Named::Service);
+        assert!(matches!(service.wish, Wish::Service(name, _) if name == "dovecot"));
+    }
+
+    #[test]
+    fn sasl_plain_makes_nobody_another() {
+        for message in [
+            &b"bob\0alice\0secret"[..],
+            b"u:bob\0alice\0secret",
+            b"dn:uid=bob,ou=people,dc=example,dc=org\0alice\0secret",
+            b"dn:\0alice\0secret",
+        ] {
+            let Wish::Answer(result) = plain(message, PlaintextBind::Allow).wish else {
+                panic!("{message:?}")
+            };
+            assert_eq!(result.code, ResultCode::InvalidCredentials);
+            assert_eq!(result.diagnostic, "");
+        }
+        let Wish::Answer(result) = plain(b"\0alice\0secret", PlaintextBind::Loopback).wish else {
+            panic!()
+        };
+        assert_eq!(result.code, ResultCode::ConfidentialityRequired);
+        let Wish::Answer(result) = plain(b"\0alice\0", PlaintextBind::Allow).wish else {
+            panic!()
+        };
+        assert_eq!(result.code, ResultCode::ProtocolError);
+    }
+
+    #[test]
+    fn a_name_in_a_view_says_so() {
+        let mut settings = settings(PlaintextBind::Allow);
+        let mail = ViewName::parse("ou=mail").unwrap();
+        settings.tree = settings.tree.with_views([mail.clone()]);
+        let source = "192.0.2.1".parse().unwrap();
+        let ask = |name: &[u8]| {
+            let bind = simple(name, b"secret");
+            read(&bind, &settings, Transport::Plain, &source)
+        };
+        let inside = ask(b"uid=alice,ou=people,OU=Mail,dc=example,dc=org");
+        assert_eq!(inside.view, Some(mail));
+        assert!(matches!(inside.wish, Wish::User(Claim::Typed(name), _) if name == "alice"));
+        assert_eq!(ask(ALICE).view, None);
     }
 }

@@ -21,7 +21,7 @@ pub async fn run(compare: &Compare, view: &View<'_>) -> Result<LdapResult, Undec
             "the entry's name is not a distinguished name",
         ));
     };
-    let place = view.settings.tree.locate(&dn);
+    let place = view.tree().locate(&dn);
     if let Err(refusal) = view.admit(&place, Scope::Base) {
         return Ok(refusal);
     }

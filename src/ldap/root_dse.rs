@@ -5,12 +5,13 @@ use super::attribute::Entry;
 use super::controls;
 use super::dn::DistinguishedName;
 use super::extended::{PASSWORD_MODIFY, START_TLS, WHO_AM_I};
+use super::sasl::Mechanism;
 use super::schema::{
     ATTRIBUTE_TYPES, COMMON_NAME, DEFAULT_NAMING_CONTEXT, ENTRY_DN, LDAP_SYNTAXES, MATCHING_RULES,
     NAMING_CONTEXTS, OBJECT_CLASS, OBJECT_CLASSES, STRUCTURAL_OBJECT_CLASS, SUBENTRY,
     SUBSCHEMA as SUBSCHEMA_CLASS, SUBSCHEMA_SUBENTRY, SUPPORTED_CONTROL, SUPPORTED_EXTENSION,
-    SUPPORTED_FEATURES, SUPPORTED_LDAP_VERSION, TOP, VENDOR_NAME, VENDOR_VERSION, attribute_types,
-    ldap_syntaxes, matching_rules, object_classes,
+    SUPPORTED_FEATURES, SUPPORTED_LDAP_VERSION, SUPPORTED_SASL_MECHANISMS, TOP, VENDOR_NAME,
+    VENDOR_VERSION, attribute_types, ldap_syntaxes, matching_rules, object_classes,
 };
 use super::settings::{Settings, TlsMode, VersionTwo};
 use super::tree::{SUBSCHEMA, Tree};
@@ -20,8 +21,8 @@ const ALL_OPERATIONAL_ATTRIBUTES: &str = "1.3.6.1.4.1.4203.1.5.1";
 /// True and false filters: `(&)` and `(|)` (RFC 4526).
 const TRUE_FALSE_FILTERS: &str = "1.3.6.1.4.1.4203.1.5.3";
 
-/// The root DSE of a listener.
-pub fn root_dse(settings: &Settings) -> Entry {
+/// The root DSE of a listener, on a connection that could bind by these SASL mechanisms.
+pub fn root_dse(settings: &Settings, mechanisms: &[Mechanism]) -> Entry {
     let base = settings.tree.base().to_string();
     let mut entry = Entry::new(DistinguishedName::root())
         .with(&OBJECT_CLASS, TOP.name())
@@ -39,6 +40,10 @@ pub fn root_dse(settings: &Settings) -> Entry {
     if settings.tls == TlsMode::StartTls {
         entry.add(&SUPPORTED_EXTENSION, START_TLS);
     }
+    entry.add_all(
+        &SUPPORTED_SASL_MECHANISMS,
+        mechanisms.iter().map(|mechanism| mechanism.name()),
+    );
     entry.add_all(&SUPPORTED_CONTROL, controls::SUPPORTED);
     entry.add_all(
         &SUPPORTED_FEATURES,

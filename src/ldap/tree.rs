@@ -8,7 +8,7 @@ use super::dn::{DistinguishedName, Rdn};
 use super::schema::{
     AttributeType, COMMON_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, USER_ID, prepare,
 };
-use crate::domain::name::{GroupName, ServiceName, SudoRuleName, Username};
+use crate::domain::name::{GroupName, ServiceName, SudoRuleName, Username, ViewName};
 
 /// The name of the subschema entry, outside the base (RFC 4512 section 4.2).
 pub const SUBSCHEMA: &str = "cn=subschema";
@@ -78,6 +78,10 @@ pub struct Tree {
     sudoers: DistinguishedName,
     subschema: DistinguishedName,
     organization: String,
+    /// The view that this tree is, where it is one.
+    view: Option<ViewName>,
+    /// The same tree again, under names of its own below the base.
+    views: Vec<Tree>,
 }
 
 impl Tree {
@@ -95,6 +99,51 @@ impl Tree {
             subschema: DistinguishedName::root().child(Rdn::new(&COMMON_NAME, "subschema")),
             organization: organization.into(),
             base,
+            view: None,
+            views: Vec::new(),
+        }
+    }
+
+    /// The same with views (CONTRACT.md 4). Each is a naming context of its own, which shows what
+    /// the tree shows under names of its own; a search from the base does not reach into it, so
+    /// that nobody is found twice.
+    #[must_use]
+    pub fn with_views(mut self, names: impl IntoIterator<Item = ViewName>) -> Self {
+        for name in names {
+            if self.of_view(Some(&name)).is_some() {
+                continue;
+            }
+            let base = self.base.child(Rdn::new(&ORGANIZATIONAL_UNIT, name.unit()));
+            self.views.push(Self {
+                view: Some(name),
+                ..Self::new(base, self.organization.clone())
+            });
+        }
+        self
+    }
+
+    /// The view that this tree is, where it is one.
+    pub const fn view(&self) -> Option<&ViewName> {
+        self.view.as_ref()
+    }
+
+    /// The tree in which `dn` lies: a view, or this one for everything else.
+    pub fn around(&self, dn: &DistinguishedName) -> &Self {
+        self.views
+            .iter()
+            .find(|view| dn.is_under(&view.base))
+            .unwrap_or(self)
+    }
+
+    /// The tree of a view, or this one where there is none to look for; nothing where this tree
+    /// has no such view.
+    pub fn of_view(&self, name: Option<&ViewName>) -> Option<&Self> {
+        match name {
+            None => Some(self),
+            Some(name) => self
+                .views
+                .iter()
+                .find(|tree| tree.view.as_ref().map(ViewName::folded) == Some(name.folded())),
         }
     }
 
@@ -259,6 +308,54 @@ mod tests {
             locate("uid=alice,ou=people,dc=elsewhere"),
             Place::Nowhere(None)
         );
+    }
+
+    #[test]
+    fn a_view_is_the_tree_again_under_its_own_name() {
+        let parse = |text: &str| DistinguishedName::parse(text).unwrap();
+        let tree = tree().with_views(
+            ["ou=mail", "ou=web", "ou=MAIL"].map(|name| ViewName::parse(name).unwrap()),
+        );
+        let alice = parse("uid=alice,OU=people,ou=Mail,dc=example,dc=org");
+        let mail = tree.around(&alice);
+        assert_eq!(mail.view().unwrap().unit(), "mail");
+        assert_eq!(mail.locate(&alice), Place::Person("alice".to_owned()));
+        let name = Username::parse("alice").unwrap();
+        assert_eq!(
+            mail.person(&name).to_string(),
+            "uid=alice,ou=people,ou=mail,dc=example,dc=org"
+        );
+        assert_eq!(
+            mail.locate(&parse("ou=mail,dc=example,dc=org")),
+            Place::Fixed(Fixed::Base)
+        );
+        for outside in [
+            "",
+            "cn=subschema",
+            "dc=example,dc=org",
+            "uid=alice,ou=people,dc=example,dc=org",
+            "ou=email,dc=example,dc=org",
+            "ou=mail,ou=people,dc=example,dc=org",
+        ] {
+            assert_eq!(tree.around(&parse(outside)).view(), None, "{outside}");
+        }
+        // A view is not to be seen from outside.
+        assert_eq!(
+            tree.locate(&parse("ou=mail,dc=example,dc=org")),
+            Place::Nowhere(Some(Fixed::Base))
+        );
+    }
+
+    #[test]
+    fn no_view_has_the_name_of_what_is_there() {
+        let tree = tree();
+        for entry in Fixed::ALL {
+            let Some([rdn]) = tree.fixed(entry).relative_to(tree.base()) else {
+                continue;
+            };
+            let unit = rdn.sole_value(&ORGANIZATIONAL_UNIT).unwrap();
+            assert!(ViewName::parse(&format!("ou={unit}")).is_err(), "{unit}");
+        }
     }
 
     #[test]

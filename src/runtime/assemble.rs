@@ -289,7 +289,12 @@ pub fn ldap(
         ListenerTls::Implicit => ldap::settings::TlsMode::Implicit,
         ListenerTls::None => ldap::settings::TlsMode::None,
     };
-    let tree = ldap::tree::Tree::new(base, directory.organization.clone());
+    let views = config
+        .resources()
+        .into_iter()
+        .filter_map(|resource| resource.matched_by)
+        .flat_map(|matched_by| matched_by.base);
+    let tree = ldap::tree::Tree::new(base, directory.organization.clone()).with_views(views);
     let mut settings = ldap::settings::Settings::new(listener.name.clone(), tls, tree);
     settings.plaintext_bind = match listener.plaintext_bind {
         PlaintextBind::Refuse => ldap::settings::PlaintextBind::Refuse,

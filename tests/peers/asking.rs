@@ -280,3 +280,123 @@ match = {{ listener = "hosts-tls", client_certificate = "MX1.example.org" }}
     let shown = Some((clients.as_path(), "mx2.example.org"));
     over_tls(&gateway, "ldapwhoami", shown, &bind).assert_success();
 }
+
+#[test]
+fn a_view_has_the_same_people_under_its_own_name() {
+    let gateway = gateway(|_, text| {
+        let (before, after) = text.split_once("[[resource]]").unwrap();
+        format!(
+            r#"{before}[[resource]]
+name = "webmail"
+kind = "email"
+match = {{ listener = "hosts", base = "ou=webmail" }}
+
+[[resource]]{after}"#
+        )
+    });
+    for resource in ["webmail", "hosts"] {
+        gateway
+            .run(&["resource", "bind", resource, "--group", "staff"])
+            .assert_success();
+    }
+    gateway.add_service("sssd");
+    let url = format!("ldap://{}", gateway.hosts);
+    let view = format!("ou=webmail,{BASE}");
+    let reader = format!("cn=sssd,ou=services,{BASE}");
+    let search = |base: &str, filter: &str, attributes: &[&str]| {
+        let mut arguments = vec![
+            "-x",
+            "-LLL",
+            "-o",
+            "ldif-wrap=no",
+            "-H",
+            &url,
+            "-D",
+            &reader,
+            "-w",
+            PASSWORD,
+            "-b",
+            base,
+            filter,
+        ];
+        arguments.extend(attributes);
+        client("ldapsearch", "ldap-utils", &arguments)
+    };
+    // Everything in the view carries its suffix, and filters mean names in it.
+    let inside = search(&view, "(objectClass=*)", &["*", "+"]);
+    inside.assert_success();
+    let names: Vec<&str> = inside
+        .stdout
+        .lines()
+        .filter(|line| line.contains("dc=example,dc=org") && !line.starts_with("namingContexts"))
+        .collect();
+    assert!(names.len() > 8, "{}", inside.stdout);
+    for line in names {
+        assert!(line.ends_with(&view), "{line}");
+    }
+    let filter = format!("(memberOf=cn=staff,ou=groups,{view})");
+    let found = search(&view, &filter, &["memberOf"]);
+    let alice = format!("dn: uid=alice,ou=people,{view}");
+    assert!(found.stdout.contains(&alice), "{}", found.stdout);
+    let missing = search(&format!("ou=nowhere,{view}"), "(uid=alice)", &[]);
+    assert_eq!(missing.code, Some(32));
+    assert!(
+        missing.stderr.contains(&format!("Matched DN: {view}")),
+        "{}",
+        missing.stderr
+    );
+    // From the base nobody is found twice.
+    let outside = search(BASE, "(uid=alice)", &["uid"]);
+    assert_eq!(
+        outside.stdout.matches("dn: ").count(),
+        1,
+        "{}",
+        outside.stdout
+    );
+    assert!(!outside.stdout.contains("webmail"));
+
+    // A locked user is let in by the view's resource and not by the other.
+    let bind = |base: &str, password: &str| {
+        let name = format!("uid=alice,ou=people,{base}");
+        let arguments = ["-x", "-H", &url, "-D", &name, "-w", password];
+        client("ldapwhoami", "ldap-utils", &arguments)
+    };
+    let who = bind(&view, PASSWORD);
+    who.assert_success();
+    assert_eq!(who.stdout.trim(), format!("dn:uid=alice,ou=people,{view}"));
+    bind(BASE, PASSWORD).assert_success();
+    for guess in 0..12 {
+        bind(BASE, &format!("guess {guess}"));
+    }
+    assert_eq!(bind(BASE, PASSWORD).code, Some(49));
+    bind(&view, PASSWORD).assert_success();
+    // The marks are the view's.
+    let marks = |base: &str| {
+        let found = search(base, "(uid=alice)", &["pwdAccountLockedTime"]);
+        found.stdout.contains("pwdAccountLockedTime")
+    };
+    assert!(!marks(&view));
+    assert!(marks(BASE));
+}
+
+#[test]
+fn sasl_plain_is_a_bind_like_any_other() {
+    let gateway = gateway(|_, text| text);
+    gateway
+        .run(&["resource", "bind", "hosts", "--group", "staff"])
+        .assert_success();
+    let bind = |url: &str, user: &str, password: &str| {
+        // OpenLDAP's client refuses PLAIN by itself unless it is told not to.
+        let arguments = [
+            "-Y", "PLAIN", "-O", "none", "-H", url, "-U", user, "-w", password,
+        ];
+        client("ldapwhoami", "ldap-utils", &arguments)
+    };
+    let url = format!("ldap://{}", gateway.hosts);
+    for user in ["alice", "alice@example.org"] {
+        let right = bind(&url, user, PASSWORD);
+        right.assert_success();
+        assert_eq!(right.stdout.trim(), format!("dn:{}", dn("alice")));
+    }
+    assert_eq!(bind(&url, "alice", "wrong").code, Some(49));
+}

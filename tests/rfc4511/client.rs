@@ -82,7 +82,12 @@ pub(crate) fn bind_version(version: i32, name: &str, password: &str) -> Vec<u8> 
 }
 
 pub(crate) fn sasl_bind(mechanism: &str) -> Vec<u8> {
-    let sasl = tlv(0xa3, &octets(mechanism));
+    sasl_bind_with(mechanism, None)
+}
+
+pub(crate) fn sasl_bind_with(mechanism: &str, credentials: Option<&[u8]>) -> Vec<u8> {
+    let credentials = credentials.map(octets).unwrap_or_default();
+    let sasl = tlv(0xa3, &[octets(mechanism), credentials].concat());
     tlv(0x60, &[integer(3), octets(""), sasl].concat())
 }
 

@@ -5,7 +5,9 @@ use doorward::domain::origin::Protocol;
 use doorward::domain::resource::Asking;
 use doorward::ldap::settings::{PlaintextBind, TlsMode};
 
-use crate::client::{bind, bind_version, control, extended, sasl_bind};
+use crate::client::{
+    Scope, Search, bind, bind_version, control, extended, sasl_bind, sasl_bind_with,
+};
 use crate::harness::{Served, settings};
 
 const ALICE: &str = "uid=Alice,ou=people,dc=example,dc=org";
@@ -26,10 +28,47 @@ fn section_4_2_only_version_3_is_spoken() {
 }
 
 #[test]
-fn section_4_2_1_only_simple_binds_are_known() {
+fn rfc_4616_plain_asks_as_a_simple_bind_does() {
     let served = Served::new();
     let mut client = served.connect();
-    for mechanism in ["PLAIN", "EXTERNAL", "GSSAPI", ""] {
+    for (message, code) in [
+        (&b"\0alice\0secret"[..], 49),
+        (b"u:alice\0alice\0secret", 49),
+        (b"\0uid=alice,ou=people,dc=example,dc=org\0secret", 49),
+        (b"bob\0alice\0secret", 49),
+        (b"\0alice\0", 2),
+        (b"\0\0secret", 2),
+        (b"", 2),
+    ] {
+        let answer = client.ask(&sasl_bind_with("PLAIN", Some(message)));
+        assert_eq!(answer.code(), code, "{message:?}");
+    }
+    assert_eq!(client.ask(&sasl_bind("PLAIN")).code(), 2);
+    let attempts = served.nobody.attempts.lock().unwrap();
+    let claims: Vec<&Claim> = attempts.iter().map(|attempt| &attempt.claim).collect();
+    assert_eq!(claims, [&Claim::Typed("alice".to_owned()); 3]);
+}
+
+#[test]
+fn rfc_4512_section_5_1_plain_is_offered_where_it_would_be_taken() {
+    let offered = |settings| {
+        let served = Served::with(settings);
+        let (found, _) = served
+            .connect()
+            .search(&Search::new("", Scope::Base).attributes(&["+", "*"]));
+        found[0].values("supportedSASLMechanisms")
+    };
+    let mut open = settings(TlsMode::StartTls);
+    assert_eq!(offered(open.clone()), Vec::<String>::new());
+    open.plaintext_bind = PlaintextBind::Loopback;
+    assert_eq!(offered(open), ["PLAIN"]);
+}
+
+#[test]
+fn section_4_2_1_other_mechanisms_are_not_known() {
+    let served = Served::new();
+    let mut client = served.connect();
+    for mechanism in ["EXTERNAL", "GSSAPI", "plain", ""] {
         assert_eq!(client.ask(&sasl_bind(mechanism)).code(), 7);
     }
     assert_eq!(served.nobody.asked(), 0);

@@ -136,6 +136,13 @@ fn a_match_names_certificates_and_unix_users() {
     assert_eq!(found.client_certificate.len(), 2);
     let found = read("peer_user = \"postfix\"").unwrap();
     assert_eq!(found.peer_user[0].as_str(), "postfix");
+    let found = read(
+        "listener = \"hosts\"\nbase = \"ou=mail\""
+            .replace('\n', ", ")
+            .as_str(),
+    )
+    .unwrap();
+    assert_eq!(found.base[0].unit(), "mail");
     let said = |key: &str| {
         let errors = read(key).unwrap_err();
         errors
@@ -144,6 +151,7 @@ fn a_match_names_certificates_and_unix_users() {
             .collect::<Vec<_>>()
             .join("\n")
     };
+    assert!(said("base = \"ou=people\"").contains("which the tree has already"));
     assert!(said("peer_user = \"a b\"").contains("'a b' is no Unix user"));
     assert!(said("client_certificate = \"\"").contains("is no name of a certificate"));
 }

@@ -90,7 +90,7 @@ impl Wish {
             Whose::Named(name) => own(name),
             Whose::Entry(name) => name
                 .parse()
-                .is_ok_and(|name| matches!(tree.locate(&name), Place::Person(name) if own(&name))),
+                .is_ok_and(|name| matches!(tree.around(&name).locate(&name), Place::Person(name) if own(&name))),
             Whose::Nobody => false,
         }
     }

@@ -26,6 +26,7 @@ use self::walk::{Walk, first};
 use super::attribute::Entry;
 use super::decode::Scope;
 use super::result::{LdapResult, ResultCode, SearchEntry};
+use super::sasl::Mechanism;
 use super::session::Identity;
 use super::settings::Settings;
 use super::tree::{Fixed, Place, Tree, name_key};
@@ -43,6 +44,8 @@ pub struct View<'a> {
     pub identity: &'a Identity,
     /// The ground on which the resource is chosen.
     pub asking: &'a Asking,
+    /// The SASL mechanisms by which the connection could bind.
+    pub mechanisms: &'static [Mechanism],
     /// The directory.
     pub directory: &'a Arc<dyn Read>,
     /// When the request arrived.
@@ -63,8 +66,14 @@ enum Reach<'a> {
 }
 
 impl View<'_> {
-    fn tree(&self) -> &Tree {
-        &self.settings.tree
+    /// The tree, or the view in which the request's name lies.
+    pub(crate) fn tree(&self) -> &Tree {
+        let tree = &self.settings.tree;
+        let view = match self.asking {
+            Asking::Connection(circumstances) => circumstances.view.as_ref(),
+            _ => None,
+        };
+        tree.of_view(view).unwrap_or(tree)
     }
 
     fn reach(&self) -> Reach<'_> {
@@ -93,7 +102,7 @@ impl View<'_> {
     pub(crate) async fn entry(&self, place: &Place) -> Result<Option<Entry>, Undecided> {
         let everything = matches!(self.reach(), Reach::Everything);
         Ok(match place {
-            Place::Root => Some(root_dse::root_dse(self.settings)),
+            Place::Root => Some(root_dse::root_dse(self.settings, self.mechanisms)),
             Place::Subschema => Some(root_dse::subschema(self.tree())),
             Place::Fixed(which) if everything => Some(entries::fixed(self.tree(), *which)),
             Place::Person(name) if self.may_read_person(name) => {

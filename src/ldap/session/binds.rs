@@ -3,7 +3,7 @@
 
 use crate::authenticator::{Attempt, ServiceAttempt, ServiceVerdict, Undecided, Verdict};
 use crate::domain::origin::{Origin, Protocol};
-use crate::ldap::bind::{self, Named, Wish};
+use crate::ldap::bind::{self, Named, Reading, Wish};
 use crate::ldap::controls::{Asked, PasswordPolicy};
 use crate::ldap::decode::{Bind, MessageId, RequestKind};
 use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
@@ -21,7 +21,9 @@ impl Conversation {
     ) -> Step {
         let binding = self.end_session();
         let source = &self.circumstances.source;
-        let (named, wish) = bind::read(bind, &self.settings, self.transport, source);
+        let Reading { named, view, wish } =
+            bind::read(bind, &self.settings, self.transport, source);
+        self.bound_in.clone_from(&view);
         // User binds on it, failed ones too, keep the service account last bound; it stays away
         // from here on unless this very bind succeeds (CONTRACT.md 4).
         if named != Named::User {
@@ -46,7 +48,7 @@ impl Conversation {
                     request: arrival.request,
                     received: arrival.now,
                     protocol: Protocol::Ldap,
-                    asking: self.asking(),
+                    asking: self.asking(view),
                     claim,
                     evidence,
                     origin: Origin::of(self.circumstances.source.clone()),

@@ -12,14 +12,18 @@ use super::step::{Arrival, CloseReason, Closing, Confirmation, Job, Step, Task, 
 use super::{Binding, Identity, Session};
 use crate::authenticator::Undecided;
 use crate::domain::certificate::CertificateNames;
+use crate::domain::name::ViewName;
 use crate::domain::origin::Source;
 use crate::domain::resource::{Asking, Circumstances};
-use crate::ldap::bind::Transport;
+use crate::ldap::bind::{self, Transport};
 use crate::ldap::controls::{self, paged_response};
-use crate::ldap::decode::{Answer, DecodeError, MessageId, Operation, Request, RequestKind};
+use crate::ldap::decode::{
+    Answer, DecodeError, MessageId, Operation, Request, RequestKind, UnparsedDn,
+};
 use crate::ldap::extended;
 use crate::ldap::limits::Phase;
 use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
+use crate::ldap::sasl::Mechanism;
 use crate::ldap::search::Ended;
 use crate::ldap::settings::Settings;
 
@@ -30,6 +34,8 @@ pub struct Conversation {
     pub(super) circumstances: Circumstances,
     pub(super) transport: Transport,
     pub(super) session: Session,
+    /// The view in which the name of the last bind lay: who is bound is called by it.
+    pub(super) bound_in: Option<ViewName>,
     pub(super) outstanding: BTreeSet<MessageId>,
     pub(super) paged: PagedSearches,
 }
@@ -43,6 +49,7 @@ impl Conversation {
             circumstances,
             transport,
             session: Session::Anonymous,
+            bound_in: None,
             outstanding: BTreeSet::new(),
             paged: PagedSearches::default(),
         }
@@ -185,16 +192,20 @@ impl Conversation {
         let identity = self.session.identity();
         match task {
             Task::WhoAmI => {
-                let dn = identity.dn(&self.settings.tree);
+                let tree = &self.settings.tree;
+                let bound_in = tree.of_view(self.bound_in.as_ref()).unwrap_or(tree);
+                let dn = identity.dn(bound_in);
                 Step::Send(Reply::new(id, extended::who_am_i(dn)))
             }
             Task::Password(task) => self.change_password(*task),
             Task::Job(job) => {
                 self.outstanding.insert(id);
+                let view = self.view_of(job.name());
                 Step::Run(Box::new(Work {
                     id,
                     identity,
-                    asking: self.asking(),
+                    asking: self.asking(view),
+                    mechanisms: self.mechanisms(),
                     job,
                 }))
             }
@@ -255,8 +266,32 @@ impl Conversation {
         self.circumstances.certificate = certificate;
     }
 
-    pub(super) fn asking(&self) -> Asking {
-        Asking::Connection(self.circumstances.clone())
+    /// The ground on which the resource is chosen for a request whose name lies in `view`.
+    pub(super) fn asking(&self, view: Option<ViewName>) -> Asking {
+        Asking::Connection(Circumstances {
+            view,
+            ..self.circumstances.clone()
+        })
+    }
+
+    /// The view in which a name lies.
+    pub(super) fn view_of(&self, name: &UnparsedDn) -> Option<ViewName> {
+        let dn = name.parse().ok()?;
+        self.settings.tree.around(&dn).view().cloned()
+    }
+
+    /// The SASL mechanisms by which the connection could bind now.
+    fn mechanisms(&self) -> &'static [Mechanism] {
+        if self.takes_passwords() {
+            &[Mechanism::Plain]
+        } else {
+            &[]
+        }
+    }
+
+    /// Whether a password may come over the connection as it is now.
+    pub(super) fn takes_passwords(&self) -> bool {
+        bind::takes_passwords(&self.settings, self.transport, &self.circumstances.source)
     }
 
     fn disconnect(code: ResultCode, diagnostic: &str, reason: CloseReason) -> Step {

@@ -15,7 +15,6 @@ use crate::domain::id::AccountId;
 use crate::domain::name::Username;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::secret::{Password, Secret};
-use crate::ldap::bind::Transport;
 use crate::ldap::controls::{Asked, PasswordPolicy};
 use crate::ldap::decode::{Extended, MessageId, Modify, RequestKind};
 use crate::ldap::password::{Modification, PasswordModify, Refusal, Wish};
@@ -89,8 +88,7 @@ impl Conversation {
     }
 
     fn password_wish(&mut self, client: Client, wish: Wish, arrival: Arrival) -> Step {
-        let source = &self.circumstances.source;
-        if self.transport == Transport::Plain && !self.settings.plaintext_bind.permits(source) {
+        if !self.takes_passwords() {
             return client.refuse(Refusal::in_the_clear());
         }
         let task = PasswordTask {
@@ -147,7 +145,7 @@ impl Conversation {
             request: arrival.request,
             received: arrival.now,
             protocol: Protocol::Ldap,
-            asking: self.asking(),
+            asking: self.asking(self.bound_in.clone()),
             claim: Claim::Typed(user.as_str().to_owned()),
             evidence,
             origin: Origin::of(self.circumstances.source.clone()),

@@ -9,9 +9,10 @@ use crate::domain::resource::Asking;
 use crate::domain::secret::Password;
 use crate::domain::time::Now;
 use crate::ldap::controls::Asked;
-use crate::ldap::decode::{Compare, MessageId, Request, RequestKind};
+use crate::ldap::decode::{Compare, MessageId, Request, RequestKind, UnparsedDn};
 use crate::ldap::password::Wish;
 use crate::ldap::result::Reply;
+use crate::ldap::sasl::Mechanism;
 use crate::ldap::search::Wanted;
 
 use super::passwords::Client;
@@ -187,6 +188,8 @@ pub struct Work {
     pub identity: Identity,
     /// The ground on which the resource is chosen, as for a bind.
     pub asking: Asking,
+    /// The SASL mechanisms by which the connection could bind.
+    pub mechanisms: &'static [Mechanism],
     /// What is to be done.
     pub job: Job,
 }
@@ -201,6 +204,14 @@ pub enum Job {
 }
 
 impl Job {
+    /// The name that it is about, which lies in a view or does not.
+    pub fn name(&self) -> &UnparsedDn {
+        match self {
+            Self::Search(wanted) => &wanted.search.base,
+            Self::Compare(compare) => &compare.entry,
+        }
+    }
+
     /// The kind of request it came as.
     pub const fn kind(&self) -> RequestKind {
         match self {

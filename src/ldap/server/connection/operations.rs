@@ -158,6 +158,7 @@ async fn work_off(
         settings,
         identity: &work.identity,
         asking: &work.asking,
+        mechanisms: work.mechanisms,
         directory,
         now,
     };
