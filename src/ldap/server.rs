@@ -125,7 +125,7 @@ impl Server {
         }
     }
 
-    async fn accept(self: Arc<Self>, socket: Socket, shutdown: CancellationToken) {
+    async fn accept(self: Arc<Self>, mut socket: Socket, shutdown: CancellationToken) {
         let mut open: JoinSet<()> = JoinSet::new();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -134,6 +134,22 @@ impl Server {
                 () = shutdown.cancelled() => break,
                 Some(ended) = open.join_next(), if !open.is_empty() => {
                     note_panic(&ended);
+                    continue;
+                }
+                () = self.services.gate.until_available(false) => {
+                    let until = async {
+                        tokio::select! {
+                            () = shutdown.cancelled() => {}
+                            () = self.services.gate.until_available(true) => {}
+                        }
+                    };
+                    match socket.refuse_until(until).await {
+                        Ok(again) => socket = again,
+                        Err(failure) => {
+                            error!(error = %failure, "an LDAP listener cannot listen again");
+                            return;
+                        }
+                    }
                     continue;
                 }
                 accepted = socket.accept() => accepted,

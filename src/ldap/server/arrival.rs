@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::local::LocalListener;
+use super::socket::refuse_until;
 use crate::domain::origin::Source;
 use crate::ldap::proxy_protocol::{Behind, LONGEST, Progress, read};
 
@@ -48,6 +49,27 @@ impl Socket {
                 Ok(Accepted::Network(stream, peer.ip().into()))
             }
             Self::Local(listener) => listener.accept().await.map(Accepted::Local),
+        }
+    }
+
+    /// Lets nobody connect until `until` is over. A Unix socket that stops listening cannot listen
+    /// again: connections there are closed.
+    ///
+    /// # Errors
+    /// The system does not let the socket listen again.
+    pub(super) async fn refuse_until(self, until: impl Future<Output = ()>) -> io::Result<Self> {
+        match self {
+            Self::Network(listener) => refuse_until(listener, until).await.map(Self::Network),
+            Self::Local(listener) => {
+                tokio::pin!(until);
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut until => return Ok(Self::Local(listener)),
+                        closed = listener.accept() => drop(closed?),
+                    }
+                }
+            }
         }
     }
 }

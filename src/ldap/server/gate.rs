@@ -1,5 +1,5 @@
-//! Who may open one more connection: bounds in all, per source, and on how fast; nobody while the
-//! store cannot answer.
+//! Who may open one more connection: bounds in all, per source, and on how fast; and whether
+//! anybody may, which is not so while the store cannot answer.
 //!
 //! One gate serves all listeners. It is asked right after `accept`, before a byte is read. An
 //! IPv6 source is its /64, since a single host has all of it; on a local socket it is the peer's
@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use governor::clock::Clock as RateClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::domain::origin::Source;
 use crate::domain::time::Clock;
@@ -56,8 +55,6 @@ pub enum Turned {
     PerSource,
     /// Too fast from this source.
     Rate,
-    /// The store cannot answer.
-    Unavailable,
 }
 
 impl Turned {
@@ -67,7 +64,6 @@ impl Turned {
             Self::Total => "total",
             Self::PerSource => "per_source",
             Self::Rate => "rate",
-            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -113,7 +109,7 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     rules: ArcSwap<Rules>,
     open: Mutex<Open>,
-    available: AtomicBool,
+    available: watch::Sender<bool>,
     doubt: Notify,
 }
 
@@ -127,7 +123,7 @@ impl Gate {
             rules: ArcSwap::from_pointee(Rules::new(caps, &clock)),
             clock,
             open: Mutex::default(),
-            available: AtomicBool::new(true),
+            available: watch::Sender::new(true),
             doubt: Notify::new(),
         })
     }
@@ -137,10 +133,18 @@ impl Gate {
         self.rules.store(Arc::new(Rules::new(caps, &self.clock)));
     }
 
-    /// Says whether the store answers. While it does not, nobody is let in: a client that looks
-    /// for its next server does so when it cannot connect, SSSD even only then (CONTRACT.md 5.4).
+    /// Says whether the store answers. While it does not, connections are refused: a client that
+    /// looks for its next server does so when it cannot connect, SSSD even only then
+    /// (CONTRACT.md 5.4).
     pub fn set_available(&self, available: bool) {
-        self.available.store(available, Ordering::Relaxed);
+        self.available.send_replace(available);
+    }
+
+    /// Waits until the store answers, or does not.
+    pub async fn until_available(&self, available: bool) {
+        let mut told = self.available.subscribe();
+        // The sender lives as long as the gate.
+        let _ = told.wait_for(|now| *now == available).await;
     }
 
     /// Asks for the store to be looked at now, since it did not answer somebody.
@@ -158,9 +162,6 @@ impl Gate {
     /// # Errors
     /// Why not.
     pub fn enter(self: &Arc<Self>, source: &Source) -> Result<Permit, Turned> {
-        if !self.available.load(Ordering::Relaxed) {
-            return Err(Turned::Unavailable);
-        }
         let source = source.aggregate();
         let rules = self.rules.load();
         if rules.rates.len() > REMEMBERED_SOURCES {
@@ -217,7 +218,7 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::domain::time::{Monotonic, Now, Timestamp};
@@ -297,19 +298,6 @@ mod tests {
         assert!(gate.enter(&at("192.0.2.2")).is_ok());
         clock.0.store(500, Ordering::Relaxed);
         assert!(gate.enter(&at("192.0.2.1")).is_ok());
-    }
-
-    #[test]
-    fn nobody_gets_in_while_the_store_is_unavailable() {
-        let (gate, _) = gate(9, 9, 9);
-        let source = at("192.0.2.1");
-        let inside = gate.enter(&source).ok();
-        gate.set_available(false);
-        assert_eq!(gate.enter(&source).err(), Some(Turned::Unavailable));
-        assert_eq!(gate.open(), 1, "who is inside stays");
-        drop(inside);
-        gate.set_available(true);
-        assert!(gate.enter(&source).is_ok());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Listening sockets of the network.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
 /// How many connections the system keeps that were not accepted yet.
@@ -33,6 +33,37 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Refuses every connection until `until` is over, as if nothing listened there. The socket keeps
+/// its address, where it was bound to a port and not to any.
+///
+/// To accept and to close would be worse: `libldap` takes that for a connection that broke, and a
+/// Dovecot with StartTLS then uses the broken one for ever.
+///
+/// # Errors
+/// The system does not let the socket listen again, because another does there.
+pub(super) async fn refuse_until(
+    listener: TcpListener,
+    until: impl Future<Output = ()>,
+) -> io::Result<TcpListener> {
+    // Out of the runtime meanwhile, which would find the socket ready all the time.
+    let silent = listener.into_std()?;
+    SockRef::from(&silent).shutdown(Shutdown::Read)?;
+    until.await;
+    SockRef::from(&silent).listen(BACKLOG)?;
+    TcpListener::from_std(silent)
+}
+
+/// A listener at a port of its own that it was bound to by number, as a configured one is.
+#[cfg(test)]
+pub(super) fn listen_at_a_port() -> TcpListener {
+    let any = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    any.set_reuse_address(true).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    any.bind(&address.into()).unwrap();
+    // While the first still holds the port, so that nobody comes between.
+    listen(any.local_addr().unwrap().as_socket().unwrap()).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +79,19 @@ mod tests {
         } else {
             assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         }
+    }
+
+    #[tokio::test]
+    async fn connections_are_refused_for_a_while() {
+        let listener = listen_at_a_port();
+        let address = listener.local_addr().unwrap();
+        let until = async {
+            let refused = std::net::TcpStream::connect(address).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        };
+        let listener = refuse_until(listener, until).await.unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        assert!(listener.accept().await.is_ok());
     }
 
     #[tokio::test]
