@@ -37,6 +37,10 @@ pub(crate) struct Setting {
     pub(crate) ldap: String,
     /// The folder of the store, where it is not the gateway's own.
     pub(crate) store: Option<PathBuf>,
+    /// The `match` of the resource `mail`.
+    pub(crate) mail_match: String,
+    /// Further lines at the end of the file.
+    pub(crate) more: String,
     /// The name that clients know it by. It is in the certificate, and hosts are then served at
     /// LDAP's own ports, which takes a namespace.
     pub(crate) known_as: Option<&'static str>,
@@ -51,6 +55,8 @@ impl Default for Setting {
             eap: String::new(),
             ldap: String::new(),
             store: None,
+            mail_match: "{ listener = [\"mail\"] }".to_owned(),
+            more: String::new(),
             known_as: None,
         }
     }
@@ -107,13 +113,17 @@ impl Gateway {
     pub(crate) fn start(setting: &Setting) -> Self {
         let mut gateway = Self::prepare(setting);
         gateway.serve();
-        gateway.run(&["group", "add", "staff"]).assert_success();
+        gateway.add_staff();
+        gateway
+    }
+
+    /// Adds a group `staff` that is bound to all resources.
+    pub(crate) fn add_staff(&self) {
+        self.run(&["group", "add", "staff"]).assert_success();
         for resource in ["hosts", "mail", "vpn"] {
-            gateway
-                .run(&["resource", "bind", resource, "--group", "staff"])
+            self.run(&["resource", "bind", resource, "--group", "staff"])
                 .assert_success();
         }
-        gateway
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -293,7 +303,7 @@ address = "{status}"
 [[resource]]
 name = "mail"
 kind = "email"
-match = {{ listener = ["mail"] }}
+match = {mail_match}
 
 [[resource]]
 name = "hosts"
@@ -303,7 +313,11 @@ match = {{ listener = ["hosts", "hosts-tls"] }}
 [[resource]]
 name = "vpn"
 kind = "vpn"
+
+{more}
 "#,
+            mail_match = setting.mail_match,
+            more = setting.more,
             store = setting
                 .store
                 .as_deref()

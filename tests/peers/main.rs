@@ -23,6 +23,8 @@ mod hosts;
 #[cfg(test)]
 mod libraries;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod passwords;
