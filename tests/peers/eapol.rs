@@ -300,3 +300,81 @@ fn sessions_are_over_once_the_account_changed() {
         }
     }
 }
+
+/// CONTRACT.md 1 and 2: the VPN's column of the table, by every way to log in.
+#[test]
+fn every_state_of_an_account_is_as_the_table_says() {
+    let gateway = Gateway::start(&Setting::default());
+    let run = |arguments: &[&str]| {
+        gateway.run(arguments).assert_success();
+    };
+    for name in ["active", "expired", "locked", "suspended", "mustchange"] {
+        gateway.add_user(name);
+    }
+    let add = |name: &str, more: &[&str], password: &str| {
+        let mail = format!("{name}@example.org");
+        let arguments = [&["user", "add", name, "--email", &mail], more].concat();
+        gateway
+            .run_with_input(&arguments, password)
+            .assert_success();
+    };
+    add("pending", &[], "");
+    add(
+        "staged",
+        &["--password-stdin", "--start-date", "2999-01-01"],
+        PASSWORD,
+    );
+    run(&["group", "join", "staff", "pending", "staged"]);
+    add("unbound", &["--password-stdin"], PASSWORD);
+    run(&["user", "expire", "expired"]);
+    run(&["user", "suspend", "suspended"]);
+    let new = [
+        "user",
+        "set-password",
+        "mustchange",
+        "--password-stdin",
+        "--must-change",
+    ];
+    gateway
+        .run_with_input(&new, "another horse battery")
+        .assert_success();
+    for guess in 0..10 {
+        let guess = format!("guess {guess}");
+        let supplicant = Supplicant {
+            identity: "locked",
+            password: &guess,
+            ..Supplicant::ttls_pap(VERSIONS[0])
+        };
+        assert_refused(&supplicant.join(&gateway));
+    }
+    for (version, ways) in VERSIONS.map(|version| (version, Supplicant::all(version))) {
+        for supplicant in ways {
+            for name in [
+                "active",
+                "expired",
+                "locked",
+                "suspended",
+                "mustchange",
+                "pending",
+                "staged",
+                "unbound",
+            ] {
+                let password = match name {
+                    "mustchange" => "another horse battery",
+                    _ => PASSWORD,
+                };
+                let ran = Supplicant {
+                    identity: name,
+                    password,
+                    ..supplicant.clone()
+                }
+                .join(&gateway);
+                if name == "active" {
+                    assert_joined(&ran, version);
+                } else {
+                    assert_refused(&ran);
+                }
+            }
+        }
+    }
+}

@@ -31,6 +31,7 @@ struct Fixture {
     service: Service,
     available: bool,
     eap: Option<Arc<eap::Settings>>,
+    peer: SocketAddr,
 }
 
 impl Fixture {
@@ -54,6 +55,7 @@ impl Fixture {
             service: Service::Authentication,
             available: true,
             eap: None,
+            peer: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
         }
     }
 
@@ -66,7 +68,7 @@ impl Fixture {
             datagram,
             client: &self.client,
             service: self.service,
-            peer: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
+            peer: self.peer,
             local: "192.0.2.9:1812".parse().unwrap(),
             now: now(seconds),
             eap: self.eap.as_ref(),

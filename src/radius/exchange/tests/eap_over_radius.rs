@@ -342,3 +342,56 @@ fn framed_mtu_is_kept_to() {
         challenge = nas.challenged(&datagram);
     }
 }
+
+#[test]
+fn ten_thousand_half_open_conversations_of_one_client_hinder_no_other() {
+    let mut nas = Nas::new();
+    let quiet = Arc::clone(&nas.fixture.client);
+    let resources = ClientResources {
+        client: ClientName::parse("loud").unwrap(),
+        ..(*quiet.resources).clone()
+    };
+    let networks = ["192.0.2.0/24".parse().unwrap()];
+    let loud = ClientSettings::new(&networks, secret(), Arc::new(resources));
+    let loud = Arc::new(loud.unwrap());
+    let mut opened = 0_u32;
+    // Each from a device of its own, and under an authenticator of its own.
+    let mut flood = |nas: &mut Nas| {
+        nas.fixture.client = Arc::clone(&loud);
+        nas.fixture.peer.set_port(40_001);
+        for _ in 0..2000 {
+            opened += 1;
+            let mut authenticator = AUTHENTICATOR;
+            authenticator[..4].copy_from_slice(&opened.to_be_bytes());
+            let mut draft = Draft::new(Code::AccessRequest, opened.to_be_bytes()[3]);
+            draft.push(kind::USER_NAME, b"anonymous").unwrap();
+            let station = format!("{opened:012x}");
+            draft
+                .push(kind::CALLING_STATION_ID, station.as_bytes())
+                .unwrap();
+            draft.push(kind::EAP_MESSAGE, &identity()).unwrap();
+            let datagram = draft.seal_request(&authenticator, &secret()).unwrap();
+            assert!(matches!(nas.send(&datagram), Step::Reply(_)));
+        }
+        nas.fixture.client = Arc::clone(&quiet);
+        nas.fixture.peer.set_port(40_000);
+    };
+    // One step of the quiet client's between each two thousand of the other's.
+    let mut challenge = nas.begin();
+    let question = loop {
+        flood(&mut nas);
+        let datagram = nas.answer(&challenge);
+        match nas.send(&datagram) {
+            Step::Reply(reply) => challenge = seen(&reply),
+            Step::Ask(question) => break question,
+            other => panic!("{other:?}"),
+        }
+    };
+    flood(&mut nas);
+    flood(&mut nas);
+    let reply = nas.fixture.replied(question.open, granted());
+    assert_eq!(reply.code, Code::AccessAccept);
+    let bounds = nas.fixture.eap.as_ref().unwrap().bounds;
+    assert!(nas.fixture.exchanges.conversations() <= bounds.sessions_per_client);
+    assert!(opened >= 10_000);
+}
