@@ -52,8 +52,34 @@ pub enum AssemblyError {
 /// # Errors
 /// Each complaint cites the place in the file it is about.
 pub fn check_resources(config: &Config) -> Result<(), ConfigErrors> {
-    let listeners: Vec<ListenerFacts> = config
-        .listeners()
+    check_resources_on(config, config.listeners())
+}
+
+/// [`check_resources`] for a configuration that is to be reloaded: listeners stay on the addresses
+/// they were bound to, wherever the file moves them, and so a resource is as easy to choose as
+/// those are.
+///
+/// # Errors
+/// As [`check_resources`].
+pub fn check_reloaded_resources(
+    config: &Config,
+    bound: &[config::ListenerFacts],
+) -> Result<(), ConfigErrors> {
+    let mut listeners = config.listeners();
+    for listener in &mut listeners {
+        if let Some(bound) = bound.iter().find(|bound| bound.name == listener.name) {
+            listener.loopback &= bound.loopback;
+            listener.unix &= bound.unix;
+        }
+    }
+    check_resources_on(config, listeners)
+}
+
+fn check_resources_on(
+    config: &Config,
+    listeners: Vec<config::ListenerFacts>,
+) -> Result<(), ConfigErrors> {
+    let listeners: Vec<ListenerFacts> = listeners
         .into_iter()
         .map(|listener| ListenerFacts {
             reach: reach(&listener),
@@ -425,4 +451,37 @@ fn open_certificate(
     Certificate::open(certificate, private_key)
         .map(Arc::new)
         .map_err(|error| config.cite(Subject::Key(key), error.to_string()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail_on(address: &str) -> Config {
+        let text = format!(
+            r#"
+            [directory]
+            base_dn = "dc=example,dc=org"
+            [[ldap.listener]]
+            name = "mail"
+            address = ["{address}"]
+            [[resource]]
+            name = "mail"
+            kind = "email"
+            match = {{ listener = ["mail"] }}
+            "#
+        );
+        Config::parse(Path::new("doorward.toml"), &text).unwrap()
+    }
+
+    #[test]
+    fn contract_4_a_reload_is_judged_by_the_addresses_that_are_bound() {
+        let open = mail_on("0.0.0.0:390");
+        let closed = mail_on("127.0.0.1:390");
+        assert!(check_resources(&closed).is_ok());
+        assert!(check_resources(&open).is_err());
+        assert!(check_reloaded_resources(&closed, &closed.listeners()).is_ok());
+        assert!(check_reloaded_resources(&closed, &open.listeners()).is_err());
+        assert!(check_reloaded_resources(&open, &closed.listeners()).is_err());
+    }
 }

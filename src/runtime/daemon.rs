@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authenticator::{Authenticator, Decide, Throttles};
 use crate::config::ldap::ListenAddress;
 use crate::config::secrets::{self, Secrets};
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Config, ConfigErrors, ListenerFacts};
 use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
@@ -205,6 +205,7 @@ impl Daemon {
         let shutdown = CancellationToken::new();
         let deadline = self.config.runtime.shutdown_deadline;
         let mut reloader = Reloader {
+            bound: self.config.listeners(),
             retention: Arc::new(arc_swap::ArcSwap::from_pointee(self.config.audit.retention)),
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
@@ -443,6 +444,8 @@ fn reloaded(what: &str, outcome: Result<Reload, CertificateError>) {
 
 /// What a reload replaces.
 struct Reloader {
+    /// The listeners as they were bound.
+    bound: Vec<ListenerFacts>,
     retention: Arc<arc_swap::ArcSwap<Duration>>,
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
@@ -474,7 +477,7 @@ impl Reloader {
     }
 
     fn put_in_force(&self, config: &Config) -> Result<(), DaemonError> {
-        assemble::check_resources(config)?;
+        assemble::check_reloaded_resources(config, &self.bound)?;
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
         let eap_certificate = assemble::eap_certificate(config)?;
