@@ -83,6 +83,10 @@ identifier!(
     /// A counted wrong password.
     FailureId
 );
+identifier!(
+    /// A session that a RADIUS client reported.
+    SessionId
+);
 
 fn version_seven(at: Timestamp) -> Uuid {
     let mut random = [0_u8; 10];

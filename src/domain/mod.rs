@@ -13,6 +13,7 @@ pub mod refusal;
 pub mod resource;
 pub mod rules;
 pub mod secret;
+pub mod session;
 pub mod ssh_key;
 pub mod sudo;
 pub mod time;

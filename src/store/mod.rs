@@ -8,6 +8,7 @@ pub mod attempts;
 pub mod changes;
 pub mod events;
 pub mod records;
+pub mod sessions;
 pub mod sqlite;
 
 use std::future::Future;
@@ -15,6 +16,7 @@ use std::future::Future;
 pub use attempts::AttemptStore;
 pub use changes::DirectoryStore;
 pub use events::EventStore;
+pub use sessions::SessionStore;
 
 /// The store cannot answer: broken, full, busy past its deadline, or closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +24,7 @@ pub use events::EventStore;
 pub struct Unavailable(pub String);
 
 /// A store complete enough to run the gateway.
-pub trait Store: AttemptStore + DirectoryStore + EventStore {
+pub trait Store: AttemptStore + DirectoryStore + EventStore + SessionStore {
     /// Writes something and reads it back, durably: what `healthcheck` and `/ready` ask.
     fn probe(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }

@@ -134,6 +134,21 @@ mod on_sqlite {
             a_renamed_user_is_found_under_both_names,
             every_change_is_recorded_with_its_values,
             a_refused_command_leaves_nothing_behind;
+        sessions:
+            a_session_is_kept_from_start_to_stop,
+            a_report_that_comes_again_changes_nothing,
+            reports_out_of_order_reopen_nothing,
+            a_session_whose_start_was_lost_is_kept_all_the_same,
+            a_key_used_again_is_another_session,
+            the_account_is_the_one_that_class_names,
+            a_name_stands_for_its_account,
+            a_restart_ends_what_began_before_it,
+            a_silent_session_ends_and_may_come_back,
+            sessions_are_found_by_every_key_and_in_pages,
+            open_sessions_show_what_decides_about_them,
+            a_disconnect_is_claimed_once_and_settled,
+            what_was_ended_here_takes_the_last_word_of_its_client,
+            old_sessions_are_forgotten_in_portions;
         lifecycle:
             the_cursor_moves_for_one_only,
             users_touched_by_time_are_found_span_by_span,

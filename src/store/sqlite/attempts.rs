@@ -37,7 +37,7 @@ pub(super) fn facts(row: &Row<'_>, column: usize) -> Result<AccountFacts, Fault>
 
 /// Whether an account is bound to a resource, directly or through a group (parameters: the
 /// account, the resource's folded name). Groups nest eight levels deep.
-const BOUND: &str = "WITH RECURSIVE within (id, depth) AS (
+pub(super) const BOUND: &str = "WITH RECURSIVE within (id, depth) AS (
          SELECT container, 1 FROM group_users WHERE account = ?1
          UNION
          SELECT group_groups.container, within.depth + 1

@@ -21,6 +21,7 @@ mod places;
 mod readers;
 mod rows;
 mod schema;
+mod sessions;
 mod sudo;
 mod users;
 mod writer;
@@ -42,10 +43,11 @@ pub use backup::{BackupError, backup, restore};
 pub use open::{OpenError, OpenOptions};
 
 use crate::domain::event::{AttemptEvent, Event};
-use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId, SudoRuleId};
+use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId, SessionId, SudoRuleId};
 use crate::domain::name::ResourceName;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
+use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::Timestamp;
 
 use super::attempts::{
@@ -60,7 +62,8 @@ use super::events::EventQuery;
 use super::records::{
     Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord, UserRecord,
 };
-use super::{AttemptStore, DirectoryStore, EventStore, Store, Unavailable};
+use super::sessions::{DisconnectOutcome, OpenSession, SessionFilter, SessionRecord};
+use super::{AttemptStore, DirectoryStore, EventStore, SessionStore, Store, Unavailable};
 
 use fault::Fault;
 use merge::{Gathered, Merges, count_dropped};
@@ -433,6 +436,81 @@ impl EventStore for SqliteStore {
     async fn forget_events(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {
         let gone = self
             .write(move |connection| events::forget(connection, before, limit))
+            .await?;
+        Ok(gone)
+    }
+}
+
+impl SessionStore for SqliteStore {
+    async fn record_session(&self, report: SessionReport) -> Result<(), Unavailable> {
+        self.write(move |connection| sessions::record_report(connection, &report))
+            .await?;
+        Ok(())
+    }
+
+    async fn end_sessions_of(&self, nas: Nas, at: Timestamp) -> Result<(), Unavailable> {
+        self.write(move |connection| sessions::end_of_nas(connection, &nas, at))
+            .await?;
+        Ok(())
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionRecord>, Unavailable> {
+        let filter = filter.clone();
+        let found = self
+            .read(move |view| sessions::list(view.connection, &filter, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn open_sessions(
+        &self,
+        now: Timestamp,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<OpenSession>, Unavailable> {
+        let found = self
+            .read(move |view| sessions::open(view.connection, now, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn claim_disconnect(
+        &self,
+        session: SessionId,
+        now: Timestamp,
+        again: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let claimed = self
+            .write(move |connection| sessions::claim(connection, session, now, again))
+            .await?;
+        Ok(claimed)
+    }
+
+    async fn settle_disconnect(&self, outcome: DisconnectOutcome) -> Result<(), Unavailable> {
+        self.write(move |connection| sessions::settle(connection, &outcome))
+            .await?;
+        Ok(())
+    }
+
+    async fn end_silent_sessions(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, Unavailable> {
+        let ended = self
+            .write(move |connection| sessions::end_silent(connection, before, limit))
+            .await?;
+        Ok(ended)
+    }
+
+    async fn forget_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {
+        let gone = self
+            .write(move |connection| sessions::forget(connection, before, limit))
             .await?;
         Ok(gone)
     }

@@ -272,6 +272,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
     assert_eq!(group_names(&store).await, ["staff"]);
     let tables = [
         "ssh_keys",
+        "radius_sessions",
         "sudo_rules",
         "sudo_rule_users",
         "sudo_rule_groups",

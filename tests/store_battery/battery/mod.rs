@@ -9,6 +9,7 @@ pub(crate) mod places;
 pub(crate) mod policy;
 pub(crate) mod provisional;
 pub(crate) mod services;
+pub(crate) mod sessions;
 pub(crate) mod settling;
 pub(crate) mod ssh_keys;
 pub(crate) mod sudo;

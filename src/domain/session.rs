@@ -1,0 +1,202 @@
+//! Sessions of users as RADIUS clients report them (RFC 2866): which, whose, where, how much.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::AccountId;
+use super::login::LoginName;
+use super::name::{ClientName, ResourceName};
+use super::time::Timestamp;
+
+/// Octets that a client chose and must get back as they were; text nearly always.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Octets {
+    /// UTF-8.
+    Text(String),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+impl Octets {
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// As text, with a sign in the place of what is none.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
+    }
+}
+
+impl From<&[u8]> for Octets {
+    fn from(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
+/// The NAS that reports, as one client entry may be many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nas {
+    /// The client's entry.
+    pub client: ClientName,
+    /// Its NAS-Identifier, else its NAS-IP-Address or NAS-IPv6-Address, else where it sends from.
+    pub identity: Octets,
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// It began (Start).
+    Began,
+    /// It goes on (Interim-Update).
+    GoesOn,
+    /// It is over (Stop).
+    Over,
+}
+
+/// How much a session has moved, as the user sees it: received is downstream, the NAS's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Seconds of service (Acct-Session-Time).
+    pub seconds: u64,
+    /// Octets that the user sent (Acct-Input-Octets with its gigawords).
+    pub sent_octets: u64,
+    /// Octets that the user received (Acct-Output-Octets with its gigawords).
+    pub received_octets: u64,
+    /// Packets that the user sent.
+    pub sent_packets: u64,
+    /// Packets that the user received.
+    pub received_packets: u64,
+}
+
+/// What a client says of a session besides its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Particulars {
+    /// User-Name, which may be an outer identity.
+    pub user_name: Octets,
+    /// Where the report came from, which is where to ask for the session's end.
+    pub source: IpAddr,
+    /// Our address that it came to, where that is known.
+    pub server: Option<IpAddr>,
+    /// NAS-IP-Address or NAS-IPv6-Address.
+    pub nas_address: Option<IpAddr>,
+    /// NAS-Identifier.
+    pub nas_identifier: Option<Octets>,
+    /// NAS-Port.
+    pub nas_port: Option<u32>,
+    /// Calling-Station-Id: the user's device.
+    pub calling_station: Option<Octets>,
+    /// Called-Station-Id: on Wi-Fi the access point and the SSID.
+    pub called_station: Option<Octets>,
+    /// Framed-IP-Address or Framed-IPv6-Address: what the user was given.
+    pub address: Option<IpAddr>,
+    /// How much was moved so far.
+    pub usage: Usage,
+    /// Acct-Terminate-Cause, once it is over.
+    pub terminate_cause: Option<u32>,
+}
+
+/// A report about one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionReport {
+    /// Who reports.
+    pub nas: Nas,
+    /// Acct-Session-Id.
+    pub session: Octets,
+    /// What happened.
+    pub happened: Happened,
+    /// When it happened: Acct-Delay-Time before it came.
+    pub at: Timestamp,
+    /// When it came.
+    pub received: Timestamp,
+    /// The account, where a Class of ours tells it for certain.
+    pub account: Option<AccountId>,
+    /// Otherwise what User-Name may stand for.
+    pub login: Option<LoginName>,
+    /// The resource that the user got into.
+    pub resource: Option<ResourceName>,
+    /// All else.
+    pub particulars: Particulars,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The client said so.
+    Stopped,
+    /// Its NAS restarted (Accounting-On, Accounting-Off).
+    NasRestarted,
+    /// Nothing was heard of it for too long.
+    Silent,
+    /// The gateway asked for it, and the client agreed or knew the session no more.
+    Disconnected,
+    /// Its key was given to another user's session.
+    Replaced,
+}
+
+impl Ending {
+    /// Each, in declaration order.
+    pub const ALL: [Self; 5] = [
+        Self::Stopped,
+        Self::NasRestarted,
+        Self::Silent,
+        Self::Disconnected,
+        Self::Replaced,
+    ];
+
+    /// The name in the store and in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::NasRestarted => "nas_restarted",
+            Self::Silent => "silent",
+            Self::Disconnected => "disconnected",
+            Self::Replaced => "replaced",
+        }
+    }
+
+    /// The ending of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn octets_survive_being_kept(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let octets = Octets::from(bytes.as_slice());
+            let kept = serde_json::to_string(&octets).unwrap();
+            let back: Octets = serde_json::from_str(&kept).unwrap();
+            prop_assert_eq!(back.as_bytes(), bytes.as_slice());
+            prop_assert_eq!(back, octets);
+        }
+    }
+
+    #[test]
+    fn every_ending_has_its_name() {
+        for ending in Ending::ALL {
+            assert_eq!(Ending::parse(ending.as_str()), Some(ending));
+            assert_eq!(
+                serde_json::to_value(ending).unwrap(),
+                serde_json::json!(ending.as_str())
+            );
+        }
+        assert_eq!(Ending::parse("nothing"), None);
+    }
+}

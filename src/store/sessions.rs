@@ -1,0 +1,139 @@
+//! Sessions that RADIUS clients report (RFC 2866), and their end by the gateway (RFC 5176).
+
+use std::future::Future;
+
+use crate::domain::account::AccountFacts;
+use crate::domain::event::ChangeEvent;
+use crate::domain::id::{AccountId, SessionId};
+use crate::domain::name::{ResourceName, Username};
+use crate::domain::session::{Ending, Nas, Octets, Particulars, SessionReport};
+use crate::domain::time::Timestamp;
+
+use super::Unavailable;
+
+/// A session as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Its identifier here.
+    pub id: SessionId,
+    /// Who reports it.
+    pub nas: Nas,
+    /// Acct-Session-Id.
+    pub session: Octets,
+    /// The account, where one is known.
+    pub account: Option<AccountId>,
+    /// That account's username now; none where it was removed.
+    pub username: Option<Username>,
+    /// The resource that the user got into.
+    pub resource: Option<ResourceName>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was last heard of.
+    pub seen: Timestamp,
+    /// When it was over, and why.
+    pub ended: Option<(Timestamp, Ending)>,
+    /// How often its client was asked to end it.
+    pub disconnects: u32,
+    /// All else.
+    pub particulars: Particulars,
+}
+
+/// An open session with what decides whether its resource still admits its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The session; its account and its resource are known.
+    pub record: SessionRecord,
+    /// The account's facts; none where it was removed.
+    pub facts: Option<AccountFacts>,
+    /// Whether it is bound to the session's resource, directly or through groups.
+    pub bound: bool,
+}
+
+/// Which sessions a read is about; absent keys match all. Text is compared without regard to case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Of this user, by the username it has now.
+    pub user: Option<String>,
+    /// At this resource.
+    pub resource: Option<String>,
+    /// Reported by this client.
+    pub client: Option<String>,
+    /// Those that are over as well.
+    pub ended: bool,
+}
+
+/// What became of asking a client to end a session.
+#[derive(Debug, Clone)]
+pub struct DisconnectOutcome {
+    /// The session.
+    pub session: SessionId,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it is over.
+    pub over: bool,
+    /// The event that tells of it.
+    pub event: ChangeEvent,
+}
+
+/// The commands and reads of sessions.
+pub trait SessionStore: Send + Sync + 'static {
+    /// Records a report, once however often it comes. A session that nobody saw begin begins with
+    /// the first report of it; what is older than what is known changes nothing.
+    fn record_session(
+        &self,
+        report: SessionReport,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Ends every open session of a NAS that began before it restarted `at`.
+    fn end_sessions_of(
+        &self,
+        nas: Nas,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Sessions after the one named, in the order of their identifiers, at most `limit`.
+    fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<SessionRecord>, Unavailable>> + Send;
+
+    /// Open sessions of known accounts at known resources whose client may be asked at `now`, after
+    /// the one named, at most `limit`.
+    fn open_sessions(
+        &self,
+        now: Timestamp,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<OpenSession>, Unavailable>> + Send;
+
+    /// Takes it upon the caller to ask for a session's end at `now`; nobody else may ask before
+    /// `again`. False where it is over or another took it.
+    fn claim_disconnect(
+        &self,
+        session: SessionId,
+        now: Timestamp,
+        again: Timestamp,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// Records what became of it.
+    fn settle_disconnect(
+        &self,
+        outcome: DisconnectOutcome,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Ends at most `limit` open sessions that were last heard of before `before`; says how many.
+    fn end_silent_sessions(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+
+    /// Removes at most `limit` sessions that were over before `before`; says how many.
+    fn forget_sessions(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+}

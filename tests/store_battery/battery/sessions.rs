@@ -1,0 +1,470 @@
+//! Sessions that RADIUS clients report.
+
+use std::time::Duration;
+
+use doorward::domain::event::{Actor, ChangeEvent};
+use doorward::domain::id::{AccountId, SessionId};
+use doorward::domain::login::LoginName;
+use doorward::domain::name::ClientName;
+use doorward::domain::session::{Ending, Happened, Nas, Octets, Particulars, SessionReport, Usage};
+use doorward::domain::time::Timestamp;
+use doorward::store::changes::Change;
+use doorward::store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord};
+use doorward::store::{SessionStore as _, Store};
+
+use crate::world::*;
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn octets(text: &str) -> Octets {
+    Octets::from(text.as_bytes())
+}
+
+fn nas() -> Nas {
+    Nas {
+        client: ClientName::parse("vpn-gateway").unwrap(),
+        identity: octets("nas-1"),
+    }
+}
+
+/// A report of the session `1A` of alice, so long after the start.
+fn report(happened: Happened, after: u64) -> SessionReport {
+    let at = START.plus(seconds(after));
+    SessionReport {
+        nas: nas(),
+        session: octets("1A"),
+        happened,
+        at,
+        received: at,
+        account: None,
+        login: Some(LoginName {
+            username: Some("alice".to_owned()),
+            mail: None,
+        }),
+        resource: Some(resource("vpn")),
+        particulars: Particulars {
+            user_name: octets("alice"),
+            source: "192.0.2.1".parse().unwrap(),
+            server: None,
+            nas_address: None,
+            nas_identifier: Some(octets("nas-1")),
+            nas_port: Some(7),
+            calling_station: Some(octets("198.51.100.7")),
+            called_station: None,
+            address: None,
+            usage: Usage {
+                seconds: after,
+                sent_octets: after * 10,
+                received_octets: after * 100,
+                ..Usage::default()
+            },
+            terminate_cause: (happened == Happened::Over).then_some(1),
+        },
+    }
+}
+
+fn began() -> SessionReport {
+    report(Happened::Began, 0)
+}
+
+async fn record(store: &impl Store, report: &SessionReport) {
+    store.record_session(report.clone()).await.unwrap();
+}
+
+async fn every(store: &impl Store) -> Vec<SessionRecord> {
+    let filter = SessionFilter {
+        ended: true,
+        ..SessionFilter::default()
+    };
+    store.sessions(&filter, None, 100).await.unwrap()
+}
+
+async fn only(store: &impl Store) -> SessionRecord {
+    let mut found = every(store).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+pub(crate) async fn a_session_is_kept_from_start_to_stop(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let mut start = began();
+    start.session = Octets::from(&[0xff, 0x00, 0x31][..]);
+    record(&store, &start).await;
+    let kept = only(&store).await;
+    assert_eq!(kept.account, Some(alice));
+    assert_eq!(kept.username, Some(username("alice")));
+    assert_eq!(kept.nas, nas());
+    assert_eq!(kept.session, start.session);
+    assert_eq!((kept.started, kept.seen), (START, START));
+    assert_eq!((kept.ended, kept.disconnects), (None, 0));
+    assert_eq!(kept.resource, Some(resource("vpn")));
+    assert_eq!(kept.particulars, start.particulars);
+
+    let mut update = report(Happened::GoesOn, 60);
+    update.session = start.session.clone();
+    update.particulars.calling_station = None;
+    record(&store, &update).await;
+    let kept = only(&fixture.open()).await;
+    assert_eq!(kept.particulars.usage.received_octets, 6000);
+    assert_eq!(kept.seen, START.plus(seconds(60)));
+    assert_eq!(kept.started, START);
+    let station = kept.particulars.calling_station;
+    assert_eq!(station, start.particulars.calling_station);
+
+    let mut stop = report(Happened::Over, 90);
+    stop.session = start.session.clone();
+    record(&store, &stop).await;
+    let kept = only(&store).await;
+    assert_eq!(kept.ended, Some((stop.at, Ending::Stopped)));
+    assert_eq!(kept.particulars.usage.received_octets, 9000);
+    assert_eq!(kept.particulars.terminate_cause, Some(1));
+}
+
+pub(crate) async fn a_report_that_comes_again_changes_nothing(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let over = report(Happened::Over, 90);
+    for mut told in [began(), report(Happened::GoesOn, 60), over] {
+        record(&store, &told).await;
+        let kept = only(&store).await;
+        // The same under another identifier, later: with Acct-Delay-Time, and without.
+        told.received = told.received.plus(seconds(5));
+        record(&store, &told).await;
+        if told.happened != Happened::Began {
+            told.at = told.received;
+            record(&store, &told).await;
+        }
+        let again = only(&store).await;
+        assert_eq!(again.particulars, kept.particulars);
+        assert_eq!((again.started, again.ended), (kept.started, kept.ended));
+    }
+}
+
+pub(crate) async fn reports_out_of_order_reopen_nothing(fixture: &impl Fixture) {
+    let store = fixture.open();
+    record(&store, &report(Happened::Over, 90)).await;
+    let kept = only(&store).await;
+    assert_eq!(kept.started, START);
+    for mut late in [began(), report(Happened::GoesOn, 60)] {
+        late.received = START.plus(seconds(100));
+        record(&store, &late).await;
+        assert_eq!(only(&store).await, kept);
+    }
+    let mut again = report(Happened::Began, 200);
+    again.particulars.usage = Usage::default();
+    record(&store, &again).await;
+    record(&store, &report(Happened::GoesOn, 300)).await;
+    let mut older = report(Happened::GoesOn, 250);
+    older.received = START.plus(seconds(301));
+    record(&store, &older).await;
+    let kept = every(&store).await.remove(1);
+    assert_eq!(kept.particulars.usage.seconds, 300);
+}
+
+pub(crate) async fn a_session_whose_start_was_lost_is_kept_all_the_same(fixture: &impl Fixture) {
+    let store = fixture.open();
+    record(&store, &report(Happened::GoesOn, 60)).await;
+    let kept = only(&store).await;
+    assert_eq!(kept.started, START);
+    assert_eq!(kept.ended, None);
+    // The Start that was overtaken.
+    let mut start = began();
+    start.received = START.plus(seconds(61));
+    record(&store, &start).await;
+    assert_eq!(only(&store).await.particulars.usage.seconds, 60);
+}
+
+pub(crate) async fn a_key_used_again_is_another_session(fixture: &impl Fixture) {
+    let store = fixture.open();
+    record(&store, &began()).await;
+    record(&store, &report(Happened::Over, 90)).await;
+    let mut again = report(Happened::Began, 200);
+    again.particulars.usage = Usage::default();
+    record(&store, &again).await;
+    let kept = every(&store).await;
+    assert_eq!(kept.len(), 2);
+    assert_eq!((kept[1].started, kept[1].ended), (again.at, None));
+    // By another user, though the first was never over.
+    let mut other = report(Happened::Began, 300);
+    other.particulars.user_name = octets("bob");
+    other.particulars.usage = Usage::default();
+    record(&store, &other).await;
+    let kept = every(&store).await;
+    assert_eq!(kept[1].ended, Some((other.at, Ending::Replaced)));
+    assert_eq!(kept[2].particulars.user_name, octets("bob"));
+    // Another client's or another NAS's session is another.
+    for change in [0, 1, 2] {
+        let mut told = report(Happened::GoesOn, 400);
+        match change {
+            0 => told.nas.client = ClientName::parse("other").unwrap(),
+            1 => told.nas.identity = octets("nas-2"),
+            _ => told.session = octets("1B"),
+        }
+        record(&store, &told).await;
+    }
+    assert_eq!(every(&store).await.len(), 6);
+}
+
+pub(crate) async fn the_account_is_the_one_that_class_names(fixture: &impl Fixture) {
+    let store = fixture.open();
+    add_user(&store, "alice").await;
+    let bob = add_user(&store, "bob").await;
+    let mut start = began();
+    start.account = Some(bob);
+    record(&store, &start).await;
+    assert_eq!(only(&store).await.username, Some(username("bob")));
+    // A later report without it takes nothing away.
+    let mut update = report(Happened::GoesOn, 60);
+    update.login = None;
+    record(&store, &update).await;
+    assert_eq!(only(&store).await.account, Some(bob));
+    apply(&store, Change::RemoveUser { account: bob })
+        .await
+        .unwrap();
+    let kept = only(&store).await;
+    assert_eq!((kept.account, kept.username), (Some(bob), None));
+}
+
+pub(crate) async fn a_name_stands_for_its_account(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let mut by_mail = began();
+    by_mail.login = Some(LoginName {
+        username: Some("alice.smith".to_owned()),
+        mail: Some("alice@example.org".to_owned()),
+    });
+    record(&store, &by_mail).await;
+    assert_eq!(only(&store).await.account, Some(alice));
+    let mut nobody = began();
+    nobody.session = octets("2");
+    nobody.received = START.plus(seconds(1));
+    nobody.login = Some(LoginName {
+        username: Some("nobody".to_owned()),
+        mail: None,
+    });
+    record(&store, &nobody).await;
+    assert_eq!(every(&store).await[1].account, None);
+}
+
+pub(crate) async fn a_restart_ends_what_began_before_it(fixture: &impl Fixture) {
+    let store = fixture.open();
+    record(&store, &began()).await;
+    let mut elsewhere = began();
+    elsewhere.nas.identity = octets("nas-2");
+    record(&store, &elsewhere).await;
+    let mut after = report(Happened::Began, 20);
+    after.session = octets("after");
+    after.particulars.usage = Usage::default();
+    record(&store, &after).await;
+    let restart = START.plus(seconds(10));
+    store.end_sessions_of(nas(), restart).await.unwrap();
+    let ended: Vec<_> = every(&store).await.iter().map(|kept| kept.ended).collect();
+    let expected = Some((restart, Ending::NasRestarted));
+    assert_eq!(ended.iter().filter(|ended| **ended == expected).count(), 1);
+    assert_eq!(ended.iter().filter(|ended| ended.is_none()).count(), 2);
+}
+
+pub(crate) async fn a_silent_session_ends_and_may_come_back(fixture: &impl Fixture) {
+    let store = fixture.open();
+    record(&store, &began()).await;
+    record(&store, &report(Happened::GoesOn, 60)).await;
+    let heard = START.plus(seconds(60));
+    assert_eq!(store.end_silent_sessions(heard, 10).await.unwrap(), 0);
+    let later = heard.plus(Duration::from_millis(1));
+    assert_eq!(store.end_silent_sessions(later, 10).await.unwrap(), 1);
+    assert_eq!(only(&store).await.ended, Some((heard, Ending::Silent)));
+    record(&store, &report(Happened::GoesOn, 600)).await;
+    assert_eq!(only(&store).await.ended, None);
+}
+
+pub(crate) async fn sessions_are_found_by_every_key_and_in_pages(fixture: &impl Fixture) {
+    let store = fixture.open();
+    add_user(&store, "alice").await;
+    for number in 0..5_u64 {
+        let mut start = began();
+        start.session = octets(&format!("s{number}"));
+        start.received = START.plus(seconds(number));
+        if number == 4 {
+            start.login = None;
+            start.resource = Some(resource("Wifi"));
+            start.nas.client = ClientName::parse("Wlc").unwrap();
+        }
+        record(&store, &start).await;
+    }
+    let mut stop = report(Happened::Over, 90);
+    stop.session = octets("s0");
+    record(&store, &stop).await;
+    let found = async |filter: SessionFilter| {
+        let found = store.sessions(&filter, None, 100).await.unwrap();
+        found.len()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let all = SessionFilter::default;
+    assert_eq!(found(all()).await, 4);
+    assert_eq!(
+        found(SessionFilter {
+            ended: true,
+            ..all()
+        })
+        .await,
+        5
+    );
+    assert_eq!(
+        found(SessionFilter {
+            user: text("ALICE"),
+            ..all()
+        })
+        .await,
+        3
+    );
+    assert_eq!(
+        found(SessionFilter {
+            user: text("bob"),
+            ..all()
+        })
+        .await,
+        0
+    );
+    assert_eq!(
+        found(SessionFilter {
+            resource: text("wifi"),
+            ..all()
+        })
+        .await,
+        1
+    );
+    assert_eq!(
+        found(SessionFilter {
+            client: text("wlc"),
+            ..all()
+        })
+        .await,
+        1
+    );
+    let first = store.sessions(&all(), None, 3).await.unwrap();
+    let rest = store.sessions(&all(), Some(first[2].id), 3).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (3, 1));
+    assert!(first[2].id < rest[0].id);
+}
+
+pub(crate) async fn open_sessions_show_what_decides_about_them(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    add_group(&store, "staff").await;
+    join(&store, "staff", &["alice"], &[]).await.unwrap();
+    record(&store, &began()).await;
+    let mut unknown = began();
+    unknown.session = octets("unknown");
+    unknown.login = None;
+    record(&store, &unknown).await;
+    let look = async || store.open_sessions(START, None, 10).await.unwrap();
+    let open = look().await;
+    assert_eq!(open.len(), 1, "a session of nobody is left alone");
+    assert!(!open[0].bound);
+    assert_eq!(open[0].facts, Some(facts(&store, alice).await));
+    apply(&store, Change::Bind(to_group("staff", "VPN")))
+        .await
+        .unwrap();
+    apply(&store, Change::Suspend { account: alice })
+        .await
+        .unwrap();
+    let open = look().await;
+    assert!(open[0].bound);
+    assert!(open[0].facts.as_ref().unwrap().suspended);
+    apply(&store, Change::RemoveUser { account: alice })
+        .await
+        .unwrap();
+    let open = look().await;
+    assert_eq!((open[0].bound, &open[0].facts), (false, &None));
+    record(&store, &report(Happened::Over, 90)).await;
+    assert!(look().await.is_empty());
+}
+
+fn disconnected(session: SessionId, account: AccountId, at: Timestamp) -> DisconnectOutcome {
+    DisconnectOutcome {
+        session,
+        at,
+        over: true,
+        event: ChangeEvent {
+            actor: Actor::Gateway,
+            action: "session.disconnect".to_owned(),
+            target: "alice".to_owned(),
+            account: Some(account),
+            resource: Some(resource("vpn")),
+            before: serde_json::json!({}),
+            after: serde_json::json!({ "outcome": "acknowledged" }),
+        },
+    }
+}
+
+pub(crate) async fn a_disconnect_is_claimed_once_and_settled(fixture: &impl Fixture) {
+    let (store, other) = (fixture.open(), fixture.open());
+    let alice = add_user(&store, "alice").await;
+    record(&store, &began()).await;
+    let session = only(&store).await.id;
+    let again = START.plus(seconds(60));
+    let claim = async |at| (store.claim_disconnect(session, at, again).await).unwrap();
+    assert!(claim(START).await);
+    let taken = other.claim_disconnect(session, START, again).await;
+    assert!(!taken.unwrap(), "another gateway has it");
+    assert!(
+        store
+            .open_sessions(START, None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(store.open_sessions(again, None, 10).await.unwrap().len(), 1);
+    assert!(other.claim_disconnect(session, again, again).await.unwrap());
+    assert_eq!(only(&store).await.disconnects, 2);
+    let mut outcome = disconnected(session, alice, again);
+    outcome.over = false;
+    store.settle_disconnect(outcome).await.unwrap();
+    assert_eq!(only(&store).await.ended, None);
+    store
+        .settle_disconnect(disconnected(session, alice, again))
+        .await
+        .unwrap();
+    let ended = Some((again, Ending::Disconnected));
+    assert_eq!(only(&store).await.ended, ended);
+    let told = actions(&store).await;
+    let told = told.iter().filter(|action| *action == "session.disconnect");
+    assert_eq!(told.count(), 2);
+    assert!(!claim(again.plus(seconds(60))).await, "it is over");
+}
+
+pub(crate) async fn what_was_ended_here_takes_the_last_word_of_its_client(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    record(&store, &began()).await;
+    let session = only(&store).await.id;
+    let at = START.plus(seconds(60));
+    store
+        .settle_disconnect(disconnected(session, alice, at))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        record(&store, &report(Happened::Over, 61)).await;
+        let kept = only(&store).await;
+        assert_eq!(kept.ended, Some((at, Ending::Disconnected)));
+        assert_eq!(kept.particulars.usage.seconds, 61);
+        assert_eq!(kept.particulars.terminate_cause, Some(1));
+    }
+}
+
+pub(crate) async fn old_sessions_are_forgotten_in_portions(fixture: &impl Fixture) {
+    let store = fixture.open();
+    for number in 0..4 {
+        let mut told = report(Happened::Over, 10 + number);
+        told.session = octets(&format!("s{number}"));
+        record(&store, &told).await;
+    }
+    record(&store, &began()).await;
+    let before = START.plus(seconds(13));
+    assert_eq!(store.forget_sessions(before, 2).await.unwrap(), 2);
+    assert_eq!(store.forget_sessions(before, 2).await.unwrap(), 1);
+    assert_eq!(store.forget_sessions(before, 2).await.unwrap(), 0);
+    assert_eq!(every(&store).await.len(), 2, "the newest and the open one");
+}
