@@ -13,7 +13,7 @@ use doorward::domain::secret::Secret;
 use doorward::domain::time::{Monotonic, Now, Timestamp};
 use doorward::radius::client::ClientSettings;
 use doorward::radius::exchange::{Arrival, Exchanges, Service, Step};
-use doorward::radius::wire::{Packet, kind};
+use doorward::radius::wire::{Code, HEADER_LENGTH, Packet, kind, response_authenticator};
 use libfuzzer_sys::fuzz_target;
 
 /// A client of the lax kind, so that datagrams without any proof reach the deepest code.
@@ -51,6 +51,15 @@ fuzz_target!(|bytes: &[u8]| {
         } else {
             Service::Accounting
         };
+        let mut signed = datagram.to_vec();
+        // Nobody guesses a Request Authenticator; what comes after it must be reached all the same.
+        if choice & 1 == 1 && signed.first() == Some(&4) && signed.len() >= HEADER_LENGTH {
+            if let Ok(packet) = Packet::parse(datagram) {
+                let proof = response_authenticator(packet.bytes(), &[0; 16], CLIENT.secret());
+                signed[4..HEADER_LENGTH].copy_from_slice(&proof);
+            }
+        }
+        let datagram = signed.as_slice();
         let arrival = Arrival {
             datagram,
             client: &CLIENT,
@@ -80,15 +89,27 @@ fuzz_target!(|bytes: &[u8]| {
                     }
                 }
             }
+            Step::Record(recording) => {
+                assert!(matches!(exchanges.receive(&arrival), Step::Drop(_)));
+                let outcome = if choice & 6 == 0 {
+                    Err(Undecided::Busy)
+                } else {
+                    Ok(())
+                };
+                let recorded = outcome.is_ok();
+                let step = exchanges.recorded(recording.open, outcome, now.mono);
+                assert_eq!(matches!(step, Step::Reply(_)), recorded);
+                step
+            }
             step => step,
         };
         if let Step::Reply(reply) | Step::Reject(_, reply) = step {
             assert!(Packet::parse(datagram).is_ok());
             let reply = Packet::parse(&reply.bytes).unwrap();
-            assert_eq!(
-                reply.attributes().next().unwrap().kind,
-                kind::MESSAGE_AUTHENTICATOR
-            );
+            // What acknowledges a report has none.
+            let report = Packet::parse(datagram).unwrap().code() == Code::AccountingRequest;
+            let first = reply.attributes().next().map(|attribute| attribute.kind);
+            assert!(report || first == Some(kind::MESSAGE_AUTHENTICATOR));
         }
     }
 });

@@ -20,6 +20,7 @@ mod prompt;
 mod resource;
 mod serve;
 mod service;
+mod sessions;
 mod ssh_key;
 mod sudo;
 mod table;
@@ -107,6 +108,8 @@ enum Command {
     /// LDAP service accounts.
     #[command(subcommand)]
     Service(service::Verb),
+    /// Who is online by RADIUS accounting: where, since when, how much.
+    Sessions(sessions::Arguments),
     /// The audit log.
     Events(events::Arguments),
     /// Copy the store into a new file while it is in use.
@@ -144,6 +147,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Resource(verb) => resource::run(verb, context),
         Command::Sudo(verb) => sudo::run(verb, context),
         Command::Service(verb) => service::run(verb, context),
+        Command::Sessions(arguments) => sessions::run(arguments, context),
         Command::Events(arguments) => events::run(&arguments, context),
         Command::Backup(arguments) => backup::backup(&arguments, context),
         Command::Restore(arguments) => backup::restore(&arguments, context),

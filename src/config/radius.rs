@@ -37,6 +37,12 @@ pub struct RadiusSockets {
     pub duplicate_lifetime: Duration,
     /// How many requests are remembered for that.
     pub max_requests: usize,
+    /// How long after its last report an open session is shown as stale.
+    #[serde(deserialize_with = "super::value::span")]
+    pub session_stale_after: Duration,
+    /// How long after its last report an open session is taken to be over.
+    #[serde(deserialize_with = "super::value::span")]
+    pub session_end_after: Duration,
 }
 
 impl Default for RadiusSockets {
@@ -46,6 +52,8 @@ impl Default for RadiusSockets {
             accounting: Vec::new(),
             duplicate_lifetime: Duration::from_secs(10),
             max_requests: 16_384,
+            session_stale_after: Duration::from_hours(1),
+            session_end_after: Duration::from_hours(7 * 24),
         }
     }
 }

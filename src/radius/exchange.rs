@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::accounting::{self, Report, Way};
 use super::client::ClientSettings;
 use super::duplicates::{Admission, Duplicates, Key, Ticket};
 use super::reason::{DropReason, RejectReason};
@@ -20,7 +21,7 @@ use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
 use super::sessions::{Binding, NotFound, SessionId, Sessions, State};
 use super::wire::{
-    self, Code, Packet, Presence, check_message_authenticator, kind, response_authenticator,
+    self, Code, IntegrityFault, Packet, Presence, check_message_authenticator, check_signed, kind,
 };
 use crate::authenticator::{Attempt, Undecided, Verdict};
 use crate::domain::id::RequestId;
@@ -87,6 +88,18 @@ pub enum Step {
     /// Run this outside of any lock and bring the result to [`Exchanges::conversed`]; where that
     /// cannot be, [`Exchanges::return_unrun`].
     Converse(Box<Conversing>),
+    /// Record this durably, then call [`Exchanges::recorded`]; where that cannot be,
+    /// [`Exchanges::abandon`].
+    Record(Box<Recording>),
+}
+
+/// A report to be recorded.
+#[derive(Debug)]
+pub struct Recording {
+    /// The exchange that waits for it.
+    pub open: Open,
+    /// What the client reports.
+    pub report: Report,
 }
 
 /// A question to the authenticator.
@@ -119,6 +132,15 @@ impl Open {
     /// Its identity, for [`Exchanges::abandon`].
     pub fn id(&self) -> ExchangeId {
         self.id
+    }
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Open")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,6 +247,18 @@ impl Exchanges {
             .map_or_else(Step::Drop, Step::Reply)
     }
 
+    /// Takes word of a report: recorded durably, or not. Where it was not, the client hears nothing
+    /// and its retransmission is recorded (RFC 2866 §2).
+    pub fn recorded(&mut self, open: Open, outcome: Result<(), Undecided>, now: Monotonic) -> Step {
+        let Open { id, envelope, .. } = open;
+        if let Err(undecided) = outcome {
+            self.duplicates.forget(id.ticket);
+            return Step::Drop(reason_of(&undecided));
+        }
+        self.conclude(id, envelope.recorded(), now)
+            .map_or_else(Step::Drop, Step::Reply)
+    }
+
     /// Takes a step of an EAP conversation that was run.
     pub fn conversed(&mut self, conversed: Conversed, now: Monotonic) -> Step {
         self.try_conversed(conversed, now)
@@ -276,16 +310,69 @@ impl Exchanges {
                 Ok(Step::Reply(reply))
             }
             (Code::AccountingRequest, Service::Accounting) => {
-                // RFC 2866 §3 computes the Request Authenticator like that of a reply to zeroes.
-                // No acknowledgement: it would say that the record is safe (RFC 2866 §4.1).
-                let expected = response_authenticator(packet.bytes(), &[0; 16], client.secret());
-                if wire::same(&expected, packet.authenticator()) {
-                    Err(DropReason::AccountingNotConfigured)
-                } else {
-                    Err(DropReason::AccountingWrong)
-                }
+                check_signed(&packet, client.secret()).map_err(|fault| match fault {
+                    IntegrityFault::Response => DropReason::AccountingWrong,
+                    fault => fault.into(),
+                })?;
+                self.account(arrival, &packet)
             }
             _ => Err(DropReason::UnexpectedCode),
+        }
+    }
+
+    fn account(&mut self, arrival: &Arrival<'_>, packet: &Packet<'_>) -> Result<Step, DropReason> {
+        let way = Way {
+            client: arrival.client,
+            peer: arrival.peer,
+            local: arrival.local,
+            now: arrival.now,
+        };
+        let report = accounting::read(packet, &way)?;
+        let envelope =
+            Envelope::new(packet, arrival.client).map_err(|_| DropReason::ReplyTooLong)?;
+        let ticket = match self.admit(arrival, packet, Presence::Verified)? {
+            Admitted::New(ticket) => ticket,
+            Admitted::Finished(bytes) => return Ok(Step::Resend(bytes)),
+        };
+        let id = ExchangeId {
+            ticket,
+            session: None,
+        };
+        let Some(report) = report else {
+            let reply = self.conclude(id, envelope.recorded(), arrival.now.mono)?;
+            return Ok(Step::Reply(reply));
+        };
+        let open = Open {
+            id,
+            envelope,
+            dialogue: None,
+        };
+        Ok(Step::Record(Box::new(Recording { open, report })))
+    }
+
+    /// Enters a request into the table, or finds what it was answered.
+    fn admit(
+        &mut self,
+        arrival: &Arrival<'_>,
+        packet: &Packet<'_>,
+        presence: Presence,
+    ) -> Result<Admitted, DropReason> {
+        let key = Key {
+            peer: arrival.peer,
+            local: arrival.local,
+            identifier: packet.identifier(),
+        };
+        let proven = presence == Presence::Verified;
+        let now = arrival.now.mono;
+        match self
+            .duplicates
+            .admit(key, packet.authenticator(), proven, now)
+        {
+            Admission::New(ticket) => Ok(Admitted::New(ticket)),
+            Admission::Finished(bytes) => Ok(Admitted::Finished(bytes)),
+            Admission::InFlight => Err(DropReason::DuplicateInFlight),
+            Admission::Conflicting => Err(DropReason::Conflicting),
+            Admission::Full => Err(DropReason::TableFull),
         }
     }
 
@@ -298,22 +385,10 @@ impl Exchanges {
         let client = arrival.client;
         let wanted = request::read(packet, client.secret())?;
         let envelope = Envelope::new(packet, client).map_err(|_| DropReason::ReplyTooLong)?;
-        let key = Key {
-            peer: arrival.peer,
-            local: arrival.local,
-            identifier: packet.identifier(),
-        };
-        let proven = presence == Presence::Verified;
         let now = arrival.now;
-        let ticket = match self
-            .duplicates
-            .admit(key, packet.authenticator(), proven, now.mono)
-        {
-            Admission::New(ticket) => ticket,
-            Admission::Finished(bytes) => return Ok(Step::Resend(bytes)),
-            Admission::InFlight => return Err(DropReason::DuplicateInFlight),
-            Admission::Conflicting => return Err(DropReason::Conflicting),
-            Admission::Full => return Err(DropReason::TableFull),
+        let ticket = match self.admit(arrival, packet, presence)? {
+            Admitted::New(ticket) => ticket,
+            Admitted::Finished(bytes) => return Ok(Step::Resend(bytes)),
         };
         let id = ExchangeId {
             ticket,
@@ -498,6 +573,12 @@ impl Exchanges {
             Err(DropReason::Superseded)
         }
     }
+}
+
+/// A request that may be worked on.
+enum Admitted {
+    New(Ticket),
+    Finished(Bytes),
 }
 
 fn ask(

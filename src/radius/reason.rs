@@ -83,8 +83,8 @@ reasons! {
         Superseded => "superseded",
         /// An Accounting-Request whose authenticator is wrong.
         AccountingWrong => "accounting_authenticator_wrong",
-        /// An Accounting-Request: nothing here records it, so nothing may acknowledge it.
-        AccountingNotConfigured => "accounting_not_configured",
+        /// An Accounting-Request without Acct-Status-Type or Acct-Session-Id.
+        AccountingMalformed => "accounting_malformed",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::accounting;
 use super::client::ClientSettings;
 use super::sessions::State;
 use super::wire::{
@@ -57,24 +58,26 @@ impl Envelope {
         &self.client
     }
 
-    /// An Access-Accept: Message-Authenticator, the canonical User-Name, the Proxy-States.
+    /// An Access-Accept: Message-Authenticator, the canonical User-Name, the Class that tells whose
+    /// the session is, the Proxy-States.
     ///
     /// # Errors
     /// Never, where [`Envelope::new`] succeeded.
     pub fn accept(&self, proof: &Authenticated) -> Result<Reply, Oversized> {
         let mut named = self.draft(Code::AccessAccept);
         named.push(kind::USER_NAME, proof.username().as_str().as_bytes())?;
+        named.push(kind::CLASS, &accounting::class(&self.client, proof))?;
         if named.push_proxy_states(&self.proxy_states).is_ok() {
             return self.seal(&named);
         }
-        // User-Name is a courtesy, Proxy-State a duty.
+        // User-Name and Class are a courtesy, Proxy-State a duty.
         let mut bare = self.draft(Code::AccessAccept);
         bare.push_proxy_states(&self.proxy_states)?;
         self.seal(&bare)
     }
 
     /// An Access-Accept that ends an EAP conversation: EAP-Success, the keys of the session, the
-    /// canonical User-Name, the Proxy-States. `salt` is random.
+    /// canonical User-Name, the Class that tells whose the session is, the Proxy-States. `salt` is random.
     ///
     /// # Errors
     /// Where the Proxy-States leave no room.
@@ -92,6 +95,8 @@ impl Envelope {
         }
         let name = granted.proof.username().as_str().as_bytes();
         draft.push(kind::USER_NAME, name)?;
+        let class = accounting::class(&self.client, &granted.proof);
+        draft.push(kind::CLASS, &class)?;
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
     }
@@ -125,6 +130,21 @@ impl Envelope {
         }
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
+    }
+
+    /// An Accounting-Response: the report is safe. The Proxy-States, and nothing else.
+    ///
+    /// # Errors
+    /// Never, where [`Envelope::new`] succeeded.
+    pub fn recorded(&self) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccountingResponse);
+        draft.push_proxy_states(&self.proxy_states)?;
+        let secret = self.client.secret();
+        let bytes = draft.seal_accounting_reply(&self.authenticator, secret)?;
+        Ok(Reply {
+            code: draft.code(),
+            bytes: bytes.into(),
+        })
     }
 
     fn draft(&self, code: Code) -> Draft {

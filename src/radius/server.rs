@@ -25,12 +25,16 @@ use tracing::{Instrument as _, Span, debug, error, info_span, warn};
 use self::rate::Gates;
 use self::report::{InFlight, Report};
 use self::socket::{Received, Return, Socket};
+use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
-use super::exchange::{Arrival, Conversing, ExchangeId, Exchanges, Question, Service, Step};
+use super::exchange::{
+    Arrival, Conversing, ExchangeId, Exchanges, Question, Recording, Service, Step,
+};
 use super::reason::DropReason;
 use super::wire::MAX_LENGTH;
 use crate::authenticator::{Decide, Undecided, Verdict};
+use crate::directory::OnlineSessions;
 use crate::domain::time::Clock;
 use crate::eap;
 
@@ -44,7 +48,7 @@ const REST_AFTER_ERROR: Duration = Duration::from_millis(50);
 pub struct Listen {
     /// Addresses for Access-Request and Status-Server. `[::]` is IPv6 alone; give `0.0.0.0` too.
     pub authentication: Vec<SocketAddr>,
-    /// Addresses for the accounting port, which answers Status-Server.
+    /// Addresses for Accounting-Request and Status-Server.
     pub accounting: Vec<SocketAddr>,
     /// How many requests may be decided at a time.
     pub max_in_flight: usize,
@@ -132,6 +136,7 @@ impl Server {
         listen: &Listen,
         settings: Settings,
         decide: Arc<dyn Decide>,
+        sessions: Arc<dyn OnlineSessions>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BindFault> {
         let authentication = listen
@@ -162,6 +167,7 @@ impl Server {
             tasks: TaskTracker::new(),
             report: Report::new(&clock),
             decide,
+            sessions,
             clock,
         };
         Ok(Self {
@@ -232,6 +238,7 @@ struct Shared {
     tasks: TaskTracker,
     report: Report,
     decide: Arc<dyn Decide>,
+    sessions: Arc<dyn OnlineSessions>,
     clock: Arc<dyn Clock>,
 }
 
@@ -350,6 +357,11 @@ async fn take(
             let conversing = Work::Converse(conversing);
             work(shared, socket, service, conversing, client, back.clone());
         }
+        Step::Record(recording) => {
+            let client = Arc::clone(client);
+            let recording = Work::Record(recording);
+            work(shared, socket, service, recording, client, back.clone());
+        }
     }
 }
 
@@ -357,6 +369,7 @@ async fn take(
 enum Work {
     Ask(Box<Question>),
     Converse(Box<Conversing>),
+    Record(Box<Recording>),
 }
 
 /// Starts the task that works on a request and answers it, where there is room for one.
@@ -371,10 +384,11 @@ fn work(
     let id = match &work {
         Work::Ask(question) => question.open.id(),
         Work::Converse(conversing) => conversing.id(),
+        Work::Record(recording) => recording.open.id(),
     };
     let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
         match work {
-            Work::Ask(_) => shared.exchanges().abandon(id),
+            Work::Ask(_) | Work::Record(_) => shared.exchanges().abandon(id),
             Work::Converse(conversing) => shared.exchanges().return_unrun(*conversing),
         }
         return shared
@@ -391,6 +405,7 @@ fn work(
     shared.tasks.spawn(async move {
         let step = match work {
             Work::Ask(question) => flight.decide(*question, &client, &back).await,
+            Work::Record(recording) => flight.record(*recording).await,
             Work::Converse(conversing) => {
                 let conversed = conversing.run();
                 let now = flight.shared.clock.now().mono;
@@ -429,6 +444,18 @@ impl Flight {
         self.shared.exchanges().answer(open, verdict, now.mono)
     }
 
+    /// Has a report recorded.
+    async fn record(&self, recording: Recording) -> Step {
+        let Recording { open, report } = recording;
+        let sessions = &self.shared.sessions;
+        let outcome = match report {
+            Accounted::Session(one) => sessions.record_session(one.report, &one.asking).await,
+            Accounted::Restarted { nas, at } => sessions.nas_restarted(nas, at).await,
+        };
+        let now = self.shared.clock.now().mono;
+        self.shared.exchanges().recorded(open, outcome, now)
+    }
+
     /// Sends what came of it.
     async fn end(
         &self,
@@ -454,7 +481,7 @@ impl Flight {
                     .dropped(reason, Some(client), back.peer());
             }
             // What was worked on yields a reply or silence.
-            Step::Resend(_) | Step::Ask(_) | Step::Converse(_) => {}
+            Step::Resend(_) | Step::Ask(_) | Step::Converse(_) | Step::Record(_) => {}
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::audit;
 use crate::domain::time::Clock as _;
 use crate::ldap::server::Gate;
 use crate::lifecycle::{self, Look};
-use crate::store::Store;
+use crate::store::{Store, Unavailable};
 
 use super::clock::SystemClock;
 
@@ -20,6 +20,10 @@ use super::clock::SystemClock;
 const LIFECYCLE: Duration = Duration::from_secs(15);
 /// How often old events are removed.
 const RETENTION: Duration = Duration::from_hours(1);
+/// How often sessions are tidied up.
+const SESSIONS: Duration = Duration::from_mins(1);
+/// How many of them at a time, so that logins never wait long for the writer.
+const SESSIONS_AT_ONCE: usize = 2_000;
 /// How often the clock is doubted.
 const CLOCK: Duration = Duration::from_secs(5);
 /// How often the store is probed.
@@ -73,6 +77,36 @@ pub(super) async fn forget_events<S: Store>(
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "events past their retention were removed"),
             Err(error) => tracing::warn!(%error, "old events were not removed yet"),
+        }
+    })
+    .await;
+}
+
+/// Ends sessions that nothing was heard of for long, and removes those that were over before the
+/// events' retention.
+pub(super) async fn tidy_sessions<S: Store>(
+    store: Arc<S>,
+    clock: Arc<SystemClock>,
+    end_after: Duration,
+    retention: impl Fn() -> Duration,
+    shutdown: CancellationToken,
+) {
+    every(SESSIONS, shutdown, || async {
+        let now = clock.now();
+        if now.clock_suspect {
+            return;
+        }
+        let silent = now.wall.minus(end_after);
+        let old = now.wall.minus(retention());
+        let tidied = async {
+            let ended = store.end_silent_sessions(silent, SESSIONS_AT_ONCE).await?;
+            let gone = store.forget_sessions(old, SESSIONS_AT_ONCE).await?;
+            Ok::<_, Unavailable>((ended, gone))
+        };
+        match tidied.await {
+            Ok((0, 0)) => {}
+            Ok((ended, gone)) => tracing::info!(ended, gone, "sessions were tidied up"),
+            Err(error) => tracing::warn!(%error, "sessions were not tidied up yet"),
         }
     })
     .await;

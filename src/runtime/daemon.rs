@@ -143,8 +143,10 @@ impl Daemon {
             Some(listen) => {
                 let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
                 let clock = Arc::clone(&as_clock);
-                let server = radius::server::Server::bind(&listen, settings, decide, clock)
-                    .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
+                let sessions = Arc::clone(&directory) as _;
+                let server =
+                    radius::server::Server::bind(&listen, settings, decide, sessions, clock)
+                        .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
                 Some(server)
             }
             None => None,
@@ -312,17 +314,13 @@ impl Daemon {
             time.await;
             "lifecycle"
         });
-        let retention = Arc::clone(&reloader.retention);
-        let old = chores::forget_events(
-            Arc::clone(&self.store),
-            Arc::clone(&self.clock),
-            move || **retention.load(),
-            token(),
-        );
-        parts.spawn(async move {
-            old.await;
-            "retention"
-        });
+        let end_after = self
+            .config
+            .radius
+            .as_ref()
+            .map(|section| section.sockets.session_end_after);
+        let kept = (&self.store, &self.clock);
+        spawn_upkeep(&mut parts, kept, &reloader.retention, end_after, shutdown);
         let doubt = chores::doubt_clock(Arc::clone(&self.store), Arc::clone(&self.clock), token());
         parts.spawn(async move {
             doubt.await;
@@ -364,6 +362,35 @@ impl Daemon {
             });
         }
         parts
+    }
+}
+
+/// Spawns what removes old events and, where RADIUS is served, ends and removes old sessions.
+fn spawn_upkeep(
+    parts: &mut JoinSet<&'static str>,
+    (store, clock): (&Arc<SqliteStore>, &Arc<SystemClock>),
+    retention: &Arc<arc_swap::ArcSwap<Duration>>,
+    end_after: Option<Duration>,
+    shutdown: &CancellationToken,
+) {
+    let both = || (Arc::clone(store), Arc::clone(clock));
+    let in_force = || {
+        let retention = Arc::clone(retention);
+        move || **retention.load()
+    };
+    let (store, clock) = both();
+    let old = chores::forget_events(store, clock, in_force(), shutdown.clone());
+    parts.spawn(async move {
+        old.await;
+        "retention"
+    });
+    if let Some(end_after) = end_after {
+        let (store, clock) = both();
+        let tidy = chores::tidy_sessions(store, clock, end_after, in_force(), shutdown.clone());
+        parts.spawn(async move {
+            tidy.await;
+            "the sessions' upkeep"
+        });
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Gateway {
     pub(crate) ldaps: SocketAddr,
     /// RADIUS for the resource `vpn`.
     pub(crate) radius: SocketAddr,
+    /// RADIUS accounting.
+    pub(crate) accounting: SocketAddr,
     /// Metrics and readiness.
     pub(crate) status: SocketAddr,
 }
@@ -95,6 +97,7 @@ impl Gateway {
             mail: at(3390),
             ldaps: at(ldaps),
             radius: at(1812),
+            accounting: at(1813),
             status: at(9909),
         };
         fs::write(gateway.config(), gateway.configuration(setting)).unwrap();
@@ -282,6 +285,7 @@ plaintext_bind = "loopback"
 
 [radius]
 authentication = "{radius}"
+accounting = "{accounting}"
 
 [[radius.client]]
 name = "vpn-gateway"
@@ -329,6 +333,7 @@ kind = "vpn"
             ldaps = self.ldaps,
             mail = self.mail,
             radius = self.radius,
+            accounting = self.accounting,
             status = self.status,
             throttle = setting.throttle,
             eap = setting.eap,

@@ -7,6 +7,8 @@
 mod common;
 
 #[cfg(test)]
+mod accounting;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod demo;

@@ -9,10 +9,12 @@ use doorward::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, ServiceAttempt,
     ServiceVerdict, Undecided, Verdict,
 };
+use doorward::directory::OnlineSessions;
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::ClientResources;
+use doorward::domain::resource::{Asking, ClientResources};
 use doorward::domain::secret::Secret;
+use doorward::domain::session::{Nas, SessionReport};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::radius::client::{ClientSettings, Clients};
 use doorward::radius::exchange::Service;
@@ -51,8 +53,39 @@ impl Question {
 }
 
 struct Told {
+    reports: mpsc::UnboundedSender<Reported>,
     asked: AtomicUsize,
     questions: mpsc::UnboundedSender<Question>,
+}
+
+/// A report that the server wants recorded; dropped unanswered it makes the recorder panic.
+pub(crate) struct Reported {
+    /// What is reported; nothing where a NAS restarted.
+    pub(crate) report: Option<SessionReport>,
+    /// Answers whether it is safe.
+    pub(crate) answer: oneshot::Sender<Result<(), Undecided>>,
+}
+
+impl Told {
+    fn report(&self, report: Option<SessionReport>) -> Answer<'_, Result<(), Undecided>> {
+        let (answer, answered) = oneshot::channel();
+        self.reports.send(Reported { report, answer }).unwrap();
+        Box::pin(async { answered.await.expect("the test panics the recorder") })
+    }
+}
+
+impl OnlineSessions for Told {
+    fn record_session<'a>(
+        &'a self,
+        report: SessionReport,
+        _: &'a Asking,
+    ) -> Answer<'a, Result<(), Undecided>> {
+        self.report(Some(report))
+    }
+
+    fn nas_restarted(&self, _: Nas, _: Timestamp) -> Answer<'_, Result<(), Undecided>> {
+        self.report(None)
+    }
 }
 
 impl Decide for Told {
@@ -100,6 +133,7 @@ pub(crate) struct Running {
     pub(crate) handle: Handle,
     told: Arc<Told>,
     questions: mpsc::UnboundedReceiver<Question>,
+    reports: mpsc::UnboundedReceiver<Reported>,
     authentication: SocketAddr,
     accounting: SocketAddr,
     _stop: DropGuard,
@@ -117,7 +151,9 @@ impl Running {
         let client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();
         let settings = Settings::new(Clients::new(vec![client]).unwrap());
         let (sender, questions) = mpsc::unbounded_channel();
+        let (reporter, reports) = mpsc::unbounded_channel();
         let told = Arc::new(Told {
+            reports: reporter,
             asked: AtomicUsize::new(0),
             questions: sender,
         });
@@ -127,7 +163,14 @@ impl Running {
             ..Listen::nowhere()
         };
         let decide: Arc<dyn Decide> = Arc::clone(&told) as _;
-        let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();
+        let server = Server::bind(
+            &listen,
+            settings,
+            decide,
+            Arc::clone(&told) as _,
+            Arc::new(Still),
+        )
+        .unwrap();
         let addresses = server.addresses();
         let at = |wanted| {
             addresses
@@ -144,6 +187,7 @@ impl Running {
             handle,
             told,
             questions,
+            reports,
             authentication,
             accounting,
             _stop: stop.drop_guard(),
@@ -170,6 +214,16 @@ impl Running {
     /// The next question, if it was asked already.
     pub(crate) fn question_now(&mut self) -> Option<Question> {
         self.questions.try_recv().ok()
+    }
+
+    /// The next report, once it is to be recorded.
+    pub(crate) async fn report(&mut self) -> Reported {
+        self.reports.recv().await.unwrap()
+    }
+
+    /// The next report, if it is to be recorded already.
+    pub(crate) fn report_now(&mut self) -> Option<Reported> {
+        self.reports.try_recv().ok()
     }
 
     /// How many questions were asked.

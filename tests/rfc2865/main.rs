@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod rfc_2866_accounting;
 
 use doorward::authenticator::{Claim, Undecided};
 use doorward::domain::refusal::Refusal;
@@ -227,7 +229,7 @@ async fn an_unknown_client_gets_silence() {
     assert_eq!(running.asked(), 0);
 }
 
-/// RFC 5997 §4.2, and RFC 2866 §4.1: no record, no acknowledgement.
+/// RFC 5997 §4.2; and what an Access-Request's authenticator proves is no report (RFC 2866 §3).
 #[tokio::test]
 async fn the_accounting_port_answers_status_server_alone() {
     let running = Running::start();

@@ -1,3 +1,4 @@
+mod accounting;
 mod eap_over_radius;
 
 use super::*;
@@ -196,7 +197,7 @@ fn an_access_accept_names_the_user_and_copies_proxy_states() {
         check_reply(&packet, &AUTHENTICATOR, &secret()),
         Ok(Presence::Verified)
     );
-    assert_eq!(kinds(&packet), [80, 1, 33, 33]);
+    assert_eq!(kinds(&packet), [80, 1, 25, 33, 33]);
     assert_eq!(packet.first(kind::USER_NAME), Some(&b"Alice"[..]));
     assert_eq!(
         packet.all(kind::PROXY_STATE).collect::<Vec<_>>(),
@@ -312,7 +313,7 @@ fn the_message_authenticator_is_required_unless_the_client_is_exempt() {
     let question = fixture.asked(&request);
     let reply = fixture.replied(question.open, granted());
     let packet = Packet::parse(&reply.bytes).unwrap();
-    assert_eq!(kinds(&packet), [80, 1]);
+    assert_eq!(kinds(&packet), [80, 1, 25]);
 }
 
 #[test]
@@ -535,21 +536,4 @@ fn a_status_server_is_answered_on_each_port() {
         fixture.available = false;
         assert_eq!(fixture.dropped(&request), DropReason::Unavailable);
     }
-}
-
-#[test]
-fn accounting_is_never_acknowledged() {
-    let mut fixture = Fixture::lenient();
-    fixture.service = Service::Accounting;
-    let mut request = Draft::new(Code::AccountingRequest, 5)
-        .seal_request(&[0; 16], &secret())
-        .unwrap();
-    assert_eq!(fixture.dropped(&request), DropReason::AccountingWrong);
-    let right = response_authenticator(&request, &[0; 16], &secret());
-    request[4..20].copy_from_slice(&right);
-    assert_eq!(
-        fixture.dropped(&request),
-        DropReason::AccountingNotConfigured
-    );
-    assert_eq!(fixture.dropped(&login()), DropReason::UnexpectedCode);
 }

@@ -10,8 +10,9 @@ use crate::authenticator::{
 };
 use crate::domain::id::AccountId;
 use crate::domain::name::{ClientName, ResourceName};
-use crate::domain::resource::ClientResources;
+use crate::domain::resource::{Asking, ClientResources};
 use crate::domain::secret::Secret;
+use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::radius::wire::{Code, Draft, Packet, Presence, check_reply, hide_password, kind};
 
@@ -47,6 +48,20 @@ impl Decide for Grant {
         &'a self,
         _: &'a AuthenticatedService,
     ) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!()
+    }
+}
+
+impl OnlineSessions for Grant {
+    fn record_session<'a>(
+        &'a self,
+        _: SessionReport,
+        _: &'a Asking,
+    ) -> Answer<'a, Result<(), Undecided>> {
+        unreachable!()
+    }
+
+    fn nas_restarted(&self, _: Nas, _: Timestamp) -> Answer<'_, Result<(), Undecided>> {
         unreachable!()
     }
 }
@@ -96,7 +111,14 @@ fn start(addresses: &[&str], turns: usize, max_in_flight: usize, settings: Setti
         ..Listen::nowhere()
     };
     let decide: Arc<dyn Decide> = Arc::clone(&grant) as _;
-    let server = Server::bind(&listen, settings, decide, Arc::new(Still)).unwrap();
+    let server = Server::bind(
+        &listen,
+        settings,
+        decide,
+        Arc::clone(&grant) as _,
+        Arc::new(Still),
+    )
+    .unwrap();
     let addresses = server
         .addresses()
         .into_iter()
@@ -260,7 +282,8 @@ async fn an_address_in_use_is_named() {
         ..Listen::nowhere()
     };
     let decide = Arc::new(Grant(Semaphore::new(0)));
-    let fault = Server::bind(&listen, settings("s"), decide, Arc::new(Still))
+    let sessions = Arc::clone(&decide) as _;
+    let fault = Server::bind(&listen, settings("s"), decide, sessions, Arc::new(Still))
         .err()
         .unwrap();
     assert!(fault.to_string().contains(&address.to_string()), "{fault}");

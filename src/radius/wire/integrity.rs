@@ -62,6 +62,16 @@ pub fn check_reply(
     check_under(reply, request, secret)
 }
 
+/// Checks an Accounting-Request, a Disconnect-Request or a CoA-Request: its Request Authenticator is
+/// computed like that of a reply to zeroes (RFC 2866 §3, RFC 5176 §2.3); so is its
+/// Message-Authenticator, where it has one (RFC 5176 §3.4).
+///
+/// # Errors
+/// Says which proof failed.
+pub fn check_signed(packet: &Packet<'_>, secret: &Secret) -> Result<Presence, IntegrityFault> {
+    check_reply(packet, &[0; 16], secret)
+}
+
 /// The Response Authenticator of a reply: MD5 over code, identifier, length, the request's
 /// authenticator, the reply's attributes and the secret (RFC 2865 §3).
 pub fn response_authenticator(

@@ -12,8 +12,8 @@ mod seal;
 mod tests;
 
 pub use integrity::{
-    IntegrityFault, Presence, check_message_authenticator, check_reply, response_authenticator,
-    same,
+    IntegrityFault, Presence, check_message_authenticator, check_reply, check_signed,
+    response_authenticator, same,
 };
 pub use mppe::{MICROSOFT, MppeKey, mppe_key, reveal_mppe_key};
 pub use password::{MAX_HIDDEN_PASSWORD, MalformedPassword, hide_password, reveal_password};
@@ -24,15 +24,29 @@ pub use seal::{Draft, Oversized, ProxyStates};
 pub mod kind {
     pub use radius::core::rfc2865::{
         CALLED_STATION_ID_TYPE as CALLED_STATION_ID, CALLING_STATION_ID_TYPE as CALLING_STATION_ID,
-        CHAP_PASSWORD_TYPE as CHAP_PASSWORD, FRAMED_MTU_TYPE as FRAMED_MTU,
+        CHAP_PASSWORD_TYPE as CHAP_PASSWORD, CLASS_TYPE as CLASS,
+        FRAMED_IP_ADDRESS_TYPE as FRAMED_IP_ADDRESS, FRAMED_MTU_TYPE as FRAMED_MTU,
         NAS_IDENTIFIER_TYPE as NAS_IDENTIFIER, NAS_IP_ADDRESS_TYPE as NAS_IP_ADDRESS,
-        NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE, PROXY_STATE_TYPE as PROXY_STATE,
-        SESSION_TIMEOUT_TYPE as SESSION_TIMEOUT, STATE_TYPE as STATE, USER_NAME_TYPE as USER_NAME,
-        USER_PASSWORD_TYPE as USER_PASSWORD, VENDOR_SPECIFIC_TYPE as VENDOR_SPECIFIC,
+        NAS_PORT_TYPE as NAS_PORT, NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE,
+        PROXY_STATE_TYPE as PROXY_STATE, SESSION_TIMEOUT_TYPE as SESSION_TIMEOUT,
+        STATE_TYPE as STATE, USER_NAME_TYPE as USER_NAME, USER_PASSWORD_TYPE as USER_PASSWORD,
+        VENDOR_SPECIFIC_TYPE as VENDOR_SPECIFIC,
+    };
+    pub use radius::core::rfc2866::{
+        ACCT_DELAY_TIME_TYPE as ACCT_DELAY_TIME, ACCT_INPUT_OCTETS_TYPE as ACCT_INPUT_OCTETS,
+        ACCT_INPUT_PACKETS_TYPE as ACCT_INPUT_PACKETS,
+        ACCT_OUTPUT_OCTETS_TYPE as ACCT_OUTPUT_OCTETS,
+        ACCT_OUTPUT_PACKETS_TYPE as ACCT_OUTPUT_PACKETS, ACCT_SESSION_ID_TYPE as ACCT_SESSION_ID,
+        ACCT_SESSION_TIME_TYPE as ACCT_SESSION_TIME, ACCT_STATUS_TYPE_TYPE as ACCT_STATUS_TYPE,
+        ACCT_TERMINATE_CAUSE_TYPE as ACCT_TERMINATE_CAUSE,
     };
     pub use radius::core::rfc2869::{
-        EAP_MESSAGE_TYPE as EAP_MESSAGE, MESSAGE_AUTHENTICATOR_TYPE as MESSAGE_AUTHENTICATOR,
+        ACCT_INPUT_GIGAWORDS_TYPE as ACCT_INPUT_GIGAWORDS,
+        ACCT_OUTPUT_GIGAWORDS_TYPE as ACCT_OUTPUT_GIGAWORDS, EAP_MESSAGE_TYPE as EAP_MESSAGE,
+        MESSAGE_AUTHENTICATOR_TYPE as MESSAGE_AUTHENTICATOR,
     };
+    pub use radius::core::rfc3162::NAS_IPV6_ADDRESS_TYPE as NAS_IPV6_ADDRESS;
+    pub use radius::core::rfc6911::FRAMED_IPV6_ADDRESS_TYPE as FRAMED_IPV6_ADDRESS;
 }
 
 /// Octets before the first attribute: code, identifier, length, authenticator.

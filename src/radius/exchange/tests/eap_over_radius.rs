@@ -141,7 +141,7 @@ fn an_accept_carries_success_keys_and_the_account_s_name() {
     let reply = nas.fixture.replied(question.open, granted());
     let packet = Packet::parse(&reply.bytes).unwrap();
     assert_eq!(packet.code(), Code::AccessAccept);
-    assert_eq!(kinds(&packet), [80, 79, 26, 26, 1, 33]);
+    assert_eq!(kinds(&packet), [80, 79, 26, 26, 1, 25, 33]);
     assert_eq!(packet.first(kind::EAP_MESSAGE).unwrap()[0], 3);
     assert_eq!(packet.first(kind::USER_NAME), Some(&b"Alice"[..]));
     let key = nas
