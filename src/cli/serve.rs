@@ -1,6 +1,7 @@
 //! `doorward serve`: runs the daemon in the foreground.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,10 @@ use crate::config::Config;
 use crate::config::log::{LogFormat, LogLevel};
 use crate::runtime::daemon::Daemon;
 use crate::runtime::observe::{LogShape, start_logging};
+
+/// How long threads that nobody waits for may take to end. The system's search for a Unix user's
+/// name may hang, and nothing can end it.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 /// Runs the daemon until it is told to stop. SIGHUP reads `file` again.
 ///
@@ -22,13 +27,14 @@ pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the threads cannot be started")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let daemon = Daemon::start(config).await?;
         daemon
             .run(|| Config::locate(file), CancellationToken::new())
             .await
-    })?;
-    Ok(())
+    });
+    runtime.shutdown_timeout(LAST_THREADS);
+    Ok(ended?)
 }
 
 fn log_as_configured(config: &Config) {

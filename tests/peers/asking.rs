@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rcgen::string::Ia5String;
 use rcgen::{
@@ -13,7 +15,9 @@ use rcgen::{
     RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
+use crate::common::namespace::{inside, lay};
 use crate::common::{BASE, Gateway, PASSWORD, Ran, Setting, client, eventually};
+use crate::raw_ldap::{Client, bind};
 
 /// A gateway with more in its configuration, and alice.
 fn gateway(change: impl FnOnce(&Gateway, String) -> String) -> Gateway {
@@ -120,6 +124,63 @@ match = {{ listener = "local", peer_user = "{own}" }}
         .unwrap();
     assert!(gateway.wait().success());
     assert!(!path.exists());
+}
+
+#[test]
+fn who_cannot_be_named_in_time_is_not_served_as_a_number() {
+    if !inside("asking::who_cannot_be_named_in_time_is_not_served_as_a_number") {
+        return;
+    }
+    let mut gateway = gateway(|gateway, text| {
+        let path = gateway.path("ldapi");
+        let path = path.display();
+        format!(
+            r#"{text}
+[[ldap.listener]]
+name = "local"
+address = "unix:{path}"
+
+[[resource]]
+name = "desk"
+kind = "app"
+match = {{ listener = "local" }}
+"#
+        )
+    });
+    let bound = ["resource", "bind", "desk", "--group", "staff"];
+    gateway.run(&bound).assert_success();
+    let connect = || {
+        let stream = UnixStream::connect(gateway.path("ldapi")).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        Client::over(stream)
+    };
+    let alice = bind(&dn("alice"), PASSWORD);
+    assert_eq!(connect().ask(&alice).code(), 0);
+
+    // Whoever looks for a name now waits for ever: one more than there are turns.
+    let names = gateway.path("passwd");
+    let made = Command::new("mkfifo").arg(&names).status().unwrap();
+    assert!(made.success());
+    lay("/etc/passwd", &names);
+    let mut nameless: Vec<_> = (0..5).map(|_| connect()).collect();
+    for client in &mut nameless {
+        assert!(client.is_closed());
+    }
+    let refused = "doorward_ldap_connections_refused_total";
+    eventually(
+        || gateway.metrics(),
+        || gateway.metric(refused, "reason=\"peer\"") >= 5.0,
+    );
+
+    // Nor do the threads that hang hold the stop.
+    let process = gateway.process().to_string();
+    Command::new("kill")
+        .args(["-TERM", &process])
+        .status()
+        .unwrap();
+    assert!(gateway.wait().success());
 }
 
 /// A CA for clients, with certificates and a revocation list of it.

@@ -19,7 +19,7 @@ use crate::domain::origin::{PeerUser, Source};
 /// How long a user's name is looked for. The system may ask a directory for it, which may be this
 /// very daemon.
 const LOOK_UP: Duration = Duration::from_secs(1);
-/// How many names are looked for at once.
+/// How many names are looked for at once, each in a thread.
 static LOOKING_UP: Semaphore = Semaphore::const_new(4);
 
 /// A Unix socket that is listened on; its file goes with it.
@@ -94,18 +94,36 @@ impl Drop for LocalListener {
 
 /// Who is at the other end, as the system says (`SO_PEERCRED`): the user who connected.
 ///
+/// The number stands for the user only where the system knows no name for it. Whoever could shed
+/// the name by keeping the system busy would pass every rule that names the user.
+///
 /// # Errors
-/// The system does not say.
+/// The system does not say who it is, or not in time whether the user has a name.
 pub(super) async fn peer(stream: &UnixStream) -> io::Result<Source> {
     let number = stream.peer_cred()?.uid();
-    let name = timeout(LOOK_UP, name_of(number)).await.ok().flatten();
+    let name = timeout(LOOK_UP, name_of(number, &LOOKING_UP, registered_name)).await??;
     Ok(Source::Local(PeerUser::new(number, name.as_deref())))
 }
 
-async fn name_of(number: u32) -> Option<String> {
-    let _turn = LOOKING_UP.acquire().await.ok()?;
-    let found = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(number)));
-    found.await.ok()?.ok()?.map(|user| user.name)
+/// The user's name in the system's databases (getpwuid(3)); none where there is no such user.
+fn registered_name(number: u32) -> io::Result<Option<String>> {
+    Ok(User::from_uid(Uid::from_raw(number))?.map(|user| user.name))
+}
+
+/// Looks for a name in a thread of its own. The turn is the thread's: one that hangs keeps it,
+/// also when nobody waits for it any more.
+async fn name_of(
+    number: u32,
+    turns: &'static Semaphore,
+    look_up: impl FnOnce(u32) -> io::Result<Option<String>> + Send + 'static,
+) -> io::Result<Option<String>> {
+    let turn = turns.acquire().await.map_err(io::Error::other)?;
+    let looked = tokio::task::spawn_blocking(move || {
+        let found = look_up(number);
+        drop(turn);
+        found
+    });
+    looked.await?
 }
 
 #[cfg(test)]
@@ -153,5 +171,38 @@ mod tests {
         let name = User::from_uid(own).unwrap().map(|user| user.name);
         let expected = PeerUser::new(own.as_raw(), name.as_deref());
         assert_eq!(peer(&stream).await.unwrap(), Source::Local(expected));
+    }
+
+    fn turns(count: usize) -> &'static Semaphore {
+        Box::leak(Box::new(Semaphore::new(count)))
+    }
+
+    #[tokio::test]
+    async fn only_a_user_whom_nobody_knows_is_a_number() {
+        let turns = turns(1);
+        let known = name_of(7, turns, |_| Ok(Some("guest".to_owned()))).await;
+        assert_eq!(known.unwrap().as_deref(), Some("guest"));
+        assert_eq!(name_of(7, turns, |_| Ok(None)).await.unwrap(), None);
+        let fault = name_of(7, turns, |_| Err(io::ErrorKind::NotConnected.into())).await;
+        assert_eq!(fault.unwrap_err().kind(), io::ErrorKind::NotConnected);
+        assert_eq!(turns.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_hangs_names_nobody_and_keeps_its_turn() {
+        let turns = turns(1);
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let hanging = name_of(7, turns, move |_| {
+            let _ = ended.recv();
+            Ok(None)
+        });
+        let short = Duration::from_millis(50);
+        assert!(timeout(short, hanging).await.is_err());
+        // Nor is whoever finds no turn taken for somebody without a name.
+        let waiting = name_of(8, turns, |_| Ok(None));
+        assert!(timeout(short, waiting).await.is_err());
+        drop(end);
+        let next = name_of(8, turns, |_| Ok(Some("next".to_owned()))).await;
+        assert_eq!(next.unwrap().as_deref(), Some("next"));
     }
 }
