@@ -92,6 +92,9 @@ fn the_unit_is_not_root_and_can_take_small_ports() {
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
+        // Clients reach a Unix socket in it.
+        "RuntimeDirectory=doorward",
+        "RuntimeDirectoryMode=0755",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }

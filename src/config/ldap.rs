@@ -105,9 +105,10 @@ pub struct Listener {
     pub(super) has_certificate: bool,
 }
 
-/// The service and its group may connect.
+/// Everybody on the machine may connect, as to a port on loopback: who it is is known, and binds
+/// need passwords. A group to admit clients by would be the service's own, which reads its secrets.
 fn socket_mode() -> u32 {
-    0o660
+    0o666
 }
 
 /// Whether clients show a certificate of their own in the TLS handshake.

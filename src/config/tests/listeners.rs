@@ -23,13 +23,13 @@ fn a_unix_socket_has_a_path_and_a_mode() {
     let config = listener(TLS, "address = \"unix:/run/doorward/ldapi\"").unwrap();
     let found = &config.ldap.listeners[0];
     assert!(found.is_unix() && !found.is_loopback());
-    assert_eq!(found.socket_mode, 0o660);
+    assert_eq!(found.socket_mode, 0o666);
     // Only that there is no resource.
     assert_eq!(config.warnings().len(), 1);
     let facts = &config.listeners()[0];
     assert!(facts.unix && !facts.loopback);
-    let config = listener("", "address = \"unix:/a\"\nsocket_mode = \"0666\"").unwrap();
-    assert_eq!(config.ldap.listeners[0].socket_mode, 0o666);
+    let config = listener("", "address = \"unix:/a\"\nsocket_mode = \"0660\"").unwrap();
+    assert_eq!(config.ldap.listeners[0].socket_mode, 0o660);
 }
 
 #[test]
