@@ -1,8 +1,9 @@
 //! TLS for listeners: the server's certificate, and the CAs by which clients' are verified, both
 //! followed while the daemon runs.
 //!
-//! Verifying is rustls's. A new CA or revocation list makes new configurations, so that no session
-//! that was verified by the old ones is resumed.
+//! Verifying is rustls's. A session that is resumed brings its certificate with it, unverified: one
+//! that has expired or was revoked meanwhile would go on. So none is kept where certificates are
+//! verified.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
@@ -189,8 +190,11 @@ impl TrustFiles {
                 path: trust.ca.clone(),
                 source,
             })?;
-        Ok(builder
+        let mut config = builder
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::<Certificate>::clone(certificate)))
+            .with_cert_resolver(Arc::<Certificate>::clone(certificate));
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
     }
 }

@@ -4,14 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConnection};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection,
+};
 use tempfile::TempDir;
 
 use super::making::{SubjectAltName, make_private_ca_and_server_certificate};
 use super::*;
 use crate::domain::time::Timestamp;
+use crate::ldap::settings::ClientCertificate;
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -38,23 +42,12 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// A whole handshake in memory, as a client that trusts `ca` alone and wants `name`.
-fn handshake(
-    server: &Arc<ServerConfig>,
-    ca: &Path,
-    name: &str,
-    versions: &[&'static SupportedProtocolVersion],
-) -> Result<(ProtocolVersion, CertificateDer<'static>), rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap())?;
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut client = ClientConnection::new(Arc::new(config), name)?;
-    let mut server = ServerConnection::new(Arc::clone(server))?;
-    while client.is_handshaking() || server.is_handshaking() {
+/// A handshake in memory to its end, and what either says behind it.
+fn shake_hands(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), rustls::Error> {
+    while client.wants_write() || server.wants_write() {
         let mut bytes = Vec::new();
         while client.wants_write() {
             client.write_tls(&mut bytes).unwrap();
@@ -74,6 +67,27 @@ fn handshake(
             client.process_new_packets()?;
         }
     }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    Ok(())
+}
+
+/// A whole handshake in memory, as a client that trusts `ca` alone and wants `name`.
+fn handshake(
+    server: &Arc<ServerConfig>,
+    ca: &Path,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<(ProtocolVersion, CertificateDer<'static>), rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap())?;
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name)?;
+    let mut server = ServerConnection::new(Arc::clone(server))?;
+    shake_hands(&mut client, &mut server)?;
     let shown = client.peer_certificates().unwrap()[0].clone();
     Ok((client.protocol_version().unwrap(), shown.into_owned()))
 }
@@ -298,4 +312,71 @@ fn a_broken_replacement_is_refused_once_and_the_old_one_stays() {
     assert_ne!(held.chain(), before);
     fs::remove_file(&made.key).unwrap();
     assert!(held.reload_if_changed().is_err());
+}
+
+#[test]
+fn whoever_shows_a_certificate_shows_it_at_every_handshake() {
+    let folder = folder();
+    let made = make(folder.path(), &["localhost"]).unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let trust = ClientTrust {
+        ca: folder.path().join("clients.pem"),
+        crl: None,
+    };
+    fs::write(&trust.ca, params.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(params, key);
+    let mut params = CertificateParams::default();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let own = params.signed_by(&key, &issuer).unwrap();
+
+    let held = Arc::new(Certificate::open(&made.certificate, &made.key).unwrap());
+    let protection = Protection::new(held, Some(trust)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(&made.ca).unwrap())
+        .unwrap();
+    for versions in [[&TLS13], [&TLS12]] {
+        for clients in [
+            ClientCertificate::Off,
+            ClientCertificate::Optional,
+            ClientCertificate::Required,
+        ] {
+            let server = protection.config(clients).unwrap();
+            // It keeps its sessions from one handshake to the next.
+            let config = ClientConfig::builder_with_provider(provider())
+                .with_protocol_versions(&versions)
+                .unwrap()
+                .with_root_certificates(roots.clone())
+                .with_client_auth_cert(
+                    vec![own.der().clone()],
+                    PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+                )
+                .unwrap();
+            let config = Arc::new(config);
+            let kinds = [(); 2].map(|()| {
+                let name = ServerName::try_from("localhost").unwrap();
+                let mut client = ClientConnection::new(Arc::clone(&config), name).unwrap();
+                let mut server = ServerConnection::new(Arc::clone(&server)).unwrap();
+                shake_hands(&mut client, &mut server).unwrap();
+                assert_eq!(
+                    server.peer_certificates().is_some(),
+                    clients != ClientCertificate::Off
+                );
+                server.handshake_kind().unwrap()
+            });
+            // Where nobody is asked for one sessions are resumed: this client does it if it can.
+            let second = match clients {
+                ClientCertificate::Off => HandshakeKind::Resumed,
+                _ => HandshakeKind::Full,
+            };
+            assert_eq!(
+                kinds,
+                [HandshakeKind::Full, second],
+                "{clients:?} {versions:?}"
+            );
+        }
+    }
 }
