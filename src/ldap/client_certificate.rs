@@ -15,8 +15,8 @@ pub struct Unreadable;
 /// The names of a certificate in DER.
 ///
 /// # Errors
-/// It is none, or its subject alternative names cannot be read: what they say would otherwise be
-/// looked for in the common name.
+/// It is none, or one of its subject alternative names cannot be read: what it says would otherwise
+/// be looked for in the common name.
 pub fn names(der: &[u8]) -> Result<CertificateNames, Unreadable> {
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| Unreadable)?;
     if !rest.is_empty() {
@@ -29,12 +29,13 @@ pub fn names(der: &[u8]) -> Result<CertificateNames, Unreadable> {
         .iter()
         .flat_map(|extension| &extension.value.general_names)
         .filter_map(|name| match name {
-            GeneralName::DNSName(text) => Some(AlternativeName::Dns(text)),
-            GeneralName::RFC822Name(text) => Some(AlternativeName::Mail(text)),
-            GeneralName::URI(text) => Some(AlternativeName::Uri(text)),
+            GeneralName::DNSName(text) => Some(Ok(AlternativeName::Dns(text))),
+            GeneralName::RFC822Name(text) => Some(Ok(AlternativeName::Mail(text))),
+            GeneralName::URI(text) => Some(Ok(AlternativeName::Uri(text))),
+            GeneralName::Invalid(..) => Some(Err(Unreadable)),
             _ => None,
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let common: Vec<&str> = certificate
         .subject()
         .iter_common_name()
@@ -99,6 +100,21 @@ mod tests {
         der.push(0);
         assert_eq!(names(&der), Err(Unreadable));
         assert_eq!(names(b""), Err(Unreadable));
+    }
+
+    #[test]
+    fn an_alternative_name_that_cannot_be_read_leaves_no_other() {
+        let text = |text: &str| SanType::DnsName(Ia5String::try_from(text).unwrap());
+        let mail = SanType::Rfc822Name(Ia5String::try_from("alice@example.org").unwrap());
+        for names_in_it in [
+            vec![text("mx1.example.org")],
+            vec![mail, text("mx1.example.org")],
+        ] {
+            let mut der = certificate("front", &names_in_it);
+            let place = der.windows(3).position(|bytes| bytes == b"mx1").unwrap();
+            der[place] = 0xff;
+            assert_eq!(names(&der), Err(Unreadable));
+        }
     }
 
     proptest! {
