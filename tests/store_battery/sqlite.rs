@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use doorward::domain::ssh_key::SshPublicKey;
 use doorward::domain::time::Timestamp;
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
@@ -257,6 +258,43 @@ async fn a_damaged_row_is_unavailable_for_its_reader_alone() {
     ));
     assert_eq!(read(&store, bob).await.username, username("bob"));
     unlock(&store, bob, START).await;
+}
+
+#[tokio::test]
+async fn an_ssh_key_that_cannot_be_read_is_left_out_and_nothing_else_is() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let keys = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIh2OUnFV4SUWvRG9POqDGXlUAdv/HnLloMWorepVRc5 laptop",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH token",
+    ]
+    .map(|line| SshPublicKey::parse(line).unwrap());
+    let change = |keys: &[SshPublicKey], most| Change::AddSshKeys {
+        account: alice,
+        keys: keys.to_vec(),
+        most,
+    };
+    apply(&store, change(&keys, 8)).await.unwrap();
+    Connection::open(folder.path())
+        .unwrap()
+        .execute(
+            "UPDATE ssh_keys SET line = 'ssh-dss AAAA' WHERE number =
+             (SELECT min(number) FROM ssh_keys)",
+            [],
+        )
+        .unwrap();
+    let read = user(&store, alice).await;
+    let left: Vec<&SshPublicKey> = read.ssh_keys.iter().map(|record| &record.key).collect();
+    assert_eq!(left, [&keys[1]]);
+    // It has its place among so many all the same.
+    let another = SshPublicKey::parse(
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI",
+    );
+    assert!(matches!(
+        apply(&store, change(&[another.unwrap()], 2)).await,
+        Err(ChangeRefused::TooManyKeys(2))
+    ));
 }
 
 #[tokio::test]

@@ -64,10 +64,7 @@ pub(super) fn list(
         ),
         UserFilter::All => page(connection, "?3", &begin, most, true),
     }?;
-    let day = day_start(connection)?;
-    for user in &mut users {
-        complete(connection, user, day)?;
-    }
+    complete_all(connection, &mut users)?;
     Ok(users)
 }
 
@@ -143,7 +140,34 @@ const WITHIN: &str = "WITH RECURSIVE within (id, depth) AS (
          WHERE within.depth < 8
      )";
 
-fn complete(connection: &Connection, user: &mut UserRecord, day: Timestamp) -> Result<(), Fault> {
+/// Reads what [`user`] leaves out, and tells once of keys that cannot be read.
+fn complete_all(connection: &Connection, users: &mut [UserRecord]) -> Result<(), Fault> {
+    let day = day_start(connection)?;
+    let mut damaged = 0;
+    let mut of = None;
+    for user in users {
+        let unreadable = complete(connection, user, day)?;
+        if unreadable > 0 {
+            damaged += unreadable;
+            of.get_or_insert_with(|| user.username.clone());
+        }
+    }
+    if let Some(user) = of {
+        tracing::warn!(
+            keys = damaged,
+            %user,
+            "SSH keys cannot be read and are left out, the first of this user"
+        );
+    }
+    Ok(())
+}
+
+/// Reads what [`user`] leaves out, and says how many keys cannot be read.
+fn complete(
+    connection: &Connection,
+    user: &mut UserRecord,
+    day: Timestamp,
+) -> Result<usize, Fault> {
     let key = account_key(user.account);
     let sql = format!("{WITHIN} SELECT name FROM groups WHERE id IN (SELECT id FROM within)");
     user.groups = all(connection, &sql, [key], |row| {
@@ -165,26 +189,27 @@ fn complete(connection: &Connection, user: &mut UserRecord, day: Timestamp) -> R
         (key, day.as_millis()),
     )?;
     user.recent_failures = u32::try_from(failures).unwrap_or(u32::MAX);
-    user.ssh_keys = ssh_keys(connection, user.account)?;
-    Ok(())
+    let keys = ssh_keys(connection, user.account)?;
+    let stored = keys.len();
+    user.ssh_keys = keys.into_iter().flatten().collect();
+    Ok(stored - user.ssh_keys.len())
 }
 
-/// An account's SSH keys, oldest first.
+/// An account's SSH keys, oldest first; none in the place of one that cannot be read. Such a key
+/// opens no door, and must not close the user's others.
 pub(super) fn ssh_keys(
     connection: &Connection,
     account: AccountId,
-) -> Result<Vec<SshKeyRecord>, Fault> {
+) -> Result<Vec<Option<SshKeyRecord>>, Fault> {
     all(
         connection,
         "SELECT line, added FROM ssh_keys WHERE account = ?1 ORDER BY number",
         [account_key(account)],
         |row| {
             let line: String = row.get(0)?;
-            Ok(SshKeyRecord {
-                key: SshPublicKey::parse(&line)
-                    .map_err(|error| Fault::Damaged(format!("an SSH key: {error}")))?,
-                added: instant(row, 1)?,
-            })
+            let added = instant(row, 1)?;
+            let key = SshPublicKey::parse(&line).ok();
+            Ok(key.map(|key| SshKeyRecord { key, added }))
         },
     )
 }
@@ -239,13 +264,10 @@ pub(super) fn touched_by_time(
     if let Some(span) = spans.locked {
         collect("locked_since", span)?;
     }
-    let day = day_start(connection)?;
     let mut users = Vec::new();
     for key in keys.into_iter().take(most) {
-        if let Some(mut user) = bare(connection, account_id(key))? {
-            complete(connection, &mut user, day)?;
-            users.push(user);
-        }
+        users.extend(bare(connection, account_id(key))?);
     }
+    complete_all(connection, &mut users)?;
     Ok(users)
 }

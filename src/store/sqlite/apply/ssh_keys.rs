@@ -89,6 +89,7 @@ pub(super) fn remove(
     let keys = ssh_keys(connection, account)?;
     let Some(record) = keys
         .iter()
+        .flatten()
         .find(|record| record.key.fingerprint() == fingerprint)
     else {
         return Err(not_found("SSH key", &fingerprint));
