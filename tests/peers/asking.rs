@@ -1,11 +1,14 @@
-//! Which resource is asking, told by Unix sockets, client certificates and proxies, with Debian's
-//! ldap-utils.
+//! Which resource is asking, told by Unix sockets, client certificates, proxies and views, with
+//! Debian's ldap-utils; what a proxy says before them is written here.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::string::Ia5String;
@@ -14,6 +17,10 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
     RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::common::namespace::{inside, lay};
 use crate::common::{BASE, Gateway, PASSWORD, Ran, Setting, client, eventually};
@@ -460,4 +467,94 @@ fn sasl_plain_is_a_bind_like_any_other() {
         assert_eq!(right.stdout.trim(), format!("dn:{}", dn("alice")));
     }
     assert_eq!(bind(&url, "alice", "wrong").code, Some(49));
+}
+
+/// A connection that begins with these bytes, as a proxy's does.
+fn proxied(address: SocketAddr, header: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream.write_all(header).unwrap();
+    stream
+}
+
+#[test]
+fn who_is_behind_a_proxy_is_the_source_in_the_clear_and_before_tls() {
+    let gateway = gateway(|gateway, text| {
+        let ip = gateway.hosts.ip();
+        format!(
+            r#"{text}
+[[ldap.listener]]
+name = "proxied"
+address = "{ip}:3391"
+plaintext_bind = "allow"
+proxy_protocol = ["127.0.0.0/8"]
+sources = ["192.0.2.0/24"]
+
+[[ldap.listener]]
+name = "proxied-tls"
+address = "{ip}:3637"
+tls = "implicit"
+proxy_protocol = ["127.0.0.0/8"]
+
+[[resource]]
+name = "behind"
+kind = "app"
+match = {{ listener = ["proxied", "proxied-tls"], source = "192.0.2.0/24" }}
+"#
+        )
+    });
+    gateway
+        .run(&["resource", "bind", "behind", "--group", "staff"])
+        .assert_success();
+    let at = |port| SocketAddr::from((gateway.hosts.ip(), port));
+    let seen = |address: &str| {
+        let expected = (address.to_owned(), "behind".to_owned());
+        eventually(
+            || format!("{:?}", last_attempt(&gateway)),
+            || last_attempt(&gateway) == expected,
+        );
+    };
+
+    // Version 1, and LDAP right behind it.
+    let header = b"PROXY TCP4 192.0.2.7 127.0.0.1 50000 389\r\n";
+    let mut clear = Client::over(proxied(at(3391), header));
+    assert_eq!(clear.ask(&bind(&dn("alice"), PASSWORD)).code(), 0);
+    seen("192.0.2.7");
+
+    // Version 2, and TLS right behind it.
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c".to_vec();
+    header.extend([192, 0, 2, 8, 127, 0, 0, 1, 0xc3, 0x50, 0x02, 0x7c]);
+    let mut roots = RootCertStore::empty();
+    let ca = gateway.path("certs").join("ca.pem");
+    roots
+        .add(CertificateDer::from_pem_file(ca).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = StreamOwned::new(session, proxied(at(3637), &header));
+    let mut protected = Client::over(stream);
+    assert_eq!(protected.ask(&bind(&dn("alice"), PASSWORD)).code(), 0);
+    seen("192.0.2.8");
+
+    // The proxy's own address is nobody's excuse.
+    let elsewhere = b"PROXY TCP4 198.51.100.7 127.0.0.1 50000 389\r\n";
+    assert!(Client::over(proxied(at(3391), elsewhere)).is_closed());
+    // Where no proxy is listed a header is no LDAP, and where one is LDAP is no header.
+    let mut unlisted = Client::over(proxied(
+        gateway.hosts,
+        b"PROXY TCP4 192.0.2.7 127.0.0.1 50000 389\r\n",
+    ));
+    assert!(unlisted.read().is_none_or(|answer| answer.is_notice()));
+    let mut bare = Client::connect(at(3391));
+    bare.send(&bind(&dn("alice"), PASSWORD));
+    assert!(bare.is_closed());
+    seen("192.0.2.8");
 }
