@@ -9,6 +9,8 @@ mod common;
 #[cfg(test)]
 mod accounting;
 #[cfg(test)]
+mod applications;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod demo;

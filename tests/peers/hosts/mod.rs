@@ -73,7 +73,7 @@ impl Pam {
 }
 
 /// This machine as a host of the fleet: its own `/etc`, `/usr`, `/var` and `/run`.
-struct Host {
+pub(crate) struct Host {
     /// Holds what is written.
     scratch: TempDir,
     daemons: Vec<Child>,
@@ -84,7 +84,7 @@ struct Host {
 impl Host {
     /// A host with Debian's packages that knows the gateways by name. `module` answers in PAM for
     /// the service `doorward`; `sources` is its `/etc/nsswitch.conf`.
-    fn new(gateways: &[(&str, &Gateway)], module: &str, sources: &str) -> Self {
+    pub(crate) fn new(gateways: &[(&str, &Gateway)], module: &str, sources: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         lay_packages(scratch.path());
         let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -129,7 +129,7 @@ impl Host {
     }
 
     /// Starts a daemon that stays in the foreground; its output goes to a log.
-    fn serve(&mut self, program: &str, arguments: &[&str]) {
+    pub(crate) fn serve(&mut self, program: &str, arguments: &[&str]) {
         let name = Path::new(program).file_name().unwrap().to_str().unwrap();
         let log = fs::File::options()
             .create(true)
@@ -218,7 +218,7 @@ impl Host {
     }
 
     /// The ends of the daemons' logs.
-    fn complaints(&self) -> String {
+    pub(crate) fn complaints(&self) -> String {
         let command = format!("tail -n 60 $(find {} -type f)", self.logs);
         run("sh", &["-c", &command]).stdout
     }
@@ -233,7 +233,7 @@ impl Drop for Host {
 }
 
 /// Runs a program for at most [`LIMIT`].
-fn run(program: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Ran {
     client(
         "timeout",
         "coreutils",
@@ -256,13 +256,13 @@ fn groups(user: &str) -> Vec<String> {
 }
 
 /// Lets everybody read a file.
-fn public(path: &str) {
+pub(crate) fn public(path: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
 }
 
 /// A gateway by a name, at LDAP's own ports, that locks after three wrong passwords.
-fn gateway(name: &'static str, setting: Setting) -> Gateway {
+pub(crate) fn gateway(name: &'static str, setting: Setting) -> Gateway {
     let gateway = Gateway::start(&Setting {
         known_as: Some(name),
         ..setting
@@ -275,7 +275,7 @@ fn gateway(name: &'static str, setting: Setting) -> Gateway {
 }
 
 /// A user in a group in a group in a group.
-fn nest_groups(gateway: &Gateway, user: &str) {
+pub(crate) fn nest_groups(gateway: &Gateway, user: &str) {
     for arguments in [
         &["group", "add", "third"][..],
         &["group", "add", "second"],
@@ -337,7 +337,7 @@ fn change_passwords(host: &Host, gateway: &Gateway, typed: &[&str]) {
 
 /// Every state of the contract's first paragraph, as a user named for it, and one that is bound to
 /// nothing.
-fn add_states(gateway: &Gateway) {
+pub(crate) fn add_states(gateway: &Gateway) {
     for name in ["active", "locked", "both", "suspended", "expired"] {
         gateway.add_user(name);
     }
