@@ -1,7 +1,7 @@
 //! `[radius]` and `[[radius.client]]`: where RADIUS is served, and to whom.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ pub struct RadiusClient {
     pub require_message_authenticator: bool,
     /// Where it is not required: requests with a Proxy-State and without it are dropped.
     pub limit_proxy_state: bool,
+    /// How it is asked to end sessions.
+    pub disconnect: Disconnect,
     /// Other resources by SSID, the tail of `Called-Station-Id` (RFC 3580 3.20).
     pub ssid: BTreeMap<String, ResourceName>,
     /// The resource of an SSID that `ssid` does not name; refused where absent.
@@ -98,6 +100,34 @@ impl RadiusClient {
     pub(super) fn resolve(&mut self, folder: &Path) {
         if let SecretSource::File(path) = &mut self.secret {
             *path = folder.join(&*path);
+        }
+        if let Some(path) = &mut self.disconnect.secret_file {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+/// How a client is asked to end sessions (RFC 5176).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disconnect {
+    /// Whether it is asked at all.
+    pub enabled: bool,
+    /// Where; the source of its reports where absent.
+    pub address: Option<IpAddr>,
+    /// At which port.
+    pub port: u16,
+    /// The file of the secret for this; the client's secret where absent.
+    pub secret_file: Option<PathBuf>,
+}
+
+impl Default for Disconnect {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: None,
+            port: 3799,
+            secret_file: None,
         }
     }
 }
@@ -126,6 +156,8 @@ struct Entry {
     require_message_authenticator: bool,
     #[serde(default = "yes")]
     limit_proxy_state: bool,
+    #[serde(default)]
+    disconnect: Disconnect,
     #[serde(default)]
     ssid: BTreeMap<Ssid, ResourceName>,
     ssid_default: Option<ResourceName>,
@@ -165,6 +197,7 @@ impl TryFrom<Entry> for RadiusClient {
             resource: entry.resource,
             require_message_authenticator: entry.require_message_authenticator,
             limit_proxy_state: entry.limit_proxy_state,
+            disconnect: entry.disconnect,
             ssid: entry
                 .ssid
                 .into_iter()

@@ -22,6 +22,7 @@ const MAX_SECRET: u64 = 4096;
 #[derive(Debug, Clone)]
 pub struct Secrets {
     clients: Vec<(ClientName, Secret)>,
+    disconnects: Vec<(ClientName, Secret)>,
     auth_policy: Option<Secret>,
     warnings: Vec<ConfigWarning>,
 }
@@ -30,6 +31,14 @@ impl Secrets {
     /// The shared secret of a RADIUS client.
     pub fn client(&self, name: &ClientName) -> Option<&Secret> {
         self.clients
+            .iter()
+            .find(|(client, _)| client == name)
+            .map(|(_, secret)| secret)
+    }
+
+    /// The secret for ending sessions of a RADIUS client, where it has one for that.
+    pub fn disconnect(&self, name: &ClientName) -> Option<&Secret> {
+        self.disconnects
             .iter()
             .find(|(client, _)| client == name)
             .map(|(_, secret)| secret)
@@ -56,6 +65,7 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     let mut errors = Vec::new();
     let mut secrets = Secrets {
         clients: Vec::new(),
+        disconnects: Vec::new(),
         auth_policy: None,
         warnings: Vec::new(),
     };
@@ -82,6 +92,13 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
         match secret {
             Ok(secret) => secrets.clients.push((client.name.clone(), secret)),
             Err(error) => errors.push(error),
+        }
+        if let Some(path) = &client.disconnect.secret_file {
+            let key = format!("radius.client[{index}].disconnect.secret_file");
+            match read_secret(path, |message| source.cite_value(&key, message)) {
+                Ok(secret) => secrets.disconnects.push((client.name.clone(), secret)),
+                Err(error) => errors.push(error),
+            }
         }
     }
     if let Some(section) = &config.auth_policy {

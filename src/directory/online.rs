@@ -5,18 +5,28 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::authenticator::{Answer, Undecided};
+use crate::domain::event::{Actor, ChangeEvent};
 use crate::domain::id::{AccountId, SessionId};
 use crate::domain::name::{ClientName, ResourceName, Username};
+use crate::domain::refusal::Refusal;
 use crate::domain::resource::Asking;
-use crate::domain::session::{Ending, Nas, Octets, SessionReport, Usage};
+use crate::domain::rules::PolicySettings;
+use crate::domain::session::{Ending, Nas, Octets, Particulars, SessionReport, Usage};
 use crate::domain::time::{Now, Timestamp};
+use crate::policy::access::{self, Access};
+use crate::policy::conditions::conditions;
 use crate::policy::naming;
 use crate::store::changes::DirectoryStore;
-use crate::store::sessions::{SessionFilter, SessionRecord, SessionStore};
+use crate::store::sessions::{
+    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, SessionStore,
+};
 use crate::store::{AttemptStore, EventStore};
 
+use super::reading::undecided;
+use super::settings::Settings;
 use super::view::{some_time, time};
 use super::{Directory, DirectoryError, PAGE};
 
@@ -28,6 +38,30 @@ pub trait OnlineSessions: Send + Sync {
         &'a self,
         report: SessionReport,
         asking: &'a Asking,
+    ) -> Answer<'a, Result<(), Undecided>>;
+
+    /// Open sessions that their resources no longer admit, where anything changed since the
+    /// directory was at the version `seen`, or all there are where none is given.
+    fn no_longer_admitted(
+        &self,
+        seen: Option<u64>,
+        now: Now,
+    ) -> Answer<'_, Result<Look, Undecided>>;
+
+    /// Takes it upon the caller to ask for a session's end, and nobody else for a while; false where
+    /// another did, or it is over.
+    fn claim_disconnect<'a>(
+        &'a self,
+        due: &'a Due,
+        now: Now,
+    ) -> Answer<'a, Result<bool, Undecided>>;
+
+    /// Records what came of asking.
+    fn disconnected<'a>(
+        &'a self,
+        due: &'a Due,
+        outcome: Outcome,
+        now: Now,
     ) -> Answer<'a, Result<(), Undecided>>;
 
     /// Ends every session of a NAS that began before it restarted `at`; `Ok` means durably.
@@ -53,15 +87,219 @@ where
                 report.login = naming::interpret(typed, &settings.realms);
             }
             let recorded = self.store.record_session(report).await;
-            recorded.map_err(|error| Undecided::Unavailable(error.0))
+            recorded.map_err(undecided)
+        })
+    }
+
+    fn no_longer_admitted(
+        &self,
+        seen: Option<u64>,
+        now: Now,
+    ) -> Answer<'_, Result<Look, Undecided>> {
+        Box::pin(async move {
+            let version = self.store.directory_version().await.map_err(undecided)?;
+            let mut due = Vec::new();
+            if seen == Some(version) {
+                return Ok(Look { version, due });
+            }
+            let policy = self.store.policy().await.map_err(undecided)?;
+            let settings = self.settings();
+            let mut after = None;
+            loop {
+                let page = self.store.open_sessions(now.wall, after, PAGE).await;
+                let page = page.map_err(undecided)?;
+                let count = page.len();
+                after = page.last().map(|open| open.record.id);
+                for open in page {
+                    let Some(reason) = no_longer(&open, &settings, &policy, now) else {
+                        continue;
+                    };
+                    let record = open.record;
+                    due.push(Due {
+                        session: record.id,
+                        client: record.nas.client,
+                        acct_session: record.session,
+                        particulars: record.particulars,
+                        account: record.account,
+                        username: record.username,
+                        resource: record.resource,
+                        disconnects: record.disconnects,
+                        reason,
+                    });
+                }
+                if count < PAGE {
+                    return Ok(Look { version, due });
+                }
+            }
+        })
+    }
+
+    fn claim_disconnect<'a>(
+        &'a self,
+        due: &'a Due,
+        now: Now,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        Box::pin(async move {
+            let wait = AGAIN.saturating_mul(1 << due.disconnects.min(6));
+            let again = now.wall.plus(wait.min(Duration::from_hours(1)));
+            let claimed = self
+                .store
+                .claim_disconnect(due.session, now.wall, again)
+                .await;
+            claimed.map_err(undecided)
+        })
+    }
+
+    fn disconnected<'a>(
+        &'a self,
+        due: &'a Due,
+        outcome: Outcome,
+        now: Now,
+    ) -> Answer<'a, Result<(), Undecided>> {
+        Box::pin(async move {
+            let said = &due.particulars;
+            let mut after = json!({ "outcome": outcome.as_str() });
+            if let (Some(cause), Some(after)) = (outcome.error_cause(), after.as_object_mut()) {
+                after.insert("error_cause".to_owned(), json!(cause));
+            }
+            let target = match &due.username {
+                Some(username) => username.to_string(),
+                None => said.user_name.shown(),
+            };
+            let event = ChangeEvent {
+                actor: Actor::Gateway,
+                action: "session.disconnect".to_owned(),
+                target,
+                account: due.account,
+                resource: due.resource.clone(),
+                before: json!({
+                    "client": due.client,
+                    "session": due.acct_session.shown(),
+                    "calling_station": said.calling_station.as_ref().map(Octets::shown),
+                    "reason": due.reason,
+                }),
+                after,
+            };
+            let settled = self.store.settle_disconnect(DisconnectOutcome {
+                session: due.session,
+                at: now.wall,
+                over: outcome.is_over(),
+                event,
+            });
+            settled.await.map_err(undecided)
         })
     }
 
     fn nas_restarted(&self, nas: Nas, at: Timestamp) -> Answer<'_, Result<(), Undecided>> {
         Box::pin(async move {
             let ended = self.store.end_sessions_of(nas, at).await;
-            ended.map_err(|error| Undecided::Unavailable(error.0))
+            ended.map_err(undecided)
         })
+    }
+}
+
+/// What a look at open sessions found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The directory's version before it.
+    pub version: u64,
+    /// Sessions to be disconnected.
+    pub due: Vec<Due>,
+}
+
+/// A session to be disconnected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Its identifier here.
+    pub session: SessionId,
+    /// Who reports it.
+    pub client: ClientName,
+    /// Acct-Session-Id.
+    pub acct_session: Octets,
+    /// What the client said of it.
+    pub particulars: Particulars,
+    account: Option<AccountId>,
+    username: Option<Username>,
+    resource: Option<ResourceName>,
+    disconnects: u32,
+    reason: &'static str,
+}
+
+#[cfg(test)]
+impl Due {
+    /// One out of nothing, for unit tests of front ends alone.
+    pub(crate) fn for_tests(acct_session: Octets, particulars: Particulars) -> Self {
+        Self {
+            session: SessionId::new(Timestamp::EPOCH),
+            client: ClientName::parse("nas").unwrap(),
+            acct_session,
+            particulars,
+            account: None,
+            username: None,
+            resource: None,
+            disconnects: 0,
+            reason: "suspended",
+        }
+    }
+}
+
+/// What came of asking a client to end a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did (Disconnect-ACK).
+    Acknowledged,
+    /// It did not (Disconnect-NAK), with its Error-Cause.
+    Refused(Option<u32>),
+    /// It said nothing.
+    Unanswered,
+}
+
+impl Outcome {
+    /// The name in events and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused(_) => "refused",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// Whether the session is over: ended, or unknown to the client (Session-Context-Not-Found).
+    const fn is_over(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Refused(Some(503)))
+    }
+
+    const fn error_cause(self) -> Option<u32> {
+        match self {
+            Self::Refused(cause) => cause,
+            Self::Acknowledged | Self::Unanswered => None,
+        }
+    }
+}
+
+/// How long until a session is asked for again after the first time; doubled each time, up to an
+/// hour.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// The reason for which a session's resource no longer admits its account; none where it does.
+fn no_longer(
+    open: &OpenSession,
+    settings: &Settings,
+    policy: &PolicySettings,
+    now: Now,
+) -> Option<&'static str> {
+    let resource = open.record.resource.as_ref()?;
+    let Some(facts) = &open.facts else {
+        return Some("user_removed");
+    };
+    let Some(resource) = settings.resources.get(resource) else {
+        return Some("resource_removed");
+    };
+    let conditions = conditions(facts, policy, now);
+    match access::judge(conditions, open.bound, resource, false) {
+        Access::Granted => None,
+        Access::ChangeOnly => Some(Refusal::MustChange.as_str()),
+        Access::Refused(reason) => Some(reason.as_str()),
     }
 }
 

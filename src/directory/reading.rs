@@ -127,7 +127,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     }
 }
 
-fn undecided(Unavailable(text): Unavailable) -> Undecided {
+pub(super) fn undecided(Unavailable(text): Unavailable) -> Undecided {
     Undecided::Unavailable(text)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::disconnect::PORT;
 use crate::domain::name::ClientName;
 use crate::domain::resource::ClientResources;
 use crate::domain::secret::Secret;
@@ -23,8 +24,37 @@ pub struct ClientSettings {
     /// Where it is not required: whether a request with Proxy-State and without
     /// Message-Authenticator is dropped. That shape is what the published attack needs.
     pub limit_proxy_state: bool,
+    /// How its sessions are ended.
+    pub disconnect: Disconnect,
     /// The client's name and its resources.
     pub resources: Arc<ClientResources>,
+}
+
+/// How a client is asked to end sessions (RFC 5176).
+#[derive(Debug, Clone)]
+pub enum Disconnect {
+    /// Not at all.
+    Off,
+    /// By a Disconnect-Request.
+    At {
+        /// To where, if not to the source of its reports.
+        address: Option<IpAddr>,
+        /// The port.
+        port: u16,
+        /// Under which secret, if not the client's.
+        secret: Option<Secret>,
+    },
+}
+
+impl Default for Disconnect {
+    /// At the source of its reports, port 3799, under the client's secret.
+    fn default() -> Self {
+        Self::At {
+            address: None,
+            port: PORT,
+            secret: None,
+        }
+    }
 }
 
 /// Why clients cannot be used.
@@ -70,6 +100,7 @@ impl ClientSettings {
             secret,
             require_message_authenticator: true,
             limit_proxy_state: true,
+            disconnect: Disconnect::default(),
             resources,
         })
     }

@@ -3,6 +3,7 @@
 //! One loop a socket takes datagrams in turn and does what [`Exchanges`] says; only a question to
 //! the authenticator becomes a task of its own, and those are bounded. Must not judge packets.
 
+mod disconnect;
 mod rate;
 mod report;
 mod socket;
@@ -202,6 +203,8 @@ impl Server {
             let shared = Arc::clone(&self.shared);
             loops.spawn(serve(shared, socket, service, shutdown.clone()));
         }
+        let sessions = disconnect::follow(Arc::clone(&self.shared), shutdown.clone());
+        loops.spawn(sessions);
         let mut outcome = Ok(());
         while let Some(ended) = loops.join_next().await {
             if ended.is_err() || !shutdown.is_cancelled() {

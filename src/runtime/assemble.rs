@@ -222,6 +222,15 @@ pub fn radius(
         .map_err(|fault| config.cite(subject, fault.to_string()))?;
         client.require_message_authenticator = entry.require_message_authenticator;
         client.limit_proxy_state = entry.limit_proxy_state;
+        client.disconnect = if entry.disconnect.enabled {
+            radius::client::Disconnect::At {
+                address: entry.disconnect.address,
+                port: entry.disconnect.port,
+                secret: secrets.disconnect(&entry.name).cloned(),
+            }
+        } else {
+            radius::client::Disconnect::Off
+        };
         clients.push(client);
     }
     let clients = radius::client::Clients::new(clients)

@@ -5,6 +5,8 @@ mod changes;
 #[cfg(test)]
 mod explaining;
 #[cfg(test)]
+mod online;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod ssh_keys;

@@ -15,6 +15,8 @@ mod asking;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod disconnect;
+#[cfg(test)]
 mod eapol;
 #[cfg(test)]
 mod failures;

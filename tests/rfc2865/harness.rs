@@ -10,6 +10,7 @@ use doorward::authenticator::{
     ServiceVerdict, Undecided, Verdict,
 };
 use doorward::directory::OnlineSessions;
+use doorward::directory::online::{Due, Look, Outcome};
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::refusal::Refusal;
 use doorward::domain::resource::{Asking, ClientResources};
@@ -81,6 +82,28 @@ impl OnlineSessions for Told {
         _: &'a Asking,
     ) -> Answer<'a, Result<(), Undecided>> {
         self.report(Some(report))
+    }
+
+    fn no_longer_admitted(&self, _: Option<u64>, _: Now) -> Answer<'_, Result<Look, Undecided>> {
+        Box::pin(async {
+            Ok(Look {
+                version: 0,
+                due: Vec::new(),
+            })
+        })
+    }
+
+    fn claim_disconnect<'a>(&'a self, _: &'a Due, _: Now) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!("nothing is due")
+    }
+
+    fn disconnected<'a>(
+        &'a self,
+        _: &'a Due,
+        _: Outcome,
+        _: Now,
+    ) -> Answer<'a, Result<(), Undecided>> {
+        unreachable!("nothing is due")
     }
 
     fn nas_restarted(&self, _: Nas, _: Timestamp) -> Answer<'_, Result<(), Undecided>> {

@@ -8,6 +8,7 @@ use crate::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, ServiceAttempt,
     ServiceVerdict,
 };
+use crate::directory::online::{Due, Look, Outcome};
 use crate::domain::id::AccountId;
 use crate::domain::name::{ClientName, ResourceName};
 use crate::domain::resource::{Asking, ClientResources};
@@ -59,6 +60,28 @@ impl OnlineSessions for Grant {
         _: &'a Asking,
     ) -> Answer<'a, Result<(), Undecided>> {
         unreachable!()
+    }
+
+    fn no_longer_admitted(&self, _: Option<u64>, _: Now) -> Answer<'_, Result<Look, Undecided>> {
+        Box::pin(async {
+            Ok(Look {
+                version: 0,
+                due: Vec::new(),
+            })
+        })
+    }
+
+    fn claim_disconnect<'a>(&'a self, _: &'a Due, _: Now) -> Answer<'a, Result<bool, Undecided>> {
+        unreachable!("nothing is due")
+    }
+
+    fn disconnected<'a>(
+        &'a self,
+        _: &'a Due,
+        _: Outcome,
+        _: Now,
+    ) -> Answer<'a, Result<(), Undecided>> {
+        unreachable!("nothing is due")
     }
 
     fn nas_restarted(&self, _: Nas, _: Timestamp) -> Answer<'_, Result<(), Undecided>> {

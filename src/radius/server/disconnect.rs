@@ -1,0 +1,186 @@
+//! Disconnects the sessions that their resources no longer admit (RFC 5176): looks for them, asks
+//! their clients, and has the outcome recorded.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use tokio::net::UdpSocket;
+use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::Shared;
+use crate::directory::online::{Due, Outcome};
+use crate::domain::name::ClientName;
+use crate::domain::secret::Secret;
+use crate::domain::time::Monotonic;
+use crate::radius::client::{ClientSettings, Disconnect};
+use crate::radius::disconnect::{Disconnecting, Next};
+use crate::radius::wire::MAX_LENGTH;
+
+/// How often it is asked whether anything changed: one number read from the store.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often all open sessions are looked at though nothing changed: time changes what is admitted
+/// without a word, and a session may be reported after the change that ends it.
+const LOOK_AT_ALL: Duration = Duration::from_secs(5);
+/// How many are asked for at a time.
+const AT_ONCE: usize = 64;
+
+/// Looks and asks until shutdown.
+pub(super) async fn follow(shared: Arc<Shared>, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut seen = None;
+    let mut looked = Monotonic::default();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let now = shared.clock.now();
+        if now.mono.since(looked) >= LOOK_AT_ALL {
+            seen = None;
+        }
+        if seen.is_none() {
+            looked = now.mono;
+        }
+        let look = match shared.sessions.no_longer_admitted(seen, now).await {
+            Ok(look) => look,
+            Err(error) => {
+                // The store's probe says so, louder.
+                debug!(%error, "sessions were not looked at");
+                continue;
+            }
+        };
+        seen = Some(look.version);
+        for due in look.due {
+            let live = shared.live.load_full();
+            let client = live
+                .clients
+                .iter()
+                .find(|client| *client.name() == due.client);
+            let Some(way) = client.and_then(|client| way(client, &due)) else {
+                continue;
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                // The rest at the next look.
+                seen = None;
+                break;
+            };
+            let shared = Arc::clone(&shared);
+            let tasks = shared.tasks.clone();
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move {
+                let ended = disconnect(&shared, &way, &due);
+                // A claim lapses, and another gateway or the next start asks again.
+                tokio::select! { () = ended => {}, () = shutdown.cancelled() => {} }
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Where to ask; nowhere where the client's entry says so.
+fn way(client: &ClientSettings, due: &Due) -> Option<Way> {
+    match &client.disconnect {
+        Disconnect::Off => None,
+        Disconnect::At {
+            address,
+            port,
+            secret,
+        } => Some(Way {
+            client: client.name().clone(),
+            to: SocketAddr::new(address.unwrap_or(due.particulars.source), *port),
+            secret: secret.as_ref().unwrap_or(client.secret()).clone(),
+        }),
+    }
+}
+
+/// How a client is asked.
+struct Way {
+    client: ClientName,
+    to: SocketAddr,
+    secret: Secret,
+}
+
+async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
+    let now = shared.clock.now();
+    match shared.sessions.claim_disconnect(due, now).await {
+        Ok(true) => {}
+        // Another gateway has it, or it is over.
+        Ok(false) => return,
+        Err(error) => return warn!(%error, "a session was not disconnected yet"),
+    }
+    let outcome = match ask(shared, way, due).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            warn!(client.name = %way.client, client.address = %way.to, %error,
+                "a Disconnect-Request cannot be sent");
+            Outcome::Unanswered
+        }
+    };
+    let word = outcome.as_str();
+    counter!("doorward_radius_disconnects_total", "outcome" => word,
+        "client" => way.client.as_str().to_owned())
+    .increment(1);
+    info!(client.name = %way.client, client.address = %way.to, outcome = word,
+        session = %due.acct_session.shown(), "a session is no longer admitted");
+    let now = shared.clock.now();
+    if let Err(error) = shared.sessions.disconnected(due, outcome, now).await {
+        warn!(%error, "the outcome of a disconnection was not recorded");
+    }
+}
+
+/// From the address that the client reports to, where that can be, since that is the one it knows.
+async fn socket(due: &Due, to: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any = if to.is_ipv4() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    };
+    let known = due.particulars.server;
+    let known = known.filter(|address| address.is_ipv4() == to.is_ipv4());
+    let socket = match known {
+        Some(address) => match UdpSocket::bind((address, 0)).await {
+            Ok(socket) => socket,
+            Err(_) => UdpSocket::bind((any, 0)).await?,
+        },
+        None => UdpSocket::bind((any, 0)).await?,
+    };
+    socket.connect(to).await?;
+    Ok(socket)
+}
+
+async fn ask(shared: &Shared, way: &Way, due: &Due) -> std::io::Result<Outcome> {
+    let socket = socket(due, way.to).await?;
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    let [identifier, chances @ ..] = random;
+    let mut chances = chances.into_iter().cycle();
+    let now = shared.clock.now();
+    let mut request =
+        Disconnecting::new(due, identifier, &way.secret, now).map_err(std::io::Error::other)?;
+    let mut buffer = vec![0; MAX_LENGTH];
+    loop {
+        let now = shared.clock.now().mono;
+        match request.next(now, chances.next().unwrap_or_default()) {
+            // A port that nobody listens on is told by the next call; it may be listened on later.
+            Next::Send => drop(socket.send(request.bytes()).await),
+            Next::GiveUp => return Ok(Outcome::Unanswered),
+            Next::Wait(span) => match tokio::time::timeout(span, socket.recv(&mut buffer)).await {
+                Ok(Ok(length)) => {
+                    let datagram = buffer.get(..length).unwrap_or_default();
+                    if let Some(outcome) = request.receive(datagram) {
+                        return Ok(outcome);
+                    }
+                }
+                Ok(Err(_)) => tokio::time::sleep(super::REST_AFTER_ERROR).await,
+                Err(_) => {}
+            },
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Sessions are ended by Disconnect-Requests (RFC 5176) to a NAS of our own, written from the RFCs
+//! with none of the gateway's code in it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use md5::{Digest as _, Md5};
+use serde_json::Value;
+
+use crate::common::ldap::LdapClient;
+use crate::common::{Gateway, SECRET, Setting, eventually};
+
+/// Reports from the port at which it is to be asked, at the gateway's own address.
+struct Nas {
+    socket: UdpSocket,
+    accounting: SocketAddr,
+}
+
+fn md5(head: &[u8], authenticator: &[u8], attributes: &[u8]) -> [u8; 16] {
+    let mut digest = Md5::new();
+    for part in [head, authenticator, attributes, SECRET.as_bytes()] {
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+fn packet(code: u8, identifier: u8, request: &[u8], attributes: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+    let head = [code, identifier, high, low];
+    let proof = md5(&head, request, attributes);
+    [&head[..], &proof, attributes].concat()
+}
+
+fn attribute(kind: u8, value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len() + 2).unwrap();
+    [&[kind, length], value].concat()
+}
+
+fn attributes(packet: &[u8]) -> Vec<(u8, &[u8])> {
+    let (mut rest, mut found) = (&packet[20..], Vec::new());
+    while let [kind, length, ..] = *rest {
+        found.push((kind, &rest[2..usize::from(length)]));
+        rest = &rest[usize::from(length)..];
+    }
+    found
+}
+
+impl Nas {
+    fn of(gateway: &Gateway) -> Self {
+        let socket = UdpSocket::bind((gateway.accounting.ip(), 3799)).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        socket.set_read_timeout(patience).unwrap();
+        Self {
+            socket,
+            accounting: gateway.accounting,
+        }
+    }
+
+    fn receive(&self) -> Vec<u8> {
+        let mut buffer = [0; 4096];
+        let length = self.socket.recv(&mut buffer).expect("a datagram in time");
+        buffer[..length].to_vec()
+    }
+
+    /// Reports that a session began.
+    fn start(&self, user: &str, session: &str) {
+        let said = [
+            attribute(40, &[0, 0, 0, 1]),
+            attribute(44, session.as_bytes()),
+            attribute(1, user.as_bytes()),
+            attribute(31, b"02-00-00-00-00-01"),
+            attribute(32, b"ap7"),
+        ]
+        .concat();
+        let request = packet(4, 1, &[0; 16], &said);
+        self.socket.send_to(&request, self.accounting).unwrap();
+        let reply = self.receive();
+        assert_eq!((reply[0], reply[1]), (5, 1));
+    }
+
+    /// The next Disconnect-Request, with its proofs checked, and who sent it.
+    fn asked(&self) -> (Vec<u8>, SocketAddr) {
+        let mut buffer = [0; 4096];
+        let (length, from) = self.socket.recv_from(&mut buffer).expect("it is asked");
+        let request = buffer[..length].to_vec();
+        assert_eq!(request[0], 40);
+        assert_eq!(from.ip(), self.accounting.ip(), "the address it reports to");
+        let proof = md5(&request[..4], &[0; 16], &request[20..]);
+        assert_eq!(request[4..20], proof);
+        let mut zeroed = request.clone();
+        zeroed[4..20].fill(0);
+        assert_eq!(zeroed[20..22], [80, 18]);
+        zeroed[22..38].fill(0);
+        let mut mac = Hmac::<Md5>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(&zeroed);
+        assert_eq!(request[22..38], mac.finalize().into_bytes()[..]);
+        (request, from)
+    }
+
+    fn answer(&self, (request, from): &(Vec<u8>, SocketAddr), code: u8, said: &[u8]) {
+        let reply = packet(code, request[1], &request[4..20], said);
+        self.socket.send_to(&reply, from).unwrap();
+    }
+}
+
+fn open(gateway: &Gateway) -> usize {
+    let open = gateway.json(&["sessions", "-o", "json"]);
+    open.as_array().unwrap().len()
+}
+
+fn outcomes(gateway: &Gateway) -> Vec<Value> {
+    let told = gateway.run(&["events", "--outcome", "change", "-o", "json"]);
+    told.assert_success();
+    told.stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["action"] == "session.disconnect")
+        .collect()
+}
+
+#[test]
+fn a_suspension_by_another_process_ends_the_session() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    gateway.add_user("bob");
+    nas.start("alice", "0001");
+    nas.start("bob", "0002");
+    assert_eq!(open(&gateway), 2);
+    gateway.run(&["user", "suspend", "alice"]).assert_success();
+
+    let asked = nas.asked();
+    let said = attributes(&asked.0);
+    for (kind, value) in [
+        (1, &b"alice"[..]),
+        (44, b"0001"),
+        (31, b"02-00-00-00-00-01"),
+        (32, b"ap7"),
+    ] {
+        assert!(said.contains(&(kind, value)), "{kind}: {said:?}");
+    }
+    assert!(
+        said.iter()
+            .any(|(kind, value)| *kind == 55 && value.len() == 4)
+    );
+    // Lost: the same octets come again. A forged answer changes nothing.
+    let mut forged = asked.clone();
+    forged.0[5] ^= 1;
+    nas.answer(&forged, 41, &[]);
+    let again = nas.asked();
+    assert_eq!(again.0, asked.0);
+    assert_eq!(open(&gateway), 2);
+    nas.answer(&again, 41, &[]);
+    eventually(|| gateway.log(), || open(&gateway) == 1);
+    let told = outcomes(&gateway);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["target"], "alice");
+    assert_eq!(told[0]["after"]["outcome"], "acknowledged");
+    assert_eq!(told[0]["before"]["reason"], "suspended");
+    let all = gateway.json(&["sessions", "--all", "--user", "alice", "-o", "json"]);
+    assert_eq!(all[0]["ending"], "disconnected");
+    let metric = "doorward_radius_disconnects_total";
+    assert!(gateway.metric(metric, "acknowledged") > 0.0);
+}
+
+#[test]
+fn a_lock_at_another_resource_ends_the_session_and_a_refusal_is_told() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    nas.start("alice", "0001");
+    let guesses = gateway.json(&["user", "show", "alice", "-o", "json"]);
+    assert_eq!(guesses["account_locked"], false);
+    for number in 0..10 {
+        let mut client = LdapClient::connect(gateway.hosts).unwrap();
+        let code = client.bind("alice", &format!("wrong {number}"));
+        assert_eq!(code, Some(49));
+    }
+    let asked = nas.asked();
+    nas.answer(&asked, 42, &attribute(101, &501_u32.to_be_bytes()));
+    eventually(|| gateway.log(), || !outcomes(&gateway).is_empty());
+    let told = outcomes(&gateway);
+    assert_eq!(told[0]["after"]["outcome"], "refused");
+    assert_eq!(told[0]["after"]["error_cause"], 501);
+    assert_eq!(told[0]["before"]["reason"], "locked");
+    assert_eq!(open(&gateway), 1, "it goes on");
+}
+
+#[test]
+fn an_unbinding_ends_the_session_and_a_nas_that_knows_it_no_more_is_believed() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    nas.start("alice", "0001");
+    gateway
+        .run(&["group", "leave", "staff", "alice"])
+        .assert_success();
+    let asked = nas.asked();
+    nas.answer(&asked, 42, &attribute(101, &503_u32.to_be_bytes()));
+    eventually(|| gateway.log(), || open(&gateway) == 0);
+    assert_eq!(outcomes(&gateway)[0]["before"]["reason"], "not_bound");
+}
