@@ -1,5 +1,8 @@
 //! What a front end brings: who claims to be whom, with what evidence, from where.
 
+use std::sync::Arc;
+
+use crate::domain::certificate::CertificateNames;
 use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::{Asking, Circumstances};
@@ -71,6 +74,36 @@ pub struct Attempt {
     pub asked_for_password_policy: bool,
 }
 
+/// What a service account's attempt brings as proof. A password comes for the name that was
+/// claimed; a certificate claims nobody: whom it binds is the directory's to say.
+#[derive(Debug, Clone)]
+pub enum ServiceEvidence {
+    /// A name and a password.
+    Password {
+        /// The name claimed.
+        name: String,
+        /// The password, or bytes that cannot be one, which are refused like a wrong one.
+        password: Result<Password, PasswordShape>,
+    },
+    /// A client certificate that TLS verified on this connection.
+    Certificate {
+        /// The names it is known by.
+        names: Arc<CertificateNames>,
+        /// The service account to act as, where the client named one; no other is bound then.
+        acting_as: Option<String>,
+    },
+}
+
+impl ServiceEvidence {
+    /// Takes a password from the wire.
+    pub fn password(name: String, bytes: &[u8]) -> Self {
+        Self::Password {
+            name,
+            password: Password::presented(bytes),
+        }
+    }
+}
+
 /// One attempt of a service account to bind (CONTRACT.md 3.8). LDAP only.
 #[derive(Debug, Clone)]
 pub struct ServiceAttempt {
@@ -80,8 +113,6 @@ pub struct ServiceAttempt {
     pub received: Now,
     /// The connection it came on.
     pub circumstances: Circumstances,
-    /// The name claimed.
-    pub name: String,
-    /// The proof.
-    pub evidence: Evidence,
+    /// Who it claims to be, and the proof.
+    pub evidence: ServiceEvidence,
 }

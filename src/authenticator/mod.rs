@@ -32,7 +32,7 @@ use crate::policy::conditions::conditions;
 use crate::store::attempts::{AccountKey, AttemptStore};
 
 pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
-pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt};
+pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt, ServiceEvidence};
 pub use settings::Settings;
 pub use verdict::{
     Authenticated, AuthenticatedService, ChangeProof, Ground, Refusal, ServiceVerdict, Undecided,

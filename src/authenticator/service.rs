@@ -1,14 +1,15 @@
 //! Service accounts: no conditions, no bindings, no lock, throttled by source alone (CONTRACT.md 3.8).
 
+use crate::domain::certificate::CertificateNames;
 use crate::domain::event::{Outcome, Subject};
-use crate::domain::origin::{Origin, Protocol};
+use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::Password;
 use crate::hashing::Comparison;
 use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
-use super::attempt::{Evidence, ServiceAttempt};
+use super::attempt::{ServiceAttempt, ServiceEvidence};
 use super::memory::Known;
 use super::report::Report;
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
@@ -22,10 +23,28 @@ impl<S: AttemptStore> Core<S> {
         &self,
         attempt: &ServiceAttempt,
     ) -> Result<ServiceVerdict, Undecided> {
+        match &attempt.evidence {
+            ServiceEvidence::Password { name, password } => {
+                let password = password.as_ref().ok();
+                self.judge_service_password(attempt, name, password).await
+            }
+            ServiceEvidence::Certificate { names, acting_as } => {
+                self.judge_service_certificate(attempt, names, acting_as.as_deref())
+                    .await
+            }
+        }
+    }
+
+    async fn judge_service_password(
+        &self,
+        attempt: &ServiceAttempt,
+        name: &str,
+        password: Option<&Password>,
+    ) -> Result<ServiceVerdict, Undecided> {
         let settings = self.settings.load();
         let unknown = Subject::Unknown {
-            digest: self.memory.name_digest(&attempt.name),
-            length: attempt.name.len(),
+            digest: self.memory.name_digest(name),
+            length: name.len(),
         };
         let mut report = Report::of_service(attempt, unknown);
         let origin = Origin::of(attempt.circumstances.source.clone());
@@ -39,42 +58,32 @@ impl<S: AttemptStore> Core<S> {
         };
         let found = self
             .store
-            .read_service(&attempt.name.to_lowercase())
+            .read_service(&name.to_lowercase())
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = found else {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::UnknownUser).await;
         };
-        report.subject = Subject::Service {
-            service: record.name.clone(),
-        };
-        let Evidence::Password(password) = &attempt.evidence else {
+        report.subject = subject(&record);
+        let Some(password) = password else {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
             return self
                 .refuse_service(&report, Refusal::MalformedPassword)
                 .await;
         };
-        // A local socket has no address, and so is no source of an account that has some.
-        let from = attempt.circumstances.source.address();
-        if !record.sources.is_empty()
-            && !from.is_some_and(|from| record.sources.iter().any(|net| net.contains(&from)))
-        {
+        if !may_come_from(&record, &attempt.circumstances.source) {
             self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::ServiceSource).await;
+        }
+        if record.passwords.is_empty() {
+            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            return self.refuse_service(&report, Refusal::PasswordPending).await;
         }
         match self.compare_service(&settings, &record, password).await {
             Ok(Compared::Right) => {
                 self.throttle.give_back(tokens, self.clock.now().mono);
-                report
-                    .decided(&*self.store, Outcome::Granted, self.clock.now())
-                    .await?;
-                Ok(ServiceVerdict::Granted(AuthenticatedService {
-                    service: record.service,
-                    name: record.name,
-                    epoch: record.epoch,
-                    may_search: record.may_search,
-                }))
+                self.grant_service(&report, record).await
             }
             Ok(Compared::Wrong) => self.refuse_service(&report, Refusal::WrongPassword).await,
             Ok(Compared::WrongAgain) => {
@@ -88,6 +97,51 @@ impl<S: AttemptStore> Core<S> {
                 Err(undecided)
             }
         }
+    }
+
+    /// Decides by a certificate. It is no guess: nothing is charged and nothing is hashed.
+    async fn judge_service_certificate(
+        &self,
+        attempt: &ServiceAttempt,
+        names: &CertificateNames,
+        acting_as: Option<&str>,
+    ) -> Result<ServiceVerdict, Undecided> {
+        let mut report = Report::of_service(attempt, Subject::certificate(names));
+        let mut found = self
+            .store
+            .read_services_certified(names)
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        if let Some(name) = acting_as {
+            found.retain(|record| record.name.folded() == name.to_lowercase());
+        }
+        let (Some(record), true) = (found.pop(), found.is_empty()) else {
+            return self
+                .refuse_service(&report, Refusal::UnknownCertificate)
+                .await;
+        };
+        report.subject = subject(&record);
+        if may_come_from(&record, &attempt.circumstances.source) {
+            self.grant_service(&report, record).await
+        } else {
+            self.refuse_service(&report, Refusal::ServiceSource).await
+        }
+    }
+
+    async fn grant_service(
+        &self,
+        report: &Report,
+        record: ServiceRecord,
+    ) -> Result<ServiceVerdict, Undecided> {
+        report
+            .decided(&*self.store, Outcome::Granted, self.clock.now())
+            .await?;
+        Ok(ServiceVerdict::Granted(AuthenticatedService {
+            service: record.service,
+            name: record.name,
+            epoch: record.epoch,
+            may_search: record.may_search,
+        }))
     }
 
     async fn compare_service(
@@ -132,6 +186,20 @@ impl<S: AttemptStore> Core<S> {
             .await?;
         Ok(ServiceVerdict::Refused(reason))
     }
+}
+
+fn subject(record: &ServiceRecord) -> Subject {
+    Subject::Service {
+        service: record.name.clone(),
+    }
+}
+
+/// A local socket has no address, and so is no source of an account that has some.
+fn may_come_from(record: &ServiceRecord, source: &Source) -> bool {
+    record.sources.is_empty()
+        || source
+            .address()
+            .is_some_and(|from| record.sources.iter().any(|net| net.contains(&from)))
 }
 
 enum Compared {

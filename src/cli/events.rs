@@ -188,6 +188,7 @@ fn attempt_line(attempt: &AttemptEvent) -> String {
     let who = match &attempt.subject {
         Subject::Account { username, .. } => username.to_string(),
         Subject::Service { service } => format!("service {service}"),
+        Subject::Certificate { certificate } => format!("certificate of {certificate}"),
         Subject::Unknown { digest, length } => {
             let digest = digest.get(..8).unwrap_or(digest);
             format!("unknown name ({length} bytes, {digest})")

@@ -6,7 +6,8 @@ use clap::Subcommand;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::directory::{DirectoryError, ServicePassword, ServiceView};
+use crate::directory::{BindsBy, DirectoryError, NewService, ServicePassword, ServiceView};
+use crate::domain::certificate::CertificateName;
 use crate::domain::name::ServiceName;
 
 use super::context::Context;
@@ -16,13 +17,18 @@ use super::prompt;
 /// What to do with service accounts.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Add a service account; without --password-stdin a password is made and shown once.
+    /// Add a service account; without --password-stdin and --certificate a password is made and
+    /// shown once.
     Add {
         /// Its name.
         name: String,
         /// Read the password from standard input.
         #[arg(long)]
         password_stdin: bool,
+        /// The name of the client certificate that binds it (SASL EXTERNAL): a subject
+        /// alternative name, or the common name of one without any.
+        #[arg(long, value_name = "CERTNAME")]
+        certificate: Option<CertificateName>,
         /// It may read people and groups.
         #[arg(long)]
         search: bool,
@@ -42,6 +48,19 @@ pub(super) enum Verb {
         /// The present password stays live beside the new one, for a rotation.
         #[arg(long)]
         keep_old: bool,
+    },
+    /// Say which client certificate binds a service account (SASL EXTERNAL); whoever is bound as
+    /// it must bind again.
+    SetCertificate {
+        /// Its name.
+        name: String,
+        /// The certificate's name: a subject alternative name, or the common name of one without
+        /// any.
+        #[arg(value_name = "CERTNAME", required_unless_present = "none")]
+        certificate: Option<CertificateName>,
+        /// No certificate binds it.
+        #[arg(long, conflicts_with = "certificate")]
+        none: bool,
     },
     /// Remove a service account.
     Remove {
@@ -76,6 +95,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
         Verb::Add {
             name,
             password_stdin,
+            certificate,
             search,
             from,
         } => {
@@ -83,21 +103,40 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             let password = password_stdin
                 .then(prompt::from_standard_input)
                 .transpose()?;
-            let added =
-                opened.wait(directory.add_service(&opened.by(), name, password, search, from))?;
+            let new = NewService {
+                name,
+                binds_by: match certificate {
+                    Some(certificate) => BindsBy::Certificate(certificate, password),
+                    None => BindsBy::Password(password),
+                },
+                may_search: search,
+                sources: from,
+            };
+            let added = opened.wait(directory.add_service(&opened.by(), new))?;
             shown(&added, "added", output)?;
         }
         Verb::List => {
             let services = opened.wait(directory.list_services())?;
             output.list(
                 &services,
-                &["SERVICE", "SEARCHES", "FROM", "PASSWORDS", "CREATED"],
+                &[
+                    "SERVICE",
+                    "SEARCHES",
+                    "FROM",
+                    "PASSWORDS",
+                    "CERTIFICATE",
+                    "CREATED",
+                ],
                 |service| {
                     vec![
                         service.name.to_string(),
                         yes(service.may_search),
                         names(&service.sources),
                         service.passwords.to_string(),
+                        service
+                            .certificate
+                            .as_ref()
+                            .map_or_else(|| "-".to_owned(), ToString::to_string),
                         moment(service.created),
                     ]
                 },
@@ -114,6 +153,28 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             let by = opened.by();
             let set = directory.set_service_password(&by, &name, password, keep_old);
             shown(&opened.wait(set)?, "set the password of", output)?;
+        }
+        Verb::SetCertificate {
+            name, certificate, ..
+        } => {
+            let by = opened.by();
+            let set = directory.set_service_certificate(&by, &name, certificate);
+            let set = opened.wait(set)?;
+            output.value(&set, |set| match &set.certificate {
+                Some(certificate) => {
+                    format!(
+                        "the certificate of {certificate} binds service account {}",
+                        set.name
+                    )
+                }
+                None => format!("no certificate binds service account {}", set.name),
+            })?;
+            if set.certificate.is_none() && set.passwords == 0 {
+                output.note(&format!(
+                    "{} has no password either: nothing binds it",
+                    set.name
+                ));
+            }
         }
         Verb::Remove { name } => {
             let removed = opened.wait(directory.remove_service(&opened.by(), &name))?;

@@ -51,7 +51,7 @@ pub use online::{OnlineSessions, SessionView};
 pub use own_password::{ChangeOwnPassword, Changed, NotChanged, Owner};
 pub use read::{GroupQuery, PersonQuery, Read, SudoQuery, Viewer};
 pub use rules::{Affected, ForcedChangeView, PolicyPreview, PolicyView};
-pub use services::{ServicePassword, generate as generate_password};
+pub use services::{BindsBy, NewService, ServicePassword, generate as generate_password};
 pub use settings::{ClientDoor, Doors, ListenerDoor, PosixSettings, Settings};
 pub use ssh_keys::{MAX_SSH_KEYS, SshKeyView, SshKeysView};
 pub use sudo::{SudoPatch, SudoRuleView, SudoSubjects};

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::ServiceId;
 use crate::domain::name::{ServiceName, Username};
 use crate::domain::rules::PasswordRules;
@@ -16,6 +17,28 @@ use crate::store::changes::{Change, DirectoryStore};
 use crate::store::{AttemptStore, EventStore};
 
 use super::{By, Directory, DirectoryError, ServiceView, nearest};
+
+/// A service account to be added.
+#[derive(Debug)]
+pub struct NewService {
+    /// Its name.
+    pub name: ServiceName,
+    /// By what it binds.
+    pub binds_by: BindsBy,
+    /// Whether it may read people and groups.
+    pub may_search: bool,
+    /// Where it may come from; anywhere when empty.
+    pub sources: Vec<IpNet>,
+}
+
+/// By what a new service account binds.
+#[derive(Debug)]
+pub enum BindsBy {
+    /// A password; one is made where none is given.
+    Password(Option<Password>),
+    /// The client certificate of this name, and a password only where one is given.
+    Certificate(CertificateName, Option<Password>),
+}
 
 /// A service account whose password was set.
 #[derive(Clone)]
@@ -36,24 +59,38 @@ impl fmt::Debug for ServicePassword {
 }
 
 impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
-    /// Adds a service account; without a password one is made.
+    /// Adds a service account.
     ///
     /// # Errors
-    /// The name is taken, the password is refused, the store cannot answer.
+    /// The name or the certificate's is taken, the password is refused, the store cannot answer.
     pub async fn add_service(
         &self,
         by: &By,
-        name: ServiceName,
-        password: Option<Password>,
-        may_search: bool,
-        sources: Vec<IpNet>,
+        new: NewService,
     ) -> Result<ServicePassword, DirectoryError> {
         by.admin()?;
-        let (hash, generated) = self.service_hash(&name, password).await?;
+        let NewService {
+            name,
+            binds_by,
+            may_search,
+            sources,
+        } = new;
+        let (password, certificate) = match binds_by {
+            BindsBy::Password(password) => (Some(password), None),
+            BindsBy::Certificate(certificate, password) => (password.map(Some), Some(certificate)),
+        };
+        let (hash, generated) = match password {
+            Some(password) => {
+                let (hash, generated) = self.service_hash(&name, password).await?;
+                (Some(hash), generated)
+            }
+            None => (None, None),
+        };
         let change = Change::AddService {
             service: ServiceId::new(by.now.wall),
             name: name.clone(),
             password: hash,
+            certificate,
             may_search,
             sources,
         };
@@ -89,6 +126,27 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             service: self.service_named(name.as_str()).await?,
             generated,
         })
+    }
+
+    /// Says which client certificate binds a service account; none does without one. Whoever is
+    /// bound as it must bind again.
+    ///
+    /// # Errors
+    /// No such service account, the certificate binds another, the store cannot answer.
+    pub async fn set_service_certificate(
+        &self,
+        by: &By,
+        name: &str,
+        certificate: Option<CertificateName>,
+    ) -> Result<ServiceView, DirectoryError> {
+        by.admin()?;
+        let name = self.service_named(name).await?.name;
+        let change = Change::SetServiceCertificate {
+            name: name.clone(),
+            certificate,
+        };
+        self.apply(by, change).await?;
+        self.service_named(name.as_str()).await
     }
 
     /// Removes a service account.

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::domain::account::{Condition, Status};
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::{AccountId, GroupId, ServiceId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::resource::{Override, Resource, ResourceKind};
@@ -291,6 +292,8 @@ pub struct ServiceView {
     pub sources: Vec<ipnet::IpNet>,
     /// How many passwords are live.
     pub passwords: usize,
+    /// The name of the client certificate that binds it.
+    pub certificate: Option<CertificateName>,
     /// When it was added.
     #[serde(serialize_with = "some_time")]
     pub created: Timestamp,
@@ -304,6 +307,7 @@ impl From<ServiceSummary> for ServiceView {
             may_search: record.may_search,
             sources: record.sources,
             passwords: record.passwords,
+            certificate: record.certificate,
             created: record.created,
         }
     }

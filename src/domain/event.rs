@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::certificate::CertificateNames;
 use super::id::{AccountId, EventId, RequestId};
 use super::name::{ClientName, ListenerName, ResourceName, ServiceName, Username};
 use super::origin::{Origin, Protocol};
@@ -49,6 +50,11 @@ pub enum Subject {
         /// Its name.
         service: ServiceName,
     },
+    /// A client certificate that stands for nobody.
+    Certificate {
+        /// The names it is known by, as far as they fit into [`Subject::LONGEST_CERTIFICATE`].
+        certificate: String,
+    },
     /// No account matched: people type passwords here, so only a keyed digest and the length
     /// are kept.
     Unknown {
@@ -57,6 +63,23 @@ pub enum Subject {
         /// Its length in bytes.
         length: usize,
     },
+}
+
+impl Subject {
+    /// How much of a certificate's names is kept, in characters.
+    pub const LONGEST_CERTIFICATE: usize = 256;
+
+    /// The subject of a certificate known by these names. An authority signed them, so they are
+    /// kept as they are: whoever wonders why it was refused must see which it was.
+    pub fn certificate(names: &CertificateNames) -> Self {
+        let certificate = names.to_string();
+        Self::Certificate {
+            certificate: certificate
+                .chars()
+                .take(Self::LONGEST_CERTIFICATE)
+                .collect(),
+        }
+    }
 }
 
 /// How an attempt ended.

@@ -43,6 +43,9 @@ pub enum Refusal {
     SessionOver,
     /// A service account from an address it may not come from.
     ServiceSource,
+    /// A client certificate that stands for no service account, for several, or not for the one
+    /// that it was to act as.
+    UnknownCertificate,
 }
 
 impl Refusal {
@@ -66,6 +69,7 @@ impl Refusal {
             Self::NotBound => "not_bound",
             Self::SessionOver => "session_over",
             Self::ServiceSource => "service_source",
+            Self::UnknownCertificate => "unknown_certificate",
         }
     }
 
@@ -73,7 +77,11 @@ impl Refusal {
     pub const fn merges(self) -> bool {
         matches!(
             self,
-            Self::Throttled | Self::RepeatedWrongPassword | Self::Locked | Self::NoResource
+            Self::Throttled
+                | Self::RepeatedWrongPassword
+                | Self::Locked
+                | Self::NoResource
+                | Self::UnknownCertificate
         )
     }
 }

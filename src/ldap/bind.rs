@@ -5,14 +5,18 @@
 //! A name that is malformed or stands for nothing becomes an attempt like any other, so that its
 //! refusal has the same bytes and takes the same time (CONTRACT.md 5.2).
 
+use std::sync::Arc;
+
 use super::decode::{Authentication, Bind, UnparsedDn};
 use super::result::{LdapResult, ResultCode};
-use super::sasl::{Mechanism, Plain};
+use super::sasl::{self, Mechanism, Plain};
 use super::settings::{Settings, VersionTwo};
 use super::tree::{Place, Tree};
-use crate::authenticator::{Claim, Evidence};
+use crate::authenticator::{Claim, Evidence, ServiceEvidence};
+use crate::domain::certificate::CertificateNames;
 use crate::domain::name::ViewName;
 use crate::domain::origin::Source;
+use crate::domain::resource::Circumstances;
 use crate::domain::secret::Secret;
 
 /// How a connection is protected right now.
@@ -44,8 +48,8 @@ pub enum Wish {
     Anonymous,
     /// Ask whether this is that user.
     User(Claim, Evidence),
-    /// Ask whether this is that service account.
-    Service(String, Evidence),
+    /// Ask which service account this is, if any.
+    Service(ServiceEvidence),
 }
 
 /// A bind request as it was read.
@@ -108,13 +112,13 @@ impl Subject {
 
     /// What to do about a password for it.
     fn with(self, password: &Secret) -> Wish {
-        let evidence = Evidence::password(password.expose());
+        let password = password.expose();
         match self {
             // A password for nobody; RFC 4513 section 5.1 leaves no meaning for it.
             Self::Nobody => Wish::Answer(ResultCode::InvalidCredentials.into()),
-            Self::User(name) => Wish::User(Claim::Typed(name), evidence),
-            Self::Service(name) => Wish::Service(name, evidence),
-            Self::Nothing(name) => Wish::User(Claim::Malformed(name), evidence),
+            Self::User(name) => Wish::User(Claim::Typed(name), Evidence::password(password)),
+            Self::Service(name) => Wish::Service(ServiceEvidence::password(name, password)),
+            Self::Nothing(name) => Wish::User(Claim::Malformed(name), Evidence::password(password)),
         }
     }
 }
@@ -124,9 +128,14 @@ pub fn takes_passwords(settings: &Settings, transport: Transport, source: &Sourc
     transport == Transport::Tls || settings.plaintext_bind.permits(source)
 }
 
-/// Reads a bind request that came over `transport` from `source`.
-pub fn read(bind: &Bind, settings: &Settings, transport: Transport, source: &Source) -> Reading {
-    let protected = takes_passwords(settings, transport, source);
+/// Reads a bind request that came over `transport` on a connection of which `known` is known.
+pub fn read(
+    bind: &Bind,
+    settings: &Settings,
+    transport: Transport,
+    known: &Circumstances,
+) -> Reading {
+    let protected = takes_passwords(settings, transport, &known.source);
     let (subject, view) = Subject::of(&bind.name, &settings.tree);
     let simple = matches!(bind.authentication, Authentication::Simple(_));
     let version_two = bind.version == 2 && simple && settings.version_two == VersionTwo::Allow;
@@ -139,20 +148,24 @@ pub fn read(bind: &Bind, settings: &Settings, transport: Transport, source: &Sou
                 subject.named(),
                 simple_wish(bind, subject, password, protected),
             ),
+            // The name beside a SASL bind says nothing (RFC 4511 section 4.2).
             Authentication::Sasl {
                 mechanism,
                 credentials,
-            } if Mechanism::named(mechanism) == Some(Mechanism::Plain) => {
-                // The name beside a SASL bind says nothing (RFC 4511 section 4.2).
-                return plain(credentials.as_ref(), settings, protected);
-            }
-            Authentication::Sasl { .. } | Authentication::Unknown => {
-                let text = "only simple binds and SASL PLAIN are supported";
-                (
-                    subject.named(),
-                    answer(ResultCode::AuthMethodNotSupported, text),
-                )
-            }
+            } => match (Mechanism::named(mechanism), &known.certificate) {
+                (Some(Mechanism::Plain), _) => {
+                    return plain(credentials.as_ref(), settings, protected);
+                }
+                (Some(Mechanism::External), Some(names)) => {
+                    return external(credentials.as_ref(), names, &settings.tree);
+                }
+                (Some(Mechanism::External), None) => {
+                    let text = "SASL EXTERNAL needs a client certificate on this connection";
+                    (Named::Service, unsupported(text))
+                }
+                (None, _) => (subject.named(), unsupported(KNOWN)),
+            },
+            Authentication::Unknown => (subject.named(), unsupported(KNOWN)),
         }
     };
     Reading { named, view, wish }
@@ -160,6 +173,12 @@ pub fn read(bind: &Bind, settings: &Settings, transport: Transport, source: &Sou
 
 fn answer(code: ResultCode, text: &str) -> Wish {
     Wish::Answer(LdapResult::with_diagnostic(code, text))
+}
+
+const KNOWN: &str = "only simple binds, SASL PLAIN and SASL EXTERNAL are supported";
+
+fn unsupported(text: &str) -> Wish {
+    answer(ResultCode::AuthMethodNotSupported, text)
 }
 
 fn use_tls() -> Wish {
@@ -211,6 +230,37 @@ fn plain(credentials: Option<&Secret>, settings: &Settings, protected: bool) -> 
     }
 }
 
+/// SASL EXTERNAL (RFC 4422 appendix A): the client certificate binds the service account that it
+/// stands for, and that one alone may be named. No message at all counts as an empty one: there
+/// is nothing else that the client could be asked for.
+fn external(credentials: Option<&Secret>, names: &Arc<CertificateNames>, tree: &Tree) -> Reading {
+    let reading = |view, wish| Reading {
+        named: Named::Service,
+        view,
+        wish,
+    };
+    let message = credentials.map_or(&[][..], Secret::expose);
+    let Ok(wanted) = sasl::external(message) else {
+        let text = "this is no message of EXTERNAL: an authorization identity or nothing";
+        return reading(None, answer(ResultCode::ProtocolError, text));
+    };
+    let (acting_as, view) = if wanted.is_empty() {
+        (None, None)
+    } else if let Some(name) = wanted.strip_prefix("u:") {
+        (Some(name.to_owned()), None)
+    } else if let Some(dn) = wanted.strip_prefix("dn:")
+        && let (Subject::Service(name), view) = Subject::of(&UnparsedDn::new(dn.as_bytes()), tree)
+    {
+        (Some(name), view)
+    } else {
+        // No certificate stands for anything but a service account.
+        return reading(None, Wish::Answer(ResultCode::InvalidCredentials.into()));
+    };
+    let names = Arc::clone(names);
+    let evidence = ServiceEvidence::Certificate { names, acting_as };
+    reading(view, Wish::Service(evidence))
+}
+
 /// Whether the identity to act as is none, or whoever authenticates (RFC 4513 section 5.2.1.8).
 fn is_oneself(message: &Plain, subject: &Subject, tree: &Tree) -> bool {
     let wanted = message.authorization.as_str();
@@ -249,13 +299,12 @@ mod tests {
     }
 
     fn wish(bind: &Bind, plaintext: PlaintextBind, transport: Transport, source: &str) -> Wish {
-        read(
-            bind,
-            &settings(plaintext),
-            transport,
-            &source.parse().unwrap(),
-        )
-        .wish
+        read(bind, &settings(plaintext), transport, &from(source)).wish
+    }
+
+    fn from(source: &str) -> Circumstances {
+        let source: Source = source.parse().unwrap();
+        Circumstances::new(ListenerName::parse("hosts").unwrap(), source)
     }
 
     fn code(bind: &Bind) -> ResultCode {
@@ -298,8 +347,7 @@ mod tests {
         let mut settings = settings(PlaintextBind::Allow);
         let mut bind = simple(ALICE, b"secret");
         let read = |bind: &Bind, settings: &Settings| {
-            let source: Source = "192.0.2.1".parse().unwrap();
-            read(bind, settings, Transport::Tls, &source).wish
+            read(bind, settings, Transport::Tls, &from("192.0.2.1")).wish
         };
         bind.version = 2;
         assert!(matches!(read(&bind, &settings), Wish::Answer(_)));
@@ -381,10 +429,12 @@ mod tests {
             panic!()
         };
         assert_eq!(name, "Alice");
-        let Wish::Service(name, _) = ask(b"CN=sssd, OU=services, DC=example, DC=org") else {
+        let asked = ask(b"CN=sssd, OU=services, DC=example, DC=org");
+        let Wish::Service(ServiceEvidence::Password { name, password }) = asked else {
             panic!()
         };
         assert_eq!(name, "sssd");
+        assert_eq!(password.unwrap().as_bytes(), b"secret");
         for malformed in [
             &b"alice"[..],
             b"uid=alice,ou=people,dc=elsewhere",
@@ -407,8 +457,80 @@ mod tests {
                 credentials: Some(Secret::new(message.to_vec())),
             },
         };
-        let source = "192.0.2.1".parse().unwrap();
-        read(&bind, &settings(plaintext), Transport::Plain, &source)
+        read(
+            &bind,
+            &settings(plaintext),
+            Transport::Plain,
+            &from("192.0.2.1"),
+        )
+    }
+
+    /// What a message of EXTERNAL asks for, where the client showed this certificate.
+    fn external(message: Option<&[u8]>, certificate: Option<&str>) -> Wish {
+        let mut settings = settings(PlaintextBind::Refuse);
+        settings.tree = settings
+            .tree
+            .with_views([ViewName::parse("ou=mail").unwrap()]);
+        let mut bind = simple(ALICE, b"");
+        bind.authentication = Authentication::Sasl {
+            mechanism: "EXTERNAL".to_owned(),
+            credentials: message.map(|bytes| Secret::new(bytes.to_vec())),
+        };
+        let mut known = from("192.0.2.1");
+        known.certificate =
+            certificate.map(|name| Arc::new(CertificateNames::from_iter([name.parse().unwrap()])));
+        let reading = read(&bind, &settings, Transport::Tls, &known);
+        assert_eq!(reading.named, Named::Service);
+        reading.wish
+    }
+
+    #[test]
+    fn sasl_external_asks_for_whom_the_certificate_stands() {
+        for (message, expected) in [
+            (None, None),
+            (Some(&b""[..]), None),
+            (Some(b"u:Dovecot"), Some("Dovecot")),
+            (
+                Some(b"dn:CN=dovecot,ou=Services,dc=example,dc=org"),
+                Some("dovecot"),
+            ),
+            (
+                Some(b"dn:cn=dovecot,ou=services,ou=mail,dc=example,dc=org"),
+                Some("dovecot"),
+            ),
+        ] {
+            let asked = external(message, Some("mx1.example.org"));
+            let Wish::Service(ServiceEvidence::Certificate { names, acting_as }) = asked else {
+                panic!("{message:?}: {asked:?}")
+            };
+            assert_eq!(names.to_string(), "mx1.example.org");
+            assert_eq!(acting_as.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn sasl_external_makes_nobody_another() {
+        for (message, code) in [
+            (&b"dovecot"[..], ResultCode::InvalidCredentials),
+            (b"dn:", ResultCode::InvalidCredentials),
+            (
+                b"dn:uid=alice,ou=people,dc=example,dc=org",
+                ResultCode::InvalidCredentials,
+            ),
+            (b"dn:dc=example,dc=org", ResultCode::InvalidCredentials),
+            (b"U:dovecot", ResultCode::InvalidCredentials),
+            (b"u:dovecot\0", ResultCode::ProtocolError),
+            (b"u:\xff", ResultCode::ProtocolError),
+        ] {
+            let Wish::Answer(result) = external(Some(message), Some("mx1.example.org")) else {
+                panic!("{message:?}")
+            };
+            assert_eq!(result.code, code, "{message:?}");
+        }
+        let Wish::Answer(result) = external(Some(b""), None) else {
+            panic!()
+        };
+        assert_eq!(result.code, ResultCode::AuthMethodNotSupported);
     }
 
     #[test]
@@ -442,7 +564,10 @@ mod tests {
             PlaintextBind::Allow,
         );
         assert_eq!(service.named, Named::Service);
-        assert!(matches!(service.wish, Wish::Service(name, _) if name == "dovecot"));
+        let Wish::Service(ServiceEvidence::Password { name, .. }) = service.wish else {
+            panic!()
+        };
+        assert_eq!(name, "dovecot");
     }
 
     #[test]
@@ -474,10 +599,9 @@ mod tests {
         let mut settings = settings(PlaintextBind::Allow);
         let mail = ViewName::parse("ou=mail").unwrap();
         settings.tree = settings.tree.with_views([mail.clone()]);
-        let source = "192.0.2.1".parse().unwrap();
         let ask = |name: &[u8]| {
             let bind = simple(name, b"secret");
-            read(&bind, &settings, Transport::Plain, &source)
+            read(&bind, &settings, Transport::Plain, &from("192.0.2.1"))
         };
         let inside = ask(b"uid=alice,ou=people,OU=Mail,dc=example,dc=org");
         assert_eq!(inside.view, Some(mail));

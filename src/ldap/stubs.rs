@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Claim, Decide, Evidence,
-    Refusal, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
+    Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict, Undecided, Verdict,
 };
 use crate::directory::{
     ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
@@ -189,10 +189,14 @@ impl Decide for World {
         Box::pin(async move {
             self.service_attempts.lock().unwrap().push(attempt.clone());
             self.broken()?;
-            let may_search = attempt.name.eq_ignore_ascii_case("sssd");
-            let known = may_search || attempt.name == "dovecot";
-            Ok(if known && is_right(&attempt.evidence) {
-                let proof = AuthenticatedService::for_tests(&attempt.name, may_search);
+            let ServiceEvidence::Password { name, password } = attempt.evidence else {
+                return Ok(ServiceVerdict::Refused(Refusal::UnknownCertificate));
+            };
+            let may_search = name.eq_ignore_ascii_case("sssd");
+            let known = may_search || name == "dovecot";
+            let right = password.is_ok_and(|password| password.as_str() == Some(PASSWORD));
+            Ok(if known && right {
+                let proof = AuthenticatedService::for_tests(&name, may_search);
                 ServiceVerdict::Granted(proof)
             } else {
                 ServiceVerdict::Refused(Refusal::WrongPassword)

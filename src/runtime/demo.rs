@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::authenticator::{Attempt, Claim, Decide as _, Evidence};
-use crate::directory::{AddUser, By, DirectoryError, Grantee};
+use crate::directory::{AddUser, BindsBy, By, DirectoryError, Grantee, NewService};
 use crate::domain::event::Actor;
 use crate::domain::id::RequestId;
 use crate::domain::name::{GroupName, ListenerName, MailAddress, NotAName, ServiceName, Username};
@@ -240,7 +240,15 @@ async fn add_services(daemon: &Daemon, by: &By) -> Result<(), DemoError> {
         let (name, password) = (ServiceName::parse(service)?, password()?);
         let directory = daemon.directory();
         directory
-            .add_service(by, name, Some(password), true, Vec::new())
+            .add_service(
+                by,
+                NewService {
+                    name,
+                    binds_by: BindsBy::Password(Some(password)),
+                    may_search: true,
+                    sources: Vec::new(),
+                },
+            )
             .await?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::account::AccountFacts;
+use crate::domain::certificate::CertificateNames;
 use crate::domain::event::AttemptEvent;
 use crate::domain::id::{AccountId, Epoch, EventId, FailureId, PlaceId, ServiceId};
 use crate::domain::login::LoginName;
@@ -56,13 +57,13 @@ pub struct ServiceRecord {
     pub service: ServiceId,
     /// Its name.
     pub name: ServiceName,
-    /// Its live passwords' hashes: one, or two during a rotation.
+    /// Its live passwords' hashes: one, two during a rotation, none where a certificate binds it.
     pub passwords: Vec<HashText>,
     /// Whether it may read people and groups.
     pub may_search: bool,
     /// Where it may come from; anywhere when empty.
     pub sources: Vec<ipnet::IpNet>,
-    /// Moves with its passwords and rights.
+    /// Moves with its passwords, its certificate and its rights.
     pub epoch: Epoch,
 }
 
@@ -210,6 +211,12 @@ pub trait AttemptStore: Send + Sync + 'static {
         &self,
         name: &str,
     ) -> impl Future<Output = Result<Option<ServiceRecord>, Unavailable>> + Send;
+
+    /// Reads the service accounts that one of a certificate's names binds.
+    fn read_services_certified(
+        &self,
+        names: &CertificateNames,
+    ) -> impl Future<Output = Result<Vec<ServiceRecord>, Unavailable>> + Send;
 
     /// Charges an attempt, durably, before anything is compared.
     fn take_place(

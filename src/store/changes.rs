@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::domain::certificate::CertificateName;
 use crate::domain::event::{Actor, ChangeEvent, Event};
 use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{
@@ -217,8 +218,10 @@ pub enum Change {
         service: ServiceId,
         /// Its name.
         name: ServiceName,
-        /// Its password's hash.
-        password: HashText,
+        /// Its password's hash; without one no password binds it.
+        password: Option<HashText>,
+        /// The name of the client certificate that binds it.
+        certificate: Option<CertificateName>,
         /// Whether it may read people and groups.
         may_search: bool,
         /// Where it may come from; anywhere when empty.
@@ -232,6 +235,13 @@ pub enum Change {
         password: HashText,
         /// Whether the newest of the old ones stays live.
         keep_old: bool,
+    },
+    /// Says which client certificate binds a service account; its epoch moves.
+    SetServiceCertificate {
+        /// Its name.
+        name: ServiceName,
+        /// The certificate's name; no certificate binds it without one.
+        certificate: Option<CertificateName>,
     },
     /// Removes a service account.
     RemoveService {

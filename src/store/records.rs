@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::AccountFacts;
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::ssh_key::SshPublicKey;
@@ -110,6 +111,8 @@ pub struct ServiceSummary {
     pub sources: Vec<ipnet::IpNet>,
     /// How many passwords are live.
     pub passwords: usize,
+    /// The name of the client certificate that binds it; none does where it is empty.
+    pub certificate: Option<CertificateName>,
     /// When it was added.
     pub created: Timestamp,
 }

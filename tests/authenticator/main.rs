@@ -5,6 +5,8 @@ mod announced;
 #[cfg(test)]
 mod counting;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod time;

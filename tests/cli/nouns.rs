@@ -409,6 +409,58 @@ fn a_service_password_that_is_made_is_shown_once() {
 }
 
 #[test]
+fn a_certificate_is_mapped_to_one_service_account_and_taken_away() {
+    let world = World::new();
+    let add = |name: &str, certificate: &str| {
+        world.run(&["service", "add", name, "--certificate", certificate])
+    };
+    let ran = add("dovecot", "MX1.example.org").ended(0);
+    assert_eq!(ran.stdout.trim(), "added service account dovecot");
+    let listed = world.json(&["service", "list"]);
+    assert_eq!(listed[0]["certificate"], "MX1.example.org");
+    assert_eq!(listed[0]["passwords"], 0);
+    add("postfix", "mx1.example.org")
+        .ended(1)
+        .complains("the certificate name 'mx1.example.org' is taken");
+    add("postfix", " mx2").ended(64).complains("no name");
+    add("postfix", "spiffe://example.org/mail").ended(0);
+    let set =
+        |arguments: &[&str]| world.run(&[&["service", "set-certificate"], arguments].concat());
+    set(&["postfix", "mx1.example.org"]).ended(1);
+    set(&["dovecot", "--none"])
+        .ended(0)
+        .complains("nothing binds it");
+    set(&["postfix", "mx1.example.org"])
+        .ended(0)
+        .prints("the certificate of mx1.example.org binds service account postfix");
+    set(&["postfix"]).ended(64);
+    set(&["postfix", "x", "--none"]).ended(64);
+    set(&["postfxi", "x"]).ended(1).complains("'postfix'");
+    world
+        .run(&["service", "list"])
+        .ended(0)
+        .prints("mx1.example.org");
+    // A password beside it, where one is given.
+    let both = [
+        "service",
+        "add",
+        "imap",
+        "--certificate",
+        "imap",
+        "--password-stdin",
+    ];
+    world.type_in(&both, OTHER_PASSWORD).ended(0);
+    let listed = world.json(&["service", "list"]);
+    assert_eq!(listed[1]["name"], "imap");
+    assert_eq!(listed[1]["passwords"], 1);
+    assert_eq!(listed[1]["certificate"], "imap");
+    world
+        .run(&["events", "--limit", "20"])
+        .ended(0)
+        .prints("service.set_certificate");
+}
+
+#[test]
 fn the_policy_is_versioned_previewed_and_looked_back_on() {
     let world = World::with_alice();
     assert_eq!(

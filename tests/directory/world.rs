@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use doorward::authenticator::{
     Attempt, Authenticated, AuthenticatedService, Authenticator, ChangeProof, Claim, Decide as _,
-    Evidence, ServiceAttempt, ServiceVerdict, Settings as AuthenticatorSettings, Verdict,
+    Evidence, ServiceAttempt, ServiceEvidence, ServiceVerdict, Settings as AuthenticatorSettings,
+    Verdict,
 };
-use doorward::directory::{AddUser, By, Directory, Grantee, PosixSettings, Settings};
+use doorward::directory::{
+    AddUser, BindsBy, By, Directory, Grantee, NewService, PosixSettings, Settings,
+};
 use doorward::domain::event::Actor;
 use doorward::domain::id::RequestId;
 use doorward::domain::name::{
@@ -245,18 +248,19 @@ impl World {
     pub(crate) async fn service(&self, name: &str, may_search: bool) -> AuthenticatedService {
         let service = ServiceName::parse(name).unwrap();
         let by = self.by();
-        let secret = Some(password(RIGHT));
-        let added = self
-            .directory
-            .add_service(&by, service, secret, may_search, Vec::new());
-        added.await.unwrap();
+        let new = NewService {
+            name: service,
+            binds_by: BindsBy::Password(Some(password(RIGHT))),
+            may_search,
+            sources: Vec::new(),
+        };
+        self.directory.add_service(&by, new).await.unwrap();
         let now = self.now();
         let attempt = ServiceAttempt {
             request: RequestId::new(now.wall),
             received: now,
             circumstances: circumstances("hosts"),
-            name: name.to_owned(),
-            evidence: Evidence::password(RIGHT.as_bytes()),
+            evidence: ServiceEvidence::password(name.to_owned(), RIGHT.as_bytes()),
         };
         match self.authenticator.decide_service(attempt).await.unwrap() {
             ServiceVerdict::Granted(proof) => proof,

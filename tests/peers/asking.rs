@@ -1,6 +1,8 @@
 //! Which resource is asking, told by Unix sockets, client certificates, proxies and views, with
 //! Debian's ldap-utils; what a proxy says before them is written here.
 
+mod external;
+
 use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -253,6 +255,28 @@ impl ClientCa {
     }
 }
 
+/// The configuration with the TLS listener asking for certificates of the CA in `clients`.
+fn asking_for_certificates(text: &str, clients: &Path) -> String {
+    let clients = clients.display();
+    text.replace(
+        "[tls]\n",
+        &format!("[tls]\nclient_ca = \"{clients}/ca.pem\"\nclient_crl = \"{clients}/crl.pem\"\n"),
+    )
+    .replace(
+        "tls = \"implicit\"\n",
+        "tls = \"implicit\"\nclient_certificate = \"optional\"\n",
+    )
+}
+
+/// Has the daemon read its certificates and lists anew.
+fn reload(gateway: &Gateway) {
+    let process = gateway.process().to_string();
+    Command::new("kill")
+        .args(["-HUP", &process])
+        .status()
+        .unwrap();
+}
+
 /// ldap-utils over TLS, with this certificate for itself.
 fn over_tls(
     gateway: &Gateway,
@@ -282,19 +306,7 @@ fn a_client_certificate_chooses_the_resource_until_it_is_revoked() {
         ca.issue("mx1.example.org", 7);
         ca.issue("mx2.example.org", 8);
         made = Some(ca);
-        let clients = gateway.path("clients");
-        let clients = clients.display();
-        let text = text
-            .replace(
-                "[tls]\n",
-                &format!(
-                    "[tls]\nclient_ca = \"{clients}/ca.pem\"\nclient_crl = \"{clients}/crl.pem\"\n"
-                ),
-            )
-            .replace(
-                "tls = \"implicit\"\n",
-                "tls = \"implicit\"\nclient_certificate = \"optional\"\n",
-            );
+        let text = asking_for_certificates(&text, &gateway.path("clients"));
         let (before, after) = text.split_once("[[resource]]").unwrap();
         format!(
             r#"{before}[[resource]]
@@ -335,11 +347,7 @@ match = {{ listener = "hosts-tls", client_certificate = "MX1.example.org" }}
 
     // Revoked while the daemon runs.
     ca.revoke(&[7]);
-    let process = gateway.process().to_string();
-    Command::new("kill")
-        .args(["-HUP", &process])
-        .status()
-        .unwrap();
+    reload(&gateway);
     let shown = Some((clients.as_path(), "mx1.example.org"));
     eventually(
         || gateway.log(),

@@ -13,6 +13,7 @@ use crate::harness::{Served, settings};
 const ALICE: &str = "uid=Alice,ou=people,dc=example,dc=org";
 const SSSD: &str = "cn=sssd,ou=services,dc=example,dc=org";
 const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
+const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 
 #[test]
@@ -65,10 +66,25 @@ fn rfc_4512_section_5_1_plain_is_offered_where_it_would_be_taken() {
 }
 
 #[test]
+fn rfc_4422_appendix_a_external_needs_a_certificate() {
+    let served = Served::new();
+    for identity in [None, Some(&b""[..]), Some(b"u:sssd"), Some(b"dn:\0")] {
+        let bind = sasl_bind_with("EXTERNAL", identity);
+        let mut client = served.connect();
+        assert_eq!(client.ask(&bind).code(), 7);
+        assert_eq!(client.ask(&extended(START_TLS, None)).code(), 0);
+        let answer = served.protect(client).ask(&bind);
+        assert_eq!(answer.code(), 7);
+        assert!(answer.diagnostic().contains("certificate"));
+    }
+    assert_eq!(served.nobody.asked(), 0);
+}
+
+#[test]
 fn section_4_2_1_other_mechanisms_are_not_known() {
     let served = Served::new();
     let mut client = served.connect();
-    for mechanism in ["EXTERNAL", "GSSAPI", "plain", ""] {
+    for mechanism in ["external", "GSSAPI", "plain", ""] {
         assert_eq!(client.ask(&sasl_bind(mechanism)).code(), 7);
     }
     assert_eq!(served.nobody.asked(), 0);

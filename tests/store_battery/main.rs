@@ -116,7 +116,8 @@ mod on_sqlite {
             a_service_account_is_read_back,
             a_rotation_keeps_two_passwords_at_most,
             a_service_hash_is_replaced,
-            a_removed_service_is_gone;
+            a_removed_service_is_gone,
+            a_certificate_binds_one_service;
         policy:
             the_default_policy_is_in_force_at_first,
             a_policy_follows_the_one_in_force,

@@ -9,6 +9,7 @@ use crate::authenticator::decision::Asked;
 use crate::authenticator::report::Report;
 use crate::authenticator::{Authenticator, Settings};
 use crate::domain::account::{AccountFacts, Conditions};
+use crate::domain::certificate::CertificateNames;
 use crate::domain::event::{AttemptEvent, Subject};
 use crate::domain::id::{AccountId, Epoch, EventId, RequestId, ServiceId};
 use crate::domain::name::{ListenerName, MailAddress, ResourceName, Username};
@@ -55,6 +56,13 @@ impl AttemptStore for NoPlaces {
     }
 
     async fn read_service(&self, _: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        unreachable!("no service account here")
+    }
+
+    async fn read_services_certified(
+        &self,
+        _: &CertificateNames,
+    ) -> Result<Vec<ServiceRecord>, Unavailable> {
         unreachable!("no service account here")
     }
 

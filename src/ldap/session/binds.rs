@@ -20,9 +20,8 @@ impl Conversation {
         arrival: Arrival,
     ) -> Step {
         let binding = self.end_session();
-        let source = &self.circumstances.source;
         let Reading { named, view, wish } =
-            bind::read(bind, &self.settings, self.transport, source);
+            bind::read(bind, &self.settings, self.transport, &self.circumstances);
         self.bound_in.clone_from(&view);
         // User binds on it, failed ones too, keep the service account last bound; it stays away
         // from here on unless this very bind succeeds (CONTRACT.md 4).
@@ -56,12 +55,11 @@ impl Conversation {
                 };
                 Step::AskUser(Box::new(attempt), UserBind { id, binding, asked })
             }
-            Wish::Service(name, evidence) => {
+            Wish::Service(evidence) => {
                 let attempt = ServiceAttempt {
                     request: arrival.request,
                     received: arrival.now,
                     circumstances: self.circumstances.clone(),
-                    name,
                     evidence,
                 };
                 Step::AskService(Box::new(attempt), ServiceBind { id, binding, asked })

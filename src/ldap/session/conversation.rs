@@ -282,7 +282,10 @@ impl Conversation {
 
     /// The SASL mechanisms by which the connection could bind now.
     fn mechanisms(&self) -> &'static [Mechanism] {
-        if self.takes_passwords() {
+        if self.circumstances.certificate.is_some() {
+            // It came by TLS, under which a password may come as well.
+            &[Mechanism::External, Mechanism::Plain]
+        } else if self.takes_passwords() {
             &[Mechanism::Plain]
         } else {
             &[]

@@ -1,9 +1,10 @@
+mod external;
 mod paging;
 
 use std::sync::Arc;
 
 use super::*;
-use crate::authenticator::{Attempt, Refusal, ServiceVerdict, Undecided, Verdict};
+use crate::authenticator::{Attempt, Refusal, ServiceEvidence, ServiceVerdict, Undecided, Verdict};
 use crate::domain::id::{AccountId, RequestId};
 use crate::domain::resource::Asking;
 use crate::domain::secret::Secret;
@@ -117,7 +118,10 @@ fn ask_user(talk: &mut Conversation, request: Request) -> (Attempt, UserBind) {
 fn ask_service(talk: &mut Conversation) -> ServiceBind {
     match talk.receive(request(1, bind(SSSD, "secret")), arrival()) {
         Step::AskService(attempt, bind) => {
-            assert_eq!(attempt.name, "sssd");
+            let ServiceEvidence::Password { name, .. } = &attempt.evidence else {
+                panic!()
+            };
+            assert_eq!(name, "sssd");
             bind
         }
         other => panic!("{other:?}"),

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::domain::account::AccountFacts;
+use crate::domain::certificate::CertificateNames;
 use crate::domain::id::{AccountId, ServiceId};
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::secret::HashText;
@@ -133,22 +134,47 @@ pub(super) fn service(
     connection: &Connection,
     folded: &str,
 ) -> Result<Option<ServiceRecord>, Fault> {
-    let found = first(
+    service_where(
         connection,
         "SELECT id, name, may_search, sources, epoch FROM services WHERE name_folded = ?1",
-        [folded],
-        |row| {
-            let sources: String = row.get(3)?;
-            Ok(ServiceRecord {
-                service: ServiceId::from_uuid(Uuid::from_bytes(row.get(0)?)),
-                name: name(row, 1, ServiceName::parse)?,
-                passwords: Vec::new(),
-                may_search: row.get(2)?,
-                sources: serde_json::from_str(&sources)?,
-                epoch: epoch(row, 4)?,
-            })
-        },
-    )?;
+        folded,
+    )
+}
+
+/// Reads the service accounts that one of a certificate's names binds, each once.
+pub(super) fn services_certified(
+    connection: &Connection,
+    names: &CertificateNames,
+) -> Result<Vec<ServiceRecord>, Fault> {
+    let mut found: Vec<ServiceRecord> = Vec::new();
+    for name in names {
+        let bound = service_where(
+            connection,
+            "SELECT id, name, may_search, sources, epoch FROM services
+             WHERE certificate_folded = ?1",
+            &name.folded(),
+        )?;
+        found.extend(bound.filter(|new| found.iter().all(|known| known.service != new.service)));
+    }
+    Ok(found)
+}
+
+fn service_where(
+    connection: &Connection,
+    sql: &str,
+    folded: &str,
+) -> Result<Option<ServiceRecord>, Fault> {
+    let found = first(connection, sql, [folded], |row| {
+        let sources: String = row.get(3)?;
+        Ok(ServiceRecord {
+            service: ServiceId::from_uuid(Uuid::from_bytes(row.get(0)?)),
+            name: name(row, 1, ServiceName::parse)?,
+            passwords: Vec::new(),
+            may_search: row.get(2)?,
+            sources: serde_json::from_str(&sources)?,
+            epoch: epoch(row, 4)?,
+        })
+    })?;
     let Some(mut record) = found else {
         return Ok(None);
     };

@@ -30,7 +30,9 @@ fn columns(body: &EventBody) -> Columns {
                 Subject::Account { account, username } => {
                     (Some(account_key(*account)), Some(username.folded()))
                 }
-                Subject::Service { .. } | Subject::Unknown { .. } => (None, None),
+                Subject::Service { .. } | Subject::Certificate { .. } | Subject::Unknown { .. } => {
+                    (None, None)
+                }
             };
             Columns {
                 account,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::{AccountId, GroupId, ServiceId};
 use crate::domain::name::{GroupName, ResourceName, ServiceName, Username};
 use crate::store::changes::GroupFilter;
@@ -252,23 +253,31 @@ pub(super) fn binding_path(
     Ok(None)
 }
 
+fn certificate_name(text: &str) -> Result<CertificateName, Fault> {
+    CertificateName::parse(text).map_err(|error| Fault::Damaged(error.to_string()))
+}
+
 /// All service accounts, by name.
 pub(super) fn services(connection: &Connection) -> Result<Vec<ServiceSummary>, Fault> {
     all(
         connection,
         "SELECT id, name, may_search, sources, created,
-                (SELECT count(*) FROM service_passwords WHERE service = services.id)
+                (SELECT count(*) FROM service_passwords WHERE service = services.id), certificate
          FROM services ORDER BY name_folded",
         [],
         |row| {
             let sources: String = row.get(3)?;
             let passwords: i64 = row.get(5)?;
+            let certificate: Option<String> = row.get(6)?;
             Ok(ServiceSummary {
                 service: ServiceId::from_uuid(Uuid::from_bytes(row.get(0)?)),
                 name: name(row, 1, ServiceName::parse)?,
                 may_search: row.get(2)?,
                 sources: serde_json::from_str(&sources)?,
                 passwords: usize::try_from(passwords).unwrap_or(0),
+                certificate: certificate
+                    .map(|text| certificate_name(&text))
+                    .transpose()?,
                 created: instant(row, 4)?,
             })
         },

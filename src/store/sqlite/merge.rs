@@ -108,6 +108,7 @@ fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
     let subject = match &event.subject {
         Subject::Account { account, .. } => format!("account:{account}"),
         Subject::Service { service } => format!("service:{}", service.folded()),
+        Subject::Certificate { certificate } => format!("certificate:{certificate}"),
         Subject::Unknown { digest, .. } => format!("unknown:{digest}"),
     };
     let resource = event

@@ -42,6 +42,7 @@ use tokio::sync::oneshot;
 pub use backup::{BackupError, backup, restore};
 pub use open::{OpenError, OpenOptions};
 
+use crate::domain::certificate::CertificateNames;
 use crate::domain::event::{AttemptEvent, Event};
 use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId, SessionId, SudoRuleId};
 use crate::domain::name::ResourceName;
@@ -180,6 +181,17 @@ impl AttemptStore for SqliteStore {
         let name = name.to_owned();
         let read = self
             .read(move |view| attempts::service(view.connection, &name))
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_services_certified(
+        &self,
+        names: &CertificateNames,
+    ) -> Result<Vec<ServiceRecord>, Unavailable> {
+        let names = names.clone();
+        let read = self
+            .read(move |view| attempts::services_certified(view.connection, &names))
             .await?;
         Ok(read)
     }

@@ -1,10 +1,12 @@
 //! Service accounts (CONTRACT.md 3.8).
 
+use doorward::domain::certificate::{CertificateName, CertificateNames};
+use doorward::domain::event::EventBody;
 use doorward::domain::id::ServiceId;
 use doorward::domain::name::ServiceName;
 use doorward::store::attempts::ServiceRecord;
 use doorward::store::changes::{Change, ChangeRefused};
-use doorward::store::{AttemptStore as _, DirectoryStore as _, Store};
+use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
 use crate::world::*;
 
@@ -19,7 +21,8 @@ async fn add(store: &impl Store) -> ServiceId {
         Change::AddService {
             service,
             name: dovecot(),
-            password: hash("one"),
+            password: Some(hash("one")),
+            certificate: None,
             may_search: true,
             sources: vec!["10.0.5.10/32".parse().unwrap(), "fd00::/8".parse().unwrap()],
         },
@@ -65,7 +68,8 @@ pub(crate) async fn a_service_account_is_read_back(fixture: &impl Fixture) {
         Change::AddService {
             service: ServiceId::new(START),
             name: ServiceName::parse("DOVECOT").unwrap(),
-            password: hash("x"),
+            password: Some(hash("x")),
+            certificate: None,
             may_search: false,
             sources: Vec::new(),
         },
@@ -114,4 +118,92 @@ pub(crate) async fn a_removed_service_is_gone(fixture: &impl Fixture) {
         .unwrap();
     assert!(store.read_service("dovecot").await.unwrap().is_none());
     assert!(store.services().await.unwrap().is_empty());
+}
+
+fn certificate(name: &str) -> CertificateName {
+    CertificateName::parse(name).unwrap()
+}
+
+/// The names of the service accounts that a certificate of these names binds.
+async fn bound_by(store: &impl Store, names: &[&str]) -> Vec<String> {
+    let names: CertificateNames = names.iter().map(|name| certificate(name)).collect();
+    let found = store.read_services_certified(&names).await.unwrap();
+    found.iter().map(|one| one.name.to_string()).collect()
+}
+
+async fn map(store: &impl Store, to: Option<&str>) -> Result<(), ChangeRefused> {
+    let change = Change::SetServiceCertificate {
+        name: dovecot(),
+        certificate: to.map(certificate),
+    };
+    apply(store, change).await.map(drop)
+}
+
+pub(crate) async fn a_certificate_binds_one_service(fixture: &impl Fixture) {
+    let store = fixture.open();
+    add(&store).await;
+    let first = read(&store).await.epoch;
+    assert_eq!(bound_by(&store, &["mx1.example.org"]).await, [""; 0]);
+    map(&store, Some("MX1.example.org")).await.unwrap();
+    let mapped = read(&store).await;
+    assert!(mapped.epoch > first);
+    assert_eq!(mapped.passwords, [hash("one")]);
+    let listed = store.services().await.unwrap();
+    assert_eq!(listed[0].certificate, Some(certificate("MX1.example.org")));
+    // Once, however many of its names say so, and by no other name.
+    let names = ["other", "mx1.EXAMPLE.org", "mx1.example.org"];
+    assert_eq!(bound_by(&store, &names).await, ["Dovecot"]);
+    assert_eq!(bound_by(&store, &["dovecot", "mx2"]).await, [""; 0]);
+    // The same one again, in another spelling, is no other.
+    map(&store, Some("mx1.example.org")).await.unwrap();
+
+    let another = |name: &str, certificate_name: &str| Change::AddService {
+        service: ServiceId::new(START),
+        name: ServiceName::parse(name).unwrap(),
+        password: None,
+        certificate: Some(certificate(certificate_name)),
+        may_search: false,
+        sources: Vec::new(),
+    };
+    let taken = apply(&store, another("postfix", "Mx1.Example.Org")).await;
+    assert!(matches!(taken, Err(ChangeRefused::Taken { .. })));
+    apply(&store, another("postfix", "mx2.example.org"))
+        .await
+        .unwrap();
+    let postfix = store.read_service("postfix").await.unwrap().unwrap();
+    assert!(postfix.passwords.is_empty());
+    let taken = map(&store, Some("mx2.example.org")).await;
+    assert!(matches!(taken, Err(ChangeRefused::Taken { .. })));
+    let both = ["mx1.example.org", "mx2.example.org"];
+    assert_eq!(bound_by(&store, &both).await, ["Dovecot", "postfix"]);
+
+    // Taken away, it is free for another.
+    map(&store, None).await.unwrap();
+    assert!(read(&store).await.epoch > mapped.epoch);
+    assert_eq!(bound_by(&store, &both).await, ["postfix"]);
+    apply(&store, another("imap", "mx1.example.org"))
+        .await
+        .unwrap();
+    let missing = Change::SetServiceCertificate {
+        name: ServiceName::parse("nobody").unwrap(),
+        certificate: None,
+    };
+    let missing = apply(&store, missing).await;
+    assert!(matches!(missing, Err(ChangeRefused::NotFound { .. })));
+
+    let events = store.events(&all_events()).await.unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::Change(change) if change.action == "service.set_certificate" => {
+                Some((change.before.clone(), change.after.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = (
+        serde_json::json!({ "certificate": "mx1.example.org" }),
+        serde_json::json!({ "certificate": null }),
+    );
+    assert!(told.contains(&expected), "{told:?}");
 }

@@ -69,6 +69,7 @@ pub(super) fn apply(
 }
 
 /// Makes the change itself.
+#[expect(clippy::too_many_lines, reason = "one arm for each change there is")]
 fn perform(
     connection: &Connection,
     numbering: &Numbering,
@@ -143,6 +144,7 @@ fn perform(
             service,
             name,
             password,
+            certificate,
             may_search,
             sources,
         } => services::add(
@@ -151,7 +153,8 @@ fn perform(
             &services::NewService {
                 service: *service,
                 name,
-                password,
+                password: password.as_ref(),
+                certificate: certificate.as_ref(),
                 may_search: *may_search,
                 sources,
             },
@@ -161,6 +164,9 @@ fn perform(
             password,
             keep_old,
         } => services::set_password(connection, name, password, *keep_old),
+        Change::SetServiceCertificate { name, certificate } => {
+            services::set_certificate(connection, name, certificate.as_ref())
+        }
         Change::RemoveService { name } => services::remove(connection, name),
         Change::AddSudoRule { id, rule } => sudo::add(connection, at, *id, rule),
         Change::SetSudoRule { before, after } => sudo::set(connection, at, before, after),

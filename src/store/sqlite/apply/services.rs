@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::ServiceId;
 use crate::domain::name::ServiceName;
 use crate::domain::secret::HashText;
@@ -16,7 +17,8 @@ use super::{Changed, not_found, taken};
 pub(super) struct NewService<'change> {
     pub(super) service: ServiceId,
     pub(super) name: &'change ServiceName,
-    pub(super) password: &'change HashText,
+    pub(super) password: Option<&'change HashText>,
+    pub(super) certificate: Option<&'change CertificateName>,
     pub(super) may_search: bool,
     pub(super) sources: &'change [ipnet::IpNet],
 }
@@ -71,26 +73,39 @@ pub(super) fn add(
     )? {
         return Err(taken("service account name", &new.name));
     }
+    if let Some(certificate) = new.certificate {
+        not_another(connection, certificate, None)?;
+    }
     let key = new.service.as_uuid().into_bytes();
     run(
         connection,
-        "INSERT INTO services (id, name, name_folded, may_search, sources, epoch, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        "INSERT INTO services (id, name, name_folded, may_search, sources, epoch, created,
+                               certificate, certificate_folded)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8)",
         params![
             key,
             new.name.as_str(),
             new.name.folded(),
             new.may_search,
             serde_json::to_string(new.sources)?,
-            at.as_millis()
+            at.as_millis(),
+            new.certificate.map(CertificateName::as_str),
+            new.certificate.map(CertificateName::folded),
         ],
     )?;
-    keep(connection, key, new.password)?;
+    if let Some(password) = new.password {
+        keep(connection, key, password)?;
+    }
     Ok(changed(
         "service.add",
         new.name,
         Value::Null,
-        json!({ "name": new.name, "may_search": new.may_search, "sources": new.sources }),
+        json!({
+            "name": new.name,
+            "may_search": new.may_search,
+            "sources": new.sources,
+            "certificate": new.certificate,
+        }),
     ))
 }
 
@@ -122,6 +137,58 @@ pub(super) fn set_password(
         json!({ "passwords": before }),
         json!({ "passwords": after }),
     ))
+}
+
+pub(super) fn set_certificate(
+    connection: &Connection,
+    name: &ServiceName,
+    certificate: Option<&CertificateName>,
+) -> Result<Changed, Fault> {
+    let key = find(connection, name)?;
+    if let Some(certificate) = certificate {
+        not_another(connection, certificate, Some(key))?;
+    }
+    let before = first(
+        connection,
+        "SELECT certificate FROM services WHERE id = ?1",
+        [key],
+        |row| Ok(row.get::<_, Option<String>>(0)?),
+    )?
+    .flatten();
+    run(
+        connection,
+        "UPDATE services SET certificate = ?2, certificate_folded = ?3, epoch = epoch + 1
+         WHERE id = ?1",
+        (
+            key,
+            certificate.map(CertificateName::as_str),
+            certificate.map(CertificateName::folded),
+        ),
+    )?;
+    Ok(changed(
+        "service.set_certificate",
+        name,
+        json!({ "certificate": before }),
+        json!({ "certificate": certificate }),
+    ))
+}
+
+/// Refuses a certificate that binds a service account other than this.
+fn not_another(
+    connection: &Connection,
+    certificate: &CertificateName,
+    own: Option<Key>,
+) -> Result<(), Fault> {
+    let holder: Option<Key> = first(
+        connection,
+        "SELECT id FROM services WHERE certificate_folded = ?1",
+        [certificate.folded()],
+        |row| Ok(row.get(0)?),
+    )?;
+    match holder {
+        Some(holder) if own != Some(holder) => Err(taken("certificate name", certificate)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn remove(connection: &Connection, name: &ServiceName) -> Result<Changed, Fault> {

@@ -1,0 +1,188 @@
+//! Service accounts, by password and by client certificate (CONTRACT.md 3.8).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use doorward::authenticator::{
+    AuthenticatedService, Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict,
+};
+use doorward::domain::certificate::{CertificateName, CertificateNames};
+use doorward::domain::event::Subject;
+use doorward::domain::id::{RequestId, ServiceId};
+use doorward::domain::name::{ListenerName, ServiceName};
+use doorward::domain::resource::Circumstances;
+use doorward::domain::time::Clock as _;
+use doorward::store::changes::Change;
+
+use crate::world::{RIGHT, World};
+
+const HERE: &str = "127.0.0.1";
+
+fn certificate(name: &str) -> CertificateName {
+    CertificateName::parse(name).unwrap()
+}
+
+fn shown(names: &[&str], acting_as: Option<&str>) -> ServiceEvidence {
+    ServiceEvidence::Certificate {
+        names: Arc::new(
+            names
+                .iter()
+                .map(|name| certificate(name))
+                .collect::<CertificateNames>(),
+        ),
+        acting_as: acting_as.map(str::to_owned),
+    }
+}
+
+async fn add(world: &World, name: &str, bound_by: &str, from: &[&str]) {
+    world
+        .apply(Change::AddService {
+            service: ServiceId::new(world.clock.now().wall),
+            name: ServiceName::parse(name).unwrap(),
+            password: None,
+            certificate: Some(certificate(bound_by)),
+            may_search: true,
+            sources: from.iter().map(|net| net.parse().unwrap()).collect(),
+        })
+        .await;
+}
+
+async fn map(world: &World, name: &str, to: Option<&str>) {
+    world
+        .apply(Change::SetServiceCertificate {
+            name: ServiceName::parse(name).unwrap(),
+            certificate: to.map(certificate),
+        })
+        .await;
+}
+
+async fn decide(world: &World, source: &str, evidence: ServiceEvidence) -> ServiceVerdict {
+    let now = world.clock.now();
+    let listener = ListenerName::parse("hosts").unwrap();
+    let source: IpAddr = source.parse().unwrap();
+    let attempt = ServiceAttempt {
+        request: RequestId::new(now.wall),
+        received: now,
+        circumstances: Circumstances::new(listener, source),
+        evidence,
+    };
+    world.authenticator.decide_service(attempt).await.unwrap()
+}
+
+async fn granted(world: &World, evidence: ServiceEvidence) -> AuthenticatedService {
+    match decide(world, HERE, evidence).await {
+        ServiceVerdict::Granted(proof) => proof,
+        ServiceVerdict::Refused(refusal) => panic!("{refusal}"),
+    }
+}
+
+async fn refused(world: &World, source: &str, evidence: ServiceEvidence) -> Refusal {
+    match decide(world, source, evidence).await {
+        ServiceVerdict::Granted(proof) => panic!("{}", proof.name()),
+        ServiceVerdict::Refused(refusal) => refusal,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_binds_the_service_account_it_was_mapped_to_and_no_other() {
+    let world = World::new();
+    add(&world, "dovecot", "MX1.example.org", &[]).await;
+    add(&world, "postfix", "mx2.example.org", &[]).await;
+    for acting_as in [None, Some("Dovecot")] {
+        let proof = granted(&world, shown(&["mx1.example.org", "imap"], acting_as)).await;
+        assert_eq!(proof.name().as_str(), "dovecot");
+        assert!(proof.may_search());
+    }
+    for (names, acting_as) in [
+        // Its own name is no mapping.
+        (&["dovecot"][..], None),
+        (&["dovecot"], Some("dovecot")),
+        (&["mx3.example.org"], None),
+        (&[], None),
+        // Another's.
+        (&["mx1.example.org"], Some("postfix")),
+        (&["mx1.example.org"], Some("nobody")),
+        (&["mx1.example.org"], Some("")),
+        // Of two, neither is meant.
+        (&["mx1.example.org", "mx2.example.org"], None),
+    ] {
+        let refusal = refused(&world, HERE, shown(names, acting_as)).await;
+        assert_eq!(refusal, Refusal::UnknownCertificate, "{names:?}");
+    }
+    let both = ["mx1.example.org", "mx2.example.org"];
+    let proof = granted(&world, shown(&both, Some("postfix"))).await;
+    assert_eq!(proof.name().as_str(), "postfix");
+
+    let events = world.attempts().await;
+    let named = |text: &str| {
+        let subject = Subject::Certificate {
+            certificate: text.to_owned(),
+        };
+        events.iter().any(|event| event.subject == subject)
+    };
+    assert!(named("mx3.example.org"), "{events:?}");
+    assert!(named("mx1.example.org, mx2.example.org"), "{events:?}");
+    let granted = events.iter().filter(|event| event.reason.is_none());
+    assert_eq!(granted.count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_counts_only_from_the_service_accounts_sources() {
+    let world = World::new();
+    add(&world, "dovecot", "mx1.example.org", &["192.0.2.0/24"]).await;
+    let evidence = || shown(&["mx1.example.org"], None);
+    let elsewhere = refused(&world, "198.51.100.1", evidence()).await;
+    assert_eq!(elsewhere, Refusal::ServiceSource);
+    let verdict = decide(&world, "192.0.2.7", evidence()).await;
+    assert!(matches!(verdict, ServiceVerdict::Granted(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_that_goes_takes_its_sessions_along() {
+    let world = World::new();
+    add(&world, "dovecot", "mx1.example.org", &[]).await;
+    let evidence = || shown(&["mx1.example.org"], None);
+    let stands =
+        async |proof: &AuthenticatedService| world.authenticator.still_bound(proof).await.unwrap();
+    let first = granted(&world, evidence()).await;
+    assert!(stands(&first).await);
+    map(&world, "dovecot", Some("mx2.example.org")).await;
+    assert!(!stands(&first).await);
+    let refusal = refused(&world, HERE, evidence()).await;
+    assert_eq!(refusal, Refusal::UnknownCertificate);
+    let second = granted(&world, shown(&["mx2.example.org"], None)).await;
+    assert!(stands(&second).await);
+    map(&world, "dovecot", None).await;
+    assert!(!stands(&second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_no_guesses_and_take_no_tokens() {
+    let world = World::new();
+    add(&world, "dovecot", "mx1.example.org", &[]).await;
+    // More than the source's bucket holds.
+    for _ in 0..60 {
+        let refusal = refused(&world, "192.0.2.1", shown(&["mx3.example.org"], None)).await;
+        assert_eq!(refusal, Refusal::UnknownCertificate);
+    }
+    // However many, they are one event a minute.
+    assert!(world.attempts().await.len() <= 2);
+    let verdict = decide(&world, "192.0.2.1", shown(&["mx1.example.org"], None)).await;
+    assert!(matches!(verdict, ServiceVerdict::Granted(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_binds_an_account_that_has_none() {
+    let world = World::new();
+    add(&world, "dovecot", "mx1.example.org", &[]).await;
+    for password in [RIGHT, "mx1.example.org", ""] {
+        let evidence = ServiceEvidence::password("dovecot".to_owned(), password.as_bytes());
+        let refusal = refused(&world, HERE, evidence).await;
+        let expected = if password.is_empty() {
+            Refusal::MalformedPassword
+        } else {
+            Refusal::PasswordPending
+        };
+        assert_eq!(refusal, expected);
+    }
+}
