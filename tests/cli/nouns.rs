@@ -375,6 +375,30 @@ fn the_resource_that_asks_is_named_with_the_reason() {
 }
 
 #[test]
+fn a_certificate_and_a_base_are_what_a_resource_may_rest_on() {
+    let world = World::new();
+    let resource = |name: &str, key: &str| {
+        format!(
+            "[[resource]]\nname = \"{name}\"\nkind = \"app\"\nmatch = {{ listener = \"hosts\", {key} }}\n\n"
+        )
+    };
+    let first = [
+        resource("front", "client_certificate = \"MX1.example.org\""),
+        resource("view", "base = \"ou=mail\""),
+        "[[resource]]\nname = \"mail\"".to_owned(),
+    ];
+    world.write(&World::configuration().replace("[[resource]]\nname = \"mail\"", &first.concat()));
+    for (more, expected) in [
+        (["--certificate", "mx1.EXAMPLE.org"], "front"),
+        (["--certificate", "mx2.example.org"], "hosts"),
+        (["--base", "ou=Mail"], "view"),
+    ] {
+        let arguments = [&["resource", "match", "--listener", "hosts"], &more[..]].concat();
+        assert_eq!(world.json(&arguments)["resource"], expected, "{more:?}");
+    }
+}
+
+#[test]
 fn a_service_password_that_is_made_is_shown_once() {
     let world = World::new();
     let ran = world
