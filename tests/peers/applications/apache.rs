@@ -24,9 +24,16 @@ fn over_ldaps() -> String {
     text
 }
 
-/// Starts Apache with Debian's own configuration and this file.
+/// A machine with Apache on it, started with this file.
 fn serve(gateway: &Gateway, configuration: &str) -> Host {
-    let mut host = machine(gateway);
+    let mut host = install(gateway);
+    start(&mut host, configuration);
+    host
+}
+
+/// A machine with Apache on it, which has Debian's own configuration and does not run.
+fn install(gateway: &Gateway) -> Host {
+    let host = machine(gateway);
     for module in [
         "mpm_event",
         "alias",
@@ -43,8 +50,6 @@ fn serve(gateway: &Gateway, configuration: &str) -> Host {
     ] {
         administer("a2enmod", &["--quiet", module]);
     }
-    fs::write("/etc/apache2/conf-available/doorward.conf", configuration).unwrap();
-    administer("a2enconf", &["--quiet", "doorward"]);
     administer("a2ensite", &["--quiet", "000-default"]);
     fs::write("/etc/apache2/ports.conf", "Listen 127.0.0.1:80\n").unwrap();
     place_secrets("/etc/apache2", 0);
@@ -54,11 +59,17 @@ fn serve(gateway: &Gateway, configuration: &str) -> Host {
         fs::write(format!("{folder}index.html"), "in\n").unwrap();
     }
     fs::create_dir_all("/var/log/apache2").unwrap();
-    let start = ". /etc/apache2/envvars && mkdir -p $APACHE_RUN_DIR $APACHE_LOCK_DIR && \
-                 exec apache2 -DFOREGROUND";
-    host.serve("/bin/sh", &["-c", start]);
-    wait_for(&host, 80);
     host
+}
+
+/// Starts Apache with this file.
+fn start(host: &mut Host, configuration: &str) {
+    fs::write("/etc/apache2/conf-available/doorward.conf", configuration).unwrap();
+    administer("a2enconf", &["--quiet", "doorward"]);
+    let command = ". /etc/apache2/envvars && mkdir -p $APACHE_RUN_DIR $APACHE_LOCK_DIR && \
+                 exec apache2 -DFOREGROUND";
+    host.serve("/bin/sh", &["-c", command]);
+    wait_for(host, 80);
 }
 
 #[track_caller]
@@ -169,6 +180,35 @@ fn without_the_lines_on_its_cache_apache_lets_suspended_users_in() {
             .replace("LDAPOpCacheEntries 0\n", "");
         assert_eq!(after_a_change(&text), [200, 200]);
     }
+}
+
+#[test]
+fn no_password_goes_to_a_gateway_of_an_unknown_authority() {
+    if !inside("applications::apache::no_password_goes_to_a_gateway_of_an_unknown_authority") {
+        return;
+    }
+    let gateway = gateway(None);
+    let other = gateway.path("other");
+    let other = other.to_str().unwrap();
+    gateway.run(&["certs", other]).assert_success();
+    let authority = format!("{other}/ca.pem");
+    let mut host = install(&gateway);
+    for shipped in [SHIPPED.to_owned(), over_ldaps()] {
+        let text = shipped.replace("/etc/apache2/doorward-ca.pem", &authority);
+        start(&mut host, &text);
+        assert_eq!(get(INTRANET, "active", PASSWORD), 500);
+        host.stop();
+    }
+    let asked = || {
+        let events = gateway.run(&["events", "-o", "json"]).stdout;
+        events
+            .lines()
+            .any(|line| line.contains(r#""protocol":"ldap""#) && line.contains("intranet"))
+    };
+    assert!(!asked());
+    start(&mut host, SHIPPED);
+    assert_eq!(get(INTRANET, "active", PASSWORD), 200);
+    eventually(|| host.complaints(), asked);
 }
 
 /// The store breaks between two requests, and mends.

@@ -147,7 +147,7 @@ impl Host {
     }
 
     /// Ends all daemons, as a shutdown would.
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for mut daemon in self.daemons.drain(..) {
             let process = daemon.id().to_string();
             client("kill", "procps", &[&process]).assert_success();
