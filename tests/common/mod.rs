@@ -356,12 +356,22 @@ impl Drop for Gateway {
 
 /// Waits until something holds, half a minute at most; `shown` says why it may not.
 #[track_caller]
+pub(crate) fn eventually(shown: impl Fn() -> String, holds: impl FnMut() -> bool) {
+    eventually_within(Duration::from_secs(30), shown, holds);
+}
+
+/// Waits until something holds, so long at most.
+#[track_caller]
 #[expect(
     clippy::disallowed_methods,
     reason = "another process is waited for, which no clock of ours drives"
 )]
-pub(crate) fn eventually(shown: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub(crate) fn eventually_within(
+    time: Duration,
+    shown: impl Fn() -> String,
+    mut holds: impl FnMut() -> bool,
+) {
+    let deadline = Instant::now() + time;
     while !holds() {
         assert!(Instant::now() < deadline, "{}", shown());
         std::thread::sleep(Duration::from_millis(5));
