@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
 
 use crate::common::ldap::LdapClient;
 use crate::common::{Gateway, PASSWORD, Setting, eventually, eventually_within};
@@ -150,6 +151,57 @@ fn a_thousand_that_never_finish_a_message_hold_it_and_no_more() {
         "{grown} bytes"
     );
     await_idle_closed(&gateway, COUNT, Duration::from_secs(10));
+    assert_served(&gateway);
+}
+
+/// A first message makes room to read into, then requests come as fast as they are taken, and no
+/// answer is read.
+#[test]
+fn who_reads_no_answers_holds_no_more_than_who_asks_once() {
+    const COUNT: usize = 50;
+    let gateway = gateway("1m");
+    assert_served(&gateway);
+    let before = resident(&gateway);
+    let large = extended("1.2.3.4", Some(&vec![0; MESSAGE_BYTES - 100]));
+    let large = message(1, &large, &[]);
+    let deletes = [0x30, 5, 2, 1, 1, 0x4a, 0].repeat(20_000);
+    let connect = |_| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // Little fits into the network, so that the answers wait in the daemon.
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&gateway.hosts.into()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(&large).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    };
+    let mut crowd: Vec<TcpStream> = (0..COUNT).map(connect).collect();
+    let mut left = vec![deletes.len(); COUNT];
+    let (mut most, mut rounds_alike) = (0, 0);
+    eventually(
+        || "the daemon reads on and on".to_owned(),
+        || {
+            let mut taken = 0;
+            for (stream, left) in crowd.iter_mut().zip(&mut left) {
+                let next = &deletes[deletes.len() - *left..];
+                if let Ok(written) = stream.write(next) {
+                    *left -= written;
+                    taken += written;
+                }
+            }
+            most = most.max(resident(&gateway).saturating_sub(before));
+            rounds_alike = if taken > 0 { 0 } else { rounds_alike + 1 };
+            rounds_alike > 500
+        },
+    );
+    println!(
+        "{COUNT} that read nothing: {most} bytes, {} each",
+        most / COUNT
+    );
+    assert!(
+        most <= COUNT * (MESSAGE_BYTES + CONNECTION_BYTES),
+        "{most} bytes"
+    );
     assert_served(&gateway);
 }
 

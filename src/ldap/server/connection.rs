@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::mpsc;
@@ -23,6 +23,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::codec::Decoder as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error};
+use zeroize::Zeroize as _;
 
 use self::operations::{Event, Running, check, still};
 use super::Services;
@@ -39,7 +40,7 @@ use crate::ldap::settings::{Settings, TlsMode};
 
 /// How many answers may wait to be written before operations wait.
 const ANSWERS_IN_FLIGHT: usize = 64;
-/// The least room to read into, for a stranger and for who has bound.
+/// How many bytes are read at once, from a stranger and from who has bound.
 const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
 
@@ -215,6 +216,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     Next::On => idle = self.idle(),
                     Next::Handshake(config) => return Ok(config),
                 }
+                self.give_room_back();
+                if self.outbox.len() >= self.write_at() {
+                    self.flush().await?;
+                }
             }
             self.flush().await?;
             if stopping && self.running.is_empty() {
@@ -225,10 +230,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 return Err(CloseReason::Shutdown);
             }
             let may_read = !stopping && self.has_room();
-            self.inbox.reserve(match self.conversation.phase() {
+            let room = match self.conversation.phase() {
                 Phase::Anonymous => STRANGERS_ROOM,
                 Phase::Bound => READ_ROOM,
-            });
+            };
+            self.inbox.reserve(room);
+            // A message that grew leaves more room than that; it is not filled at once.
+            let mut inbox = (&mut self.inbox).limit(room);
             tokio::select! {
                 biased;
                 Some((serial, event)) = self.answers.recv() => {
@@ -239,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     check(&ended)?;
                 }
                 () = self.shutdown.cancelled(), if !stopping => stopping = true,
-                read = self.stream.read_buf(&mut self.inbox), if may_read => match read {
+                read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
                     Ok(_) => {}
                 },
@@ -273,6 +281,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 Err(CloseReason::Malformed)
             }
         }
+    }
+
+    /// Forgets the last message with the room that it took. What came behind it is no longer than
+    /// what is read at once.
+    fn give_room_back(&mut self) {
+        let behind = BytesMut::from(self.inbox.as_ref());
+        // A password may have come in part.
+        self.inbox.as_mut().zeroize();
+        self.inbox = behind;
     }
 
     async fn take(&mut self, incoming: Incoming) -> Result<Next, CloseReason> {

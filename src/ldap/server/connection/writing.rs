@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -10,11 +11,15 @@ use tracing::{debug, error};
 
 use super::{READ_ROOM, Talk};
 use crate::ldap::decode::RequestKind;
+use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, Response};
 use crate::ldap::session::CloseReason;
 
-/// How many bytes are gathered before they are written.
+/// How many bytes are gathered before they are written, for a stranger and for who has bound.
+const STRANGERS_WRITE_AT: usize = 4 * 1024;
 const WRITE_AT: usize = 32 * 1024;
+/// How much room for answers a connection keeps that waits for requests.
+const KEPT_ROOM: usize = 4 * 1024;
 /// How long, and for how many bytes, a client is listened to after the last word, so that its
 /// unread bytes do not make the network throw that word away.
 const LINGER: Duration = Duration::from_millis(500);
@@ -34,9 +39,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         }
     }
 
+    /// How many bytes of answers are written before more is gathered, or a further request done.
+    pub(super) fn write_at(&self) -> usize {
+        match self.conversation.phase() {
+            Phase::Anonymous => STRANGERS_WRITE_AT,
+            Phase::Bound => WRITE_AT,
+        }
+    }
+
     /// Writes what there is to write, together with whatever else is ready.
     pub(super) async fn flush(&mut self) -> Result<(), CloseReason> {
-        while self.outbox.len() < WRITE_AT {
+        while self.outbox.len() < self.write_at() {
             let Ok((serial, event)) = self.answers.try_recv() else {
                 break;
             };
@@ -48,6 +61,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         let limit = self.conversation.settings().timeouts.write;
         let written = timeout(limit, write(&mut self.stream, &self.outbox)).await;
         self.outbox.clear();
+        if self.outbox.capacity() > KEPT_ROOM {
+            self.outbox = BytesMut::new();
+        }
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(CloseReason::Gone),
