@@ -1,6 +1,8 @@
 //! Binds (RFC 4511 section 4.2, RFC 4513 section 5): who is asked, and what the verdict makes of
 //! the session.
 
+use std::sync::Arc;
+
 use crate::authenticator::{Attempt, ServiceAttempt, ServiceVerdict, Undecided, Verdict};
 use crate::domain::origin::{Origin, Protocol};
 use crate::ldap::bind::{self, Named, Reading, Wish};
@@ -9,7 +11,7 @@ use crate::ldap::decode::{Bind, MessageId, RequestKind};
 use crate::ldap::result::{LdapResult, Reply, Response, ResultCode};
 
 use super::conversation::{Conversation, UNKNOWN_CONTROL, undecided_answer};
-use super::step::{Arrival, ServiceBind, Step, UserBind};
+use super::step::{Arrival, ServiceBind, Step, Task, UserBind};
 
 impl Conversation {
     pub(super) fn bind(
@@ -26,7 +28,7 @@ impl Conversation {
         // User binds on it, failed ones too, keep the service account last bound; it stays away
         // from here on unless this very bind succeeds (CONTRACT.md 4).
         if named != Named::User {
-            self.circumstances.service = None;
+            self.last_service = None;
         }
         let Some(asked) = asked else {
             self.session = binding.nobody();
@@ -53,7 +55,8 @@ impl Conversation {
                     origin: Origin::of(self.circumstances.source.clone()),
                     asked_for_password_policy: asked.password_policy,
                 };
-                Step::AskUser(Box::new(attempt), UserBind { id, binding, asked })
+                let bind = UserBind { id, binding, asked };
+                self.attempt(id, Task::UserBind(Box::new(attempt), bind))
             }
             Wish::Service(evidence) => {
                 let attempt = ServiceAttempt {
@@ -100,7 +103,8 @@ impl Conversation {
         let ServiceBind { id, binding, asked } = bind;
         match verdict {
             Ok(ServiceVerdict::Granted(proof)) => {
-                self.circumstances.service = Some(proof.name().clone());
+                let proof = Arc::new(proof);
+                self.last_service = Some(Arc::clone(&proof));
                 self.session = binding.service(proof);
                 bound(id, asked, PasswordPolicy::Nothing)
             }

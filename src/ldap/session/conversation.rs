@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::paging::PagedSearches;
 use super::step::{Arrival, CloseReason, Closing, Confirmation, Job, Step, Task, Work};
 use super::{Binding, Identity, Session};
-use crate::authenticator::Undecided;
+use crate::authenticator::{AuthenticatedService, Undecided};
 use crate::domain::certificate::CertificateNames;
 use crate::domain::name::ViewName;
 use crate::domain::origin::Source;
@@ -36,6 +36,8 @@ pub struct Conversation {
     pub(super) session: Session,
     /// The view in which the name of the last bind lay: who is bound is called by it.
     pub(super) bound_in: Option<ViewName>,
+    /// The service account last bound, for choosing the resource; user binds keep it.
+    pub(super) last_service: Option<Arc<AuthenticatedService>>,
     pub(super) outstanding: BTreeSet<MessageId>,
     pub(super) paged: PagedSearches,
 }
@@ -50,6 +52,7 @@ impl Conversation {
             transport,
             session: Session::Anonymous,
             bound_in: None,
+            last_service: None,
             outstanding: BTreeSet::new(),
             paged: PagedSearches::default(),
         }
@@ -139,8 +142,9 @@ impl Conversation {
             ..
         } = error.answer
         {
-            // RFC 4513 section 4: a bind that failed is a bind.
+            // RFC 4513 section 4: a bind that failed is a bind. Whose it was cannot be told.
             self.session = self.end_session().nobody();
+            self.last_service = None;
         }
         let reply = Reply::refusal(error);
         match error.answer {
@@ -163,25 +167,46 @@ impl Conversation {
     pub(super) fn guarded(&mut self, id: MessageId, task: Task) -> Step {
         match self.session.identity() {
             Identity::Anonymous => self.start(id, task),
-            identity => Step::Confirm(identity, Box::new(Confirmation { id, task })),
+            identity => Self::confirm(identity, id, task),
         }
     }
 
-    /// Takes the answer on whether the session stands. One that does not is over, and the
-    /// operation is done for nobody.
+    /// Lets an attempt through where no service account chooses its resource, else asks first
+    /// whether that one stands: it may have been removed, or given another password.
+    pub(super) fn attempt(&mut self, id: MessageId, task: Task) -> Step {
+        match &self.last_service {
+            None => self.start(id, task),
+            Some(proof) => Self::confirm(Identity::Service(Arc::clone(proof)), id, task),
+        }
+    }
+
+    fn confirm(identity: Identity, id: MessageId, task: Task) -> Step {
+        Step::Confirm(identity, Box::new(Confirmation { id, task }))
+    }
+
+    /// Takes the answer on whether the session stands, or the service account last bound. A
+    /// session that does not is over, and the operation is done for nobody; a service account
+    /// that does not chooses no resource any more.
     pub fn confirmed(
         &mut self,
         confirmation: Confirmation,
         stands: Result<bool, Undecided>,
     ) -> Step {
-        let Confirmation { id, task } = confirmation;
+        let Confirmation { id, mut task } = confirmation;
         match stands {
             Ok(true) => self.start(id, task),
             Ok(false) => {
-                if matches!(self.session, Session::Service(_)) {
-                    self.circumstances.service = None;
+                if let Some(attempt) = task.attempt() {
+                    self.last_service = None;
+                    if let Asking::Connection(circumstances) = &mut attempt.asking {
+                        circumstances.service = None;
+                    }
+                } else {
+                    if matches!(self.session, Session::Service(_)) {
+                        self.last_service = None;
+                    }
+                    self.session = self.end_session().nobody();
                 }
-                self.session = self.end_session().nobody();
                 self.start(id, task)
             }
             Err(undecided) => undecided_answer(id, task.kind(), &undecided),
@@ -198,6 +223,8 @@ impl Conversation {
                 Step::Send(Reply::new(id, extended::who_am_i(dn)))
             }
             Task::Password(task) => self.change_password(*task),
+            Task::OldPassword(attempt, check) => Step::AskOwner(attempt, check),
+            Task::UserBind(attempt, bind) => Step::AskUser(attempt, bind),
             Task::Job(job) => {
                 self.outstanding.insert(id);
                 let view = self.view_of(job.name());
@@ -262,14 +289,16 @@ impl Conversation {
     pub fn protected(&mut self, certificate: Option<Arc<CertificateNames>>) {
         self.transport = Transport::Tls;
         self.session = self.end_session().nobody();
-        self.circumstances.service = None;
+        self.last_service = None;
         self.circumstances.certificate = certificate;
     }
 
     /// The ground on which the resource is chosen for a request whose name lies in `view`.
     pub(super) fn asking(&self, view: Option<ViewName>) -> Asking {
+        let service = self.last_service.as_ref();
         Asking::Connection(Circumstances {
             view,
+            service: service.map(|proof| proof.name().clone()),
             ..self.circumstances.clone()
         })
     }

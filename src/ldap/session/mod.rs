@@ -104,10 +104,8 @@ impl Binding {
 
     /// The service account is bound.
     #[must_use]
-    pub fn service(self, proof: AuthenticatedService) -> Session {
-        Session::Service(Serving {
-            proof: Arc::new(proof),
-        })
+    pub fn service(self, proof: Arc<AuthenticatedService>) -> Session {
+        Session::Service(Serving { proof })
     }
 
     /// Nobody is bound: what fails, and an anonymous bind.

@@ -130,7 +130,8 @@ impl Conversation {
                     account,
                     new,
                 };
-                Step::AskOwner(Box::new(attempt), Box::new(check))
+                let task = Task::OldPassword(Box::new(attempt), Box::new(check));
+                self.attempt(client.id, task)
             }
             (None, Some(proof)) => {
                 let proof = Proof::ChangeOnly(proof);

@@ -172,7 +172,7 @@ pub(super) enum Proof {
     ChangeOnly(Arc<ChangeProof>),
 }
 
-/// An operation that waits until it is known whether its session still stands.
+/// An operation that waits until it is known whether what it rests on still stands.
 #[derive(Debug)]
 pub struct Confirmation {
     pub(super) id: MessageId,
@@ -221,12 +221,15 @@ impl Job {
     }
 }
 
-/// What needs a session that stands.
+/// What needs a session that stands, or a service account that does.
 #[derive(Debug)]
 pub(super) enum Task {
     Job(Job),
     WhoAmI,
     Password(Box<PasswordTask>),
+    /// What needs the service account last bound to stand, like the next: it chooses the resource.
+    OldPassword(Box<Attempt>, Box<OwnerCheck>),
+    UserBind(Box<Attempt>, UserBind),
 }
 
 /// A change of password that was asked for.
@@ -243,6 +246,16 @@ impl Task {
             Self::Job(job) => job.kind(),
             Self::WhoAmI => RequestKind::Extended,
             Self::Password(task) => task.client.kind,
+            Self::OldPassword(_, check) => check.client.kind,
+            Self::UserBind(..) => RequestKind::Bind,
+        }
+    }
+
+    /// The attempt whose resource is chosen by the service account last bound.
+    pub(super) const fn attempt(&mut self) -> Option<&mut Attempt> {
+        match self {
+            Self::OldPassword(attempt, _) | Self::UserBind(attempt, _) => Some(attempt),
+            Self::Job(_) | Self::WhoAmI | Self::Password(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::authenticator::{Attempt, Refusal, ServiceEvidence, ServiceVerdict, Undecided, Verdict};
 use crate::domain::id::{AccountId, RequestId};
+use crate::domain::name::ServiceName;
 use crate::domain::resource::Asking;
 use crate::domain::secret::Secret;
 use crate::ldap::bind::Transport;
@@ -108,8 +109,19 @@ fn proof() -> Authenticated {
     Authenticated::for_tests(AccountId::new(NOON), "alice", Some("hosts"))
 }
 
+/// Binds as a user; a service account last bound stands.
 fn ask_user(talk: &mut Conversation, request: Request) -> (Attempt, UserBind) {
-    match talk.receive(request, arrival()) {
+    ask_user_while(talk, request, true)
+}
+
+fn ask_user_while(talk: &mut Conversation, request: Request, stands: bool) -> (Attempt, UserBind) {
+    let step = match talk.receive(request, arrival()) {
+        Step::Confirm(Identity::Service(_), confirmation) => {
+            talk.confirmed(*confirmation, Ok(stands))
+        }
+        step => step,
+    };
+    match step {
         Step::AskUser(attempt, bind) => (*attempt, bind),
         other => panic!("{other:?}"),
     }
@@ -300,7 +312,7 @@ fn the_service_account_last_bound_is_remembered_over_user_binds() {
 
 #[test]
 fn an_anonymous_or_failed_service_bind_forgets_the_service_account() {
-    let forgetting: [fn(&mut Conversation); 5] = [
+    let forgetting: [fn(&mut Conversation); 6] = [
         |talk| drop(talk.receive(request(2, bind("", "")), arrival())),
         |talk| {
             let bind = ask_service(talk);
@@ -308,6 +320,15 @@ fn an_anonymous_or_failed_service_bind_forgets_the_service_account() {
         },
         |talk| drop(talk.receive(request(2, bind(SSSD, "")), arrival())),
         |talk| talk.protected(None),
+        |talk| {
+            drop(talk.refused(&DecodeError {
+                reason: Reason::Malformed,
+                answer: Answer::Respond {
+                    id: id(1),
+                    kind: RequestKind::Bind,
+                },
+            }));
+        },
         |talk| {
             let Step::Confirm(_, confirmation) = talk.receive(request(2, search()), arrival())
             else {
@@ -326,6 +347,45 @@ fn an_anonymous_or_failed_service_bind_forgets_the_service_account() {
         assert!(matches!(talk.session(), Session::Anonymous), "{position}");
         assert_eq!(last_service(&mut talk), None, "{position}");
     }
+}
+
+fn service_of(attempt: &Attempt) -> Option<&str> {
+    match &attempt.asking {
+        Asking::Connection(circumstances) => {
+            circumstances.service.as_ref().map(ServiceName::as_str)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_service_account_that_stands_no_more_chooses_no_resource() {
+    let mut talk = conversation();
+    bind_service(&mut talk);
+    let (attempt, _) = ask_user_while(&mut talk, request(2, bind(ALICE, "secret")), true);
+    assert_eq!(service_of(&attempt), Some("sssd"));
+    let (attempt, bind_) = ask_user_while(&mut talk, request(3, bind(ALICE, "secret")), false);
+    assert_eq!(service_of(&attempt), None);
+    let _ = talk.user_decided(bind_, Ok(Verdict::Granted(proof())));
+    // It is forgotten, and nobody asks about it again.
+    assert!(matches!(
+        talk.receive(request(4, bind(ALICE, "secret")), arrival()),
+        Step::AskUser(..)
+    ));
+}
+
+#[test]
+fn without_a_word_on_the_service_account_nobody_binds() {
+    let mut talk = conversation();
+    bind_service(&mut talk);
+    let step = talk.receive(request(2, bind(ALICE, "secret")), arrival());
+    let Step::Confirm(_, confirmation) = step else {
+        panic!("{step:?}")
+    };
+    assert!(matches!(talk.session(), Session::Anonymous));
+    let busy = talk.confirmed(*confirmation, Err(Undecided::Busy));
+    assert_eq!(code(busy), ResultCode::Busy);
+    assert!(matches!(talk.session(), Session::Anonymous));
 }
 
 #[test]
