@@ -4,7 +4,7 @@
 //! is outstanding, who is bound and how the connection is protected; it has no socket, no clock,
 //! and asks nobody itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::paging::PagedSearches;
@@ -38,7 +38,10 @@ pub struct Conversation {
     pub(super) bound_in: Option<ViewName>,
     /// The service account last bound, for choosing the resource; user binds keep it.
     pub(super) last_service: Option<Arc<AuthenticatedService>>,
-    pub(super) outstanding: BTreeSet<MessageId>,
+    /// How many sessions have ended.
+    ended_sessions: u64,
+    /// Requests that run, each with the sessions that had ended when it began.
+    pub(super) outstanding: BTreeMap<MessageId, u64>,
     pub(super) paged: PagedSearches,
 }
 
@@ -53,7 +56,8 @@ impl Conversation {
             session: Session::Anonymous,
             bound_in: None,
             last_service: None,
-            outstanding: BTreeSet::new(),
+            ended_sessions: 0,
+            outstanding: BTreeMap::new(),
             paged: PagedSearches::default(),
         }
     }
@@ -89,7 +93,7 @@ impl Conversation {
             }
             Operation::Abandon(target) => {
                 let target = *target;
-                return if self.outstanding.remove(&target) {
+                return if self.outstanding.remove(&target).is_some() {
                     Step::Abandon(target)
                 } else {
                     Step::Nothing
@@ -97,7 +101,7 @@ impl Conversation {
             }
             _ => {}
         }
-        if self.outstanding.contains(&request.id) {
+        if self.outstanding.contains_key(&request.id) {
             // An answer could belong to either (RFC 4511 section 4.1.1.1).
             return Self::disconnect(
                 ResultCode::ProtocolError,
@@ -159,6 +163,7 @@ impl Conversation {
     /// Ends the session; what was begun under it and waits for more is forgotten.
     pub(super) fn end_session(&mut self) -> Binding {
         self.paged.clear();
+        self.ended_sessions += 1;
         std::mem::take(&mut self.session).bind()
     }
 
@@ -226,7 +231,7 @@ impl Conversation {
             Task::OldPassword(attempt, check) => Step::AskOwner(attempt, check),
             Task::UserBind(attempt, bind) => Step::AskUser(attempt, bind),
             Task::Job(job) => {
-                self.outstanding.insert(id);
+                self.outstanding.insert(id, self.ended_sessions);
                 let view = self.view_of(job.name());
                 Step::Run(Box::new(Work {
                     id,
@@ -241,7 +246,7 @@ impl Conversation {
 
     /// Whether an operation was neither answered nor abandoned.
     pub fn is_outstanding(&self, id: MessageId) -> bool {
-        self.outstanding.contains(&id)
+        self.outstanding.contains_key(&id)
     }
 
     /// Takes the final answer of an operation that was run; `None` is sent for one that was
@@ -252,17 +257,23 @@ impl Conversation {
         kind: RequestKind,
         outcome: Result<Ended, Undecided>,
     ) -> Step {
-        if !self.outstanding.remove(&id) {
+        let Some(ended_before) = self.outstanding.remove(&id) else {
             return Step::Nothing;
-        }
+        };
         match outcome {
-            Ok(ended) => self.ended(id, kind, ended),
+            Ok(ended) => self.ended(id, kind, ended, ended_before == self.ended_sessions),
             Err(undecided) => undecided_answer(id, kind, &undecided),
         }
     }
 
     /// The answer of an operation, with the controls of what it did in pages or in order.
-    fn ended(&mut self, id: MessageId, kind: RequestKind, ended: Ended) -> Step {
+    fn ended(
+        &mut self,
+        id: MessageId,
+        kind: RequestKind,
+        ended: Ended,
+        session_goes_on: bool,
+    ) -> Step {
         let Some(response) = Response::to(kind, ended.result) else {
             return Step::Nothing;
         };
@@ -272,9 +283,14 @@ impl Conversation {
         }
         if let Some(turned) = ended.turned {
             let identifiers = usize::try_from(self.settings.search.size).unwrap_or(usize::MAX);
-            let cookie = turned
-                .rest
-                .map(|(rest, sent)| self.paged.keep(turned.request, rest, sent, identifiers));
+            let cookie = turned.rest.map(|(rest, sent)| {
+                if session_goes_on {
+                    self.paged.keep(turned.request, rest, sent, identifiers)
+                } else {
+                    // There is more, but not for who asks on from here.
+                    self.paged.unknown()
+                }
+            });
             let cookie = cookie.as_ref().map_or(&[][..], |cookie| cookie.as_slice());
             reply = reply.with_control(paged_response(cookie));
         }

@@ -101,6 +101,12 @@ impl PagedSearches {
         self.pages.to_be_bytes()
     }
 
+    /// A cookie that belongs to nothing, for a search whose session is over.
+    pub(super) const fn unknown(&mut self) -> [u8; 8] {
+        self.pages += 1;
+        self.pages.to_be_bytes()
+    }
+
     /// Forgets all of them: another session begins.
     pub(super) fn clear(&mut self) {
         self.open.clear();

@@ -2,8 +2,8 @@
 
 use super::super::paging::{OPEN_PAGED_SEARCHES, PagedSearches, Turn};
 use super::*;
-use crate::ldap::controls::PagedRequest;
-use crate::ldap::search::{Position, Rest, Sorted};
+use crate::ldap::controls::{PAGED_RESULTS, PagedRequest, paged_response};
+use crate::ldap::search::{Ended, Position, Rest, Sorted, Turned};
 
 fn wanted() -> Search {
     match search() {
@@ -78,4 +78,59 @@ fn the_order_of_attributes_and_other_controls_belong_to_the_request() {
         Turn::Abandoned
     ));
     assert!(unknown(paged.turn(&asked(0, &cookie), &wanted(), &[])));
+}
+
+/// A request for a page of one entry.
+fn request_value(cookie: &[u8]) -> Vec<u8> {
+    let length = |more: usize| u8::try_from(cookie.len() + more).unwrap();
+    [&[0x30, length(5), 2, 1, 1, 4, length(0)], cookie].concat()
+}
+
+/// A page of a search whose session may have ended while it ran: asking for the next one.
+fn next_page(between: impl FnOnce(&mut Conversation)) -> Step {
+    let page = |number, cookie: &[u8]| Request {
+        controls: vec![Control {
+            oid: PAGED_RESULTS.to_owned(),
+            critical: true,
+            value: Some(request_value(cookie)),
+        }],
+        ..request(number, search())
+    };
+    let mut talk = bound();
+    let Step::Confirm(_, confirmation) = talk.receive(page(2, b""), arrival()) else {
+        panic!("not asked about")
+    };
+    let Step::Run(work) = talk.confirmed(*confirmation, Ok(true)) else {
+        panic!("not run")
+    };
+    let Job::Search(wanted) = work.job else {
+        panic!("no search")
+    };
+    between(&mut talk);
+    let ended = Ended {
+        turned: Some(Turned {
+            request: wanted.page.unwrap().request,
+            rest: Some((Rest::Behind(None), 1)),
+        }),
+        ..Ended::from(ResultCode::Success)
+    };
+    let reply = sent(talk.finished(work.id, RequestKind::Search, Ok(ended)));
+    let cookie = 1_u64.to_be_bytes();
+    assert_eq!(reply.controls, [paged_response(&cookie)]);
+    talk.receive(page(3, &cookie), arrival())
+}
+
+#[test]
+fn the_cookie_of_a_session_that_ended_meanwhile_is_worth_nothing() {
+    assert!(matches!(next_page(|_| ()), Step::Confirm(..)));
+    let refused = next_page(|talk| {
+        drop(talk.refused(&DecodeError {
+            reason: Reason::Malformed,
+            answer: Answer::Respond {
+                id: id(9),
+                kind: RequestKind::Bind,
+            },
+        }));
+    });
+    assert_eq!(code(refused), ResultCode::UnwillingToPerform);
 }
