@@ -29,7 +29,7 @@ use crate::domain::id::RequestId;
 use crate::domain::time::Clock;
 
 /// Open connections at once. One Dovecot opens a hundred at most.
-const CONNECTIONS: usize = 512;
+pub const MAX_CONNECTIONS: usize = 512;
 /// How long a connection may take over a request's headers, waiting for the request included.
 /// Dovecot keeps one open for ten seconds.
 const HEADERS: Duration = Duration::from_secs(30);
@@ -79,7 +79,7 @@ impl Server {
 
     /// Serves until shutdown, and then ends what is under way.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {

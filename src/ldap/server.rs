@@ -81,8 +81,9 @@ pub struct Server {
     outside: Arc<Semaphore>,
 }
 
-/// How many connections of a listener may be waited for until it is known who they are.
-const OUTSIDE: usize = 512;
+/// How many connections of a listener may be waited for until it is known who they are, beside
+/// those that its [`Gate`] lets in.
+pub const MAX_OUTSIDE: usize = 512;
 
 /// How long to wait after an error that waiting can help, such as too many open files.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -95,7 +96,7 @@ impl Server {
             settings: ArcSwap::from_pointee(settings),
             services,
             connections: AtomicU64::new(0),
-            outside: Arc::new(Semaphore::new(OUTSIDE)),
+            outside: Arc::new(Semaphore::new(MAX_OUTSIDE)),
         })
     }
 

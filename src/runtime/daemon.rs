@@ -95,7 +95,7 @@ impl Daemon {
         for warning in config.warnings().iter().chain(secrets.warnings()) {
             tracing::warn!("{warning}");
         }
-        descriptors::make_room(config.ldap.limits.max_connections);
+        descriptors::make_room(&config);
         let protection = assemble::protection(&config)?;
         let eap_certificate = assemble::eap_certificate(&config)?;
         let clock = Arc::new(SystemClock::start());
@@ -520,7 +520,7 @@ impl Reloader {
         self.directory.set_settings(assemble::directory(config));
         self.pool.set_parameters(parameters);
         self.retention.store(Arc::new(config.audit.retention));
-        descriptors::make_room(config.ldap.limits.max_connections);
+        descriptors::make_room(config);
         self.gate.set_caps(assemble::ldap_caps(config));
         for (name, settings) in ldap {
             if let Some((_, server)) = self.ldap.iter().find(|(listener, _)| listener == name) {

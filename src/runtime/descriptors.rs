@@ -2,15 +2,20 @@
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-/// Descriptors for everything but LDAP connections: listeners, the store and its readers, RADIUS,
-/// the status page, the runtime.
+use crate::auth_policy;
+use crate::config::Config;
+use crate::ldap;
+
+/// Descriptors for everything but connections of LDAP and auth-policy: listeners, the store and
+/// its readers, RADIUS, the status page, the runtime.
 const OTHERS: usize = 128;
 
 /// Raises the soft limit of open files to the hard one where so many connections need it, and
 /// says so in the log where that is not enough. Without room connections wait to be accepted,
 /// and the store may fail to open a file.
-pub(super) fn make_room(connections: usize) {
-    let wanted = rlim_t::try_from(connections.saturating_add(OTHERS)).unwrap_or(rlim_t::MAX);
+pub(super) fn make_room(config: &Config) {
+    let connections = config.ldap.limits.max_connections;
+    let wanted = rlim_t::try_from(needed(config)).unwrap_or(rlim_t::MAX);
     let room = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         if soft >= wanted {
             return Ok(soft);
@@ -24,5 +29,56 @@ pub(super) fn make_room(connections: usize) {
              allows {room}: lower it, or raise LimitNOFILE= of the service (ulimit -Hn)"
         ),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be read or raised"),
+    }
+}
+
+/// How many descriptors may be open at once.
+fn needed(config: &Config) -> usize {
+    // Who connects there is known only after a while, and counted by the gate from then on.
+    let late = config.ldap.listeners.iter();
+    let late = late.filter(|listener| listener.is_unix() || !listener.proxy_protocol.is_empty());
+    let outside = late.count().saturating_mul(ldap::server::MAX_OUTSIDE);
+    let auth_policy = match &config.auth_policy {
+        Some(_) => auth_policy::server::MAX_CONNECTIONS,
+        None => 0,
+    };
+    [config.ldap.limits.max_connections, outside, auth_policy]
+        .into_iter()
+        .fold(OTHERS, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_open_beside_the_gate_is_counted() {
+        let text = |listener: &str, more: &str| {
+            format!(
+                "[directory]\nbase_dn = \"dc=example,dc=org\"\n[ldap]\nmax_connections = 1000\n\
+                 [[ldap.listener]]\nname = \"hosts\"\n{listener}\n\
+                 [[resource]]\nname = \"mail\"\nkind = \"email\"\nmatch = {{ listener = \"hosts\" }}\n\
+                 {more}"
+            )
+        };
+        let auth_policy = "[auth_policy]\nresource = \"mail\"\napi_key_file = \"key\"\n\
+                           [throttle]\nrelays = \"127.0.0.1\"\n";
+        let address = "plaintext_bind = \"allow\"\naddress = \"127.0.0.1:3389\"";
+        let unix = "address = \"unix:/run/doorward/ldapi\"";
+        let proxied = format!("{address}\nproxy_protocol = \"127.0.0.2\"");
+        for (listener, more, beside) in [
+            (address, "", 0),
+            (unix, "", 512),
+            (proxied.as_str(), "", 512),
+            (address, auth_policy, 512),
+            (unix, auth_policy, 1024),
+        ] {
+            let text = text(listener, more);
+            let config = Config::parse(Path::new("doorward.toml"), &text)
+                .unwrap_or_else(|errors| panic!("{errors}: {text}"));
+            assert_eq!(needed(&config), 1128 + beside, "{listener} {more}");
+        }
     }
 }
