@@ -5,6 +5,7 @@
 //! [`ChangeOwnPassword`].
 
 mod bindings;
+mod changing;
 pub mod entry;
 mod error;
 mod events;
@@ -71,6 +72,7 @@ pub struct Directory<S> {
     store: Arc<S>,
     hashing: Arc<HashingPool>,
     settings: ArcSwap<Settings>,
+    changing: changing::Changing,
 }
 
 /// Who does something, and when.
@@ -99,6 +101,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             store,
             hashing,
             settings: ArcSwap::from_pointee(settings),
+            changing: changing::Changing::default(),
         }
     }
 

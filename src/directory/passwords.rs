@@ -72,7 +72,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     ///
     /// # Errors
     /// The account is locked, or not as it was when the session began; the password breaks rules,
-    /// all of which are named; the store cannot answer.
+    /// all of which are named; another change of it is under way (busy); the store cannot answer.
     pub async fn change_own_password(
         &self,
         owner: Owner<'_>,
@@ -83,6 +83,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             Owner::User(proof) => (proof.account(), proof.epoch()),
             Owner::ChangeOnly(proof) => (proof.account(), proof.epoch()),
         };
+        let turn = self.changing.begin(account);
+        let _turn = turn.ok_or(DirectoryError::Busy)?;
         let record = self.record(account).await?;
         if epoch != record.epoch {
             return Err(ChangeRefused::Moved.into());

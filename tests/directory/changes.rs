@@ -177,6 +177,36 @@ async fn the_session_that_changed_the_password_goes_on_and_no_other() {
 }
 
 #[tokio::test]
+async fn changes_of_one_password_come_one_at_a_time() {
+    let world = World::new().await;
+    world.add("alice").await;
+    world.add("bob").await;
+    let alice = world.signed_in("alice").await;
+    let bob = world.signed_in("bob").await;
+    let change = |proof, to| {
+        let new = password(to);
+        let directory = &world.directory;
+        directory.change_own_password(Owner::User(proof), new, world.now())
+    };
+    // Looked at in this order, and the first goes to the store before the others are.
+    let (first, second, others) = tokio::join!(
+        biased;
+        change(&alice, OTHER),
+        change(&alice, "marble thunder kettle"),
+        change(&bob, OTHER),
+    );
+    let Ok(Changed::SessionGoesOn(renewed)) = first else {
+        panic!("{first:?}")
+    };
+    assert_eq!(outcome(second), Err(DirectoryError::Busy));
+    assert_eq!(outcome(others), Ok("goes on"));
+    // A change that ended, refused or not, makes room.
+    for _ in 0..2 {
+        assert!(!broken(change(&renewed, OTHER).await).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn contract_1_whoever_is_locked_does_not_open_the_lock_by_a_change() {
     let world = World::new().await;
     world.add("alice").await;
