@@ -92,7 +92,7 @@ fn talk(conversation: &mut Conversation, mut inbox: BytesMut, choice: u8) -> Opt
                 }
                 Step::StartTls(reply) => {
                     write(reply);
-                    conversation.protected();
+                    conversation.protected(None);
                     break;
                 }
                 Step::Close(closing) => {

@@ -1,6 +1,6 @@
 //! The server's certificate: loaded, checked against its key, and replaced while the daemon runs.
 //!
-//! Knows files and rustls, no listener and no protocol. [`clients`] verifies clients' certificates.
+//! Knows files and rustls, no listener and no protocol. `clients` verifies clients' certificates.
 //! [`making`] makes a private CA and
 //! certificates from it, for sites without one.
 

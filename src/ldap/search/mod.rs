@@ -5,8 +5,8 @@
 //! may search reads everything else; a user reads its own entry, and for it nothing else is
 //! there: whatever it may not see is answered exactly like what does not exist.
 //!
-//! [`walk`] is the order in which entries are found, [`plan`] what the directory is asked on the
-//! way, [`page`] what is sent of it and when it stops, [`sort`] the way to send it in another order.
+//! `walk` is the order in which entries are found, `plan` what the directory is asked on the
+//! way, `page` what is sent of it and when it stops, `sort` the way to send it in another order.
 
 mod page;
 pub mod plan;
