@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use crate::domain::certificate::CertificateName;
@@ -13,8 +13,10 @@ use crate::store::records::{Binding, BoundTo, GroupRecord, ServiceSummary};
 
 use super::fault::Fault;
 use super::rows::{
-    Key, account_key, after, all, exists, first, group_id, group_key, instant, limit, name, posix,
+    Key, Page, account_key, all, exists, first, group_id, group_key, instant, name, posix,
 };
+
+const SELECT: &str = "SELECT id, name, gid_number, description, created, modified FROM groups";
 
 /// How deep groups nest, the outermost and the innermost included.
 pub(super) const LEVELS: i64 = 8;
@@ -26,20 +28,12 @@ pub(super) fn list(
     after_group: Option<GroupId>,
     most: usize,
 ) -> Result<Vec<GroupRecord>, Fault> {
-    let begin = after(after_group.map(group_key));
-    let most = limit(most);
+    let page = Page::new(connection, SELECT, after_group.map(group_key), most, group);
     let mut groups = match filter {
-        GroupFilter::Id(id) => page(connection, "id = ?3", &begin, most, group_key(*id)),
-        GroupFilter::Name(name) => page(
-            connection,
-            "name_folded = ?3",
-            &begin,
-            most,
-            name.to_ascii_lowercase(),
-        ),
-        GroupFilter::GidNumber(gid) => page(connection, "gid_number = ?3", &begin, most, *gid),
-        GroupFilter::HasUser(user) => page(
-            connection,
+        GroupFilter::Id(id) => page.read("id = ?3", group_key(*id)),
+        GroupFilter::Name(name) => page.read("name_folded = ?3", name.to_ascii_lowercase()),
+        GroupFilter::GidNumber(gid) => page.read("gid_number = ?3", *gid),
+        GroupFilter::HasUser(user) => page.read(
             "id IN (
                  WITH RECURSIVE within (id, depth) AS (
                      SELECT group_users.container, 1 FROM group_users
@@ -52,39 +46,20 @@ pub(super) fn list(
                  )
                  SELECT id FROM within
              )",
-            &begin,
-            most,
             user.to_ascii_lowercase(),
         ),
-        GroupFilter::HasGroup(group) => page(
-            connection,
+        GroupFilter::HasGroup(group) => page.read(
             "id IN (SELECT group_groups.container FROM group_groups
                     JOIN groups AS inner_group ON inner_group.id = group_groups.member
                     WHERE inner_group.name_folded = ?3)",
-            &begin,
-            most,
             group.to_ascii_lowercase(),
         ),
-        GroupFilter::All => page(connection, "?3", &begin, most, true),
+        GroupFilter::All => page.read("?3", true),
     }?;
     for group in &mut groups {
         complete(connection, group)?;
     }
     Ok(groups)
-}
-
-fn page(
-    connection: &Connection,
-    condition: &'static str,
-    begin: &[u8],
-    most: i64,
-    value: impl rusqlite::ToSql,
-) -> Result<Vec<GroupRecord>, Fault> {
-    let sql = format!(
-        "SELECT id, name, gid_number, description, created, modified FROM groups
-         WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?2"
-    );
-    all(connection, &sql, params![begin, most, value], group)
 }
 
 fn group(row: &Row<'_>) -> Result<GroupRecord, Fault> {

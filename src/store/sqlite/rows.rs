@@ -1,6 +1,6 @@
 //! Statements and rows: the few shapes every query has, and values as columns hold them.
 
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, ToSql, params};
 use uuid::Uuid;
 
 use crate::domain::id::{AccountId, Epoch, GroupId};
@@ -46,6 +46,45 @@ pub(super) fn all<T>(
         found.push(read(row)?);
     }
     Ok(found)
+}
+
+/// A page of a table by identifier: what its rows behind one are read as, at most so many.
+pub(super) struct Page<'a, T> {
+    connection: &'a Connection,
+    /// Columns and table.
+    select: &'a str,
+    behind: Vec<u8>,
+    most: i64,
+    row: fn(&Row<'_>) -> Result<T, Fault>,
+}
+
+impl<'a, T> Page<'a, T> {
+    /// The page behind `behind`, or the first one.
+    pub(super) fn new(
+        connection: &'a Connection,
+        select: &'a str,
+        behind: Option<Key>,
+        most: usize,
+        row: fn(&Row<'_>) -> Result<T, Fault>,
+    ) -> Self {
+        Self {
+            connection,
+            select,
+            behind: after(behind),
+            most: limit(most),
+            row,
+        }
+    }
+
+    /// Reads the rows that a condition on `?3`, which is `value`, holds of.
+    pub(super) fn read(&self, condition: &str, value: impl ToSql) -> Result<Vec<T>, Fault> {
+        let sql = format!(
+            "{} WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?2",
+            self.select
+        );
+        let params = params![self.behind, self.most, value];
+        all(self.connection, &sql, params, self.row)
+    }
 }
 
 /// Whether there is a row.

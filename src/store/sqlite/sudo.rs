@@ -1,6 +1,6 @@
 //! Reads of sudo rules.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use crate::domain::id::SudoRuleId;
@@ -10,7 +10,9 @@ use crate::store::changes::SudoFilter;
 use crate::store::records::SudoRuleRecord;
 
 use super::fault::Fault;
-use super::rows::{Key, after, all, instant, limit, name};
+use super::rows::{Key, Page, all, instant, name};
+
+const SELECT: &str = "SELECT id, name, everybody, terms, created, modified FROM sudo_rules";
 
 /// The column of a rule's identifier.
 pub(super) fn rule_key(rule: SudoRuleId) -> Key {
@@ -24,37 +26,16 @@ pub(super) fn list(
     after_rule: Option<SudoRuleId>,
     most: usize,
 ) -> Result<Vec<SudoRuleRecord>, Fault> {
-    let begin = after(after_rule.map(rule_key));
-    let most = limit(most);
+    let page = Page::new(connection, SELECT, after_rule.map(rule_key), most, rule);
     let mut rules = match filter {
-        SudoFilter::Id(id) => page(connection, "id = ?3", &begin, most, rule_key(*id)),
-        SudoFilter::Name(name) => page(
-            connection,
-            "name_folded = ?3",
-            &begin,
-            most,
-            name.to_ascii_lowercase(),
-        ),
-        SudoFilter::All => page(connection, "?3", &begin, most, true),
+        SudoFilter::Id(id) => page.read("id = ?3", rule_key(*id)),
+        SudoFilter::Name(name) => page.read("name_folded = ?3", name.to_ascii_lowercase()),
+        SudoFilter::All => page.read("?3", true),
     }?;
     for record in &mut rules {
         complete(connection, record)?;
     }
     Ok(rules)
-}
-
-fn page(
-    connection: &Connection,
-    condition: &'static str,
-    begin: &[u8],
-    most: i64,
-    value: impl rusqlite::ToSql,
-) -> Result<Vec<SudoRuleRecord>, Fault> {
-    let sql = format!(
-        "SELECT id, name, everybody, terms, created, modified FROM sudo_rules
-         WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?2"
-    );
-    all(connection, &sql, params![begin, most, value], rule)
 }
 
 /// Reads a rule without its users and groups.

@@ -15,8 +15,8 @@ use crate::store::records::{SshKeyRecord, UserRecord};
 use super::attempts::{FACTS, facts};
 use super::fault::Fault;
 use super::rows::{
-    Key, account_id, account_key, after, all, epoch, first, instant, limit, meta, name, number,
-    posix,
+    Key, Page, account_id, account_key, after, all, epoch, first, instant, limit, meta, name,
+    number, posix,
 };
 
 /// Users after the one named.
@@ -26,27 +26,22 @@ pub(super) fn list(
     after_account: Option<AccountId>,
     most: usize,
 ) -> Result<Vec<UserRecord>, Fault> {
-    let begin = after(after_account.map(account_key));
-    let most = limit(most);
+    let select = format!("SELECT {COLUMNS}, {FACTS} FROM accounts");
+    let page = Page::new(
+        connection,
+        &select,
+        after_account.map(account_key),
+        most,
+        user,
+    );
     let mut users = match filter {
-        UserFilter::Id(id) => page(connection, "id = ?3", &begin, most, account_key(*id)),
-        UserFilter::Username(username) => page(
-            connection,
-            "username_folded = ?3",
-            &begin,
-            most,
-            username.to_ascii_lowercase(),
-        ),
-        UserFilter::UidNumber(uid) => page(connection, "uid_number = ?3", &begin, most, *uid),
-        UserFilter::Mail(mail) => page(
-            connection,
-            "email_folded = ?3",
-            &begin,
-            most,
-            mail.to_lowercase(),
-        ),
-        UserFilter::MemberOf(group) => page(
-            connection,
+        UserFilter::Id(id) => page.read("id = ?3", account_key(*id)),
+        UserFilter::Username(username) => {
+            page.read("username_folded = ?3", username.to_ascii_lowercase())
+        }
+        UserFilter::UidNumber(uid) => page.read("uid_number = ?3", *uid),
+        UserFilter::Mail(mail) => page.read("email_folded = ?3", mail.to_lowercase()),
+        UserFilter::MemberOf(group) => page.read(
             "id IN (
                  WITH RECURSIVE inside (id, depth) AS (
                      SELECT id, 1 FROM groups WHERE name_folded = ?3
@@ -58,28 +53,12 @@ pub(super) fn list(
                  SELECT group_users.account
                  FROM group_users JOIN inside ON group_users.container = inside.id
              )",
-            &begin,
-            most,
             group.to_ascii_lowercase(),
         ),
-        UserFilter::All => page(connection, "?3", &begin, most, true),
+        UserFilter::All => page.read("?3", true),
     }?;
     complete_all(connection, &mut users)?;
     Ok(users)
-}
-
-fn page(
-    connection: &Connection,
-    condition: &'static str,
-    begin: &[u8],
-    most: i64,
-    value: impl rusqlite::ToSql,
-) -> Result<Vec<UserRecord>, Fault> {
-    let sql = format!(
-        "SELECT {COLUMNS}, {FACTS} FROM accounts WHERE id > ?1 AND {condition}
-         ORDER BY id LIMIT ?2"
-    );
-    all(connection, &sql, params![begin, most, value], user)
 }
 
 const COLUMNS: &str = "id, username, email, recovery_email, full_name, uid_number, gid_number, \
