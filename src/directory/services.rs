@@ -13,7 +13,7 @@ use crate::domain::name::{ServiceName, Username};
 use crate::domain::rules::PasswordRules;
 use crate::domain::secret::{HashText, Password};
 use crate::policy::password::{BrokenRule, NewPasswordContext, check_new_password};
-use crate::store::changes::{Change, DirectoryStore};
+use crate::store::changes::{self, Change, DirectoryStore};
 use crate::store::{AttemptStore, EventStore};
 
 use super::{By, Directory, DirectoryError, ServiceView, nearest};
@@ -86,14 +86,14 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             }
             None => (None, None),
         };
-        let change = Change::AddService {
+        let change = Change::AddService(changes::NewService {
             service: ServiceId::new(by.now.wall),
             name: name.clone(),
             password: hash,
             certificate,
             may_search,
             sources,
-        };
+        });
         self.apply(by, change).await?;
         Ok(ServicePassword {
             service: self.service_named(name.as_str()).await?,

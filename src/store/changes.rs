@@ -34,6 +34,23 @@ pub struct Command {
     pub mails: Vec<NewMail>,
 }
 
+/// A service account to be added.
+#[derive(Debug, Clone)]
+pub struct NewService {
+    /// The new service account.
+    pub service: ServiceId,
+    /// Its name.
+    pub name: ServiceName,
+    /// Its password's hash; without one no password binds it.
+    pub password: Option<HashText>,
+    /// The name of the client certificate that binds it.
+    pub certificate: Option<CertificateName>,
+    /// Whether it may read people and groups.
+    pub may_search: bool,
+    /// Where it may come from; anywhere when empty.
+    pub sources: Vec<ipnet::IpNet>,
+}
+
 /// A user to be added.
 #[derive(Debug, Clone)]
 pub struct NewUser {
@@ -213,20 +230,7 @@ pub enum Change {
     /// Unbinds a resource.
     Unbind(Binding),
     /// Adds a service account.
-    AddService {
-        /// The new service account.
-        service: ServiceId,
-        /// Its name.
-        name: ServiceName,
-        /// Its password's hash; without one no password binds it.
-        password: Option<HashText>,
-        /// The name of the client certificate that binds it.
-        certificate: Option<CertificateName>,
-        /// Whether it may read people and groups.
-        may_search: bool,
-        /// Where it may come from; anywhere when empty.
-        sources: Vec<ipnet::IpNet>,
-    },
+    AddService(NewService),
     /// Gives a service account another password.
     SetServicePassword {
         /// Its name.

@@ -12,7 +12,7 @@ use doorward::domain::id::{RequestId, ServiceId};
 use doorward::domain::name::{ListenerName, ServiceName};
 use doorward::domain::resource::Circumstances;
 use doorward::domain::time::Clock as _;
-use doorward::store::changes::Change;
+use doorward::store::changes::{Change, NewService};
 
 use crate::world::{RIGHT, World};
 
@@ -36,14 +36,14 @@ fn shown(names: &[&str], acting_as: Option<&str>) -> ServiceEvidence {
 
 async fn add(world: &World, name: &str, bound_by: &str, from: &[&str]) {
     world
-        .apply(Change::AddService {
+        .apply(Change::AddService(NewService {
             service: ServiceId::new(world.clock.now().wall),
             name: ServiceName::parse(name).unwrap(),
             password: None,
             certificate: Some(certificate(bound_by)),
             may_search: true,
             sources: from.iter().map(|net| net.parse().unwrap()).collect(),
-        })
+        }))
         .await;
 }
 

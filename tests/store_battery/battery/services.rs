@@ -5,7 +5,7 @@ use doorward::domain::event::EventBody;
 use doorward::domain::id::ServiceId;
 use doorward::domain::name::ServiceName;
 use doorward::store::attempts::ServiceRecord;
-use doorward::store::changes::{Change, ChangeRefused};
+use doorward::store::changes::{Change, ChangeRefused, NewService};
 use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
 use crate::world::*;
@@ -18,14 +18,14 @@ async fn add(store: &impl Store) -> ServiceId {
     let service = ServiceId::new(START);
     apply(
         store,
-        Change::AddService {
+        Change::AddService(NewService {
             service,
             name: dovecot(),
             password: Some(hash("one")),
             certificate: None,
             may_search: true,
             sources: vec!["10.0.5.10/32".parse().unwrap(), "fd00::/8".parse().unwrap()],
-        },
+        }),
     )
     .await
     .unwrap();
@@ -65,14 +65,14 @@ pub(crate) async fn a_service_account_is_read_back(fixture: &impl Fixture) {
     assert_eq!((listed[0].passwords, listed[0].created), (1, START));
     let again = apply(
         &store,
-        Change::AddService {
+        Change::AddService(NewService {
             service: ServiceId::new(START),
             name: ServiceName::parse("DOVECOT").unwrap(),
             password: Some(hash("x")),
             certificate: None,
             may_search: false,
             sources: Vec::new(),
-        },
+        }),
     )
     .await;
     assert!(matches!(again, Err(ChangeRefused::Taken { .. })));
@@ -157,13 +157,15 @@ pub(crate) async fn a_certificate_binds_one_service(fixture: &impl Fixture) {
     // The same one again, in another spelling, is no other.
     map(&store, Some("mx1.example.org")).await.unwrap();
 
-    let another = |name: &str, certificate_name: &str| Change::AddService {
-        service: ServiceId::new(START),
-        name: ServiceName::parse(name).unwrap(),
-        password: None,
-        certificate: Some(certificate(certificate_name)),
-        may_search: false,
-        sources: Vec::new(),
+    let another = |name: &str, certificate_name: &str| {
+        Change::AddService(NewService {
+            service: ServiceId::new(START),
+            name: ServiceName::parse(name).unwrap(),
+            password: None,
+            certificate: Some(certificate(certificate_name)),
+            may_search: false,
+            sources: Vec::new(),
+        })
     };
     let taken = apply(&store, another("postfix", "Mx1.Example.Org")).await;
     assert!(matches!(taken, Err(ChangeRefused::Taken { .. })));

@@ -69,7 +69,6 @@ pub(super) fn apply(
 }
 
 /// Makes the change itself.
-#[expect(clippy::too_many_lines, reason = "one arm for each change there is")]
 fn perform(
     connection: &Connection,
     numbering: &Numbering,
@@ -140,25 +139,7 @@ fn perform(
         } => groups::leave(connection, at, group, users, groups),
         Change::Bind(binding) => bindings::bind(connection, at, binding),
         Change::Unbind(binding) => bindings::unbind(connection, at, binding),
-        Change::AddService {
-            service,
-            name,
-            password,
-            certificate,
-            may_search,
-            sources,
-        } => services::add(
-            connection,
-            at,
-            &services::NewService {
-                service: *service,
-                name,
-                password: password.as_ref(),
-                certificate: certificate.as_ref(),
-                may_search: *may_search,
-                sources,
-            },
-        ),
+        Change::AddService(service) => services::add(connection, at, service),
         Change::SetServicePassword {
             name,
             password,

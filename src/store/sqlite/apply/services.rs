@@ -4,24 +4,14 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::domain::certificate::CertificateName;
-use crate::domain::id::ServiceId;
 use crate::domain::name::ServiceName;
 use crate::domain::secret::HashText;
 use crate::domain::time::Timestamp;
+use crate::store::changes::NewService;
 
 use super::super::fault::Fault;
 use super::super::rows::{Key, exists, first, number, run};
 use super::{Changed, not_found, taken};
-
-/// A service account to be added.
-pub(super) struct NewService<'change> {
-    pub(super) service: ServiceId,
-    pub(super) name: &'change ServiceName,
-    pub(super) password: Option<&'change HashText>,
-    pub(super) certificate: Option<&'change CertificateName>,
-    pub(super) may_search: bool,
-    pub(super) sources: &'change [ipnet::IpNet],
-}
 
 fn find(connection: &Connection, name: &ServiceName) -> Result<Key, Fault> {
     first(
@@ -64,7 +54,7 @@ fn live(connection: &Connection, service: Key) -> Result<i64, Fault> {
 pub(super) fn add(
     connection: &Connection,
     at: Timestamp,
-    new: &NewService<'_>,
+    new: &NewService,
 ) -> Result<Changed, Fault> {
     if exists(
         connection,
@@ -73,7 +63,7 @@ pub(super) fn add(
     )? {
         return Err(taken("service account name", &new.name));
     }
-    if let Some(certificate) = new.certificate {
+    if let Some(certificate) = &new.certificate {
         not_another(connection, certificate, None)?;
     }
     let key = new.service.as_uuid().into_bytes();
@@ -87,18 +77,18 @@ pub(super) fn add(
             new.name.as_str(),
             new.name.folded(),
             new.may_search,
-            serde_json::to_string(new.sources)?,
+            serde_json::to_string(&new.sources)?,
             at.as_millis(),
-            new.certificate.map(CertificateName::as_str),
-            new.certificate.map(CertificateName::folded),
+            new.certificate.as_ref().map(CertificateName::as_str),
+            new.certificate.as_ref().map(CertificateName::folded),
         ],
     )?;
-    if let Some(password) = new.password {
+    if let Some(password) = &new.password {
         keep(connection, key, password)?;
     }
     Ok(changed(
         "service.add",
-        new.name,
+        &new.name,
         Value::Null,
         json!({
             "name": new.name,
