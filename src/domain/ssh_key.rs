@@ -169,8 +169,7 @@ impl Serialize for SshFingerprint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshPublicKey {
     kind: SshKeyType,
-    encoded: String,
-    fingerprint: SshFingerprint,
+    blob: Vec<u8>,
     comment: String,
 }
 
@@ -203,8 +202,7 @@ impl SshPublicKey {
         check(kind, &blob)?;
         Ok(Self {
             kind,
-            fingerprint: SshFingerprint(Sha256::digest(&blob).into()),
-            encoded: encoded.to_owned(),
+            blob,
             comment: comment.to_owned(),
         })
     }
@@ -215,8 +213,8 @@ impl SshPublicKey {
     }
 
     /// What tells it from every other key.
-    pub const fn fingerprint(&self) -> SshFingerprint {
-        self.fingerprint
+    pub fn fingerprint(&self) -> SshFingerprint {
+        SshFingerprint(Sha256::digest(&self.blob).into())
     }
 
     /// What its owner calls it; may be empty.
@@ -228,7 +226,7 @@ impl SshPublicKey {
 /// The line that `sshd` reads.
 impl fmt::Display for SshPublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.kind, self.encoded)?;
+        write!(formatter, "{} {}", self.kind, STANDARD.encode(&self.blob))?;
         if !self.comment.is_empty() {
             write!(formatter, " {}", self.comment)?;
         }
