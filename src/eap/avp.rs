@@ -19,8 +19,6 @@ pub mod code {
     pub const USER_PASSWORD: u32 = 2;
     /// CHAP-Password.
     pub const CHAP_PASSWORD: u32 = 3;
-    /// CHAP-Challenge.
-    pub const CHAP_CHALLENGE: u32 = 60;
     /// EAP-Message.
     pub const EAP_MESSAGE: u32 = 79;
 }

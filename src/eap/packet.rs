@@ -11,8 +11,6 @@ pub const MAX_LENGTH: usize = 4096;
 pub mod kind {
     /// Identity.
     pub const IDENTITY: u8 = 1;
-    /// Notification.
-    pub const NOTIFICATION: u8 = 2;
     /// Legacy Nak, in responses alone.
     pub const NAK: u8 = 3;
     /// Generic Token Card.
