@@ -7,6 +7,8 @@
 //! nothing is remembered, computed or asked for a packet whose sender is not proven as far as the
 //! client's entry demands.
 
+mod conversing;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use super::duplicates::{Admission, Duplicates, Key, Ticket};
 use super::reason::{DropReason, RejectReason};
 use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
-use super::sessions::{Binding, NotFound, SessionId, Sessions, State};
+use super::sessions::{SessionId, Sessions};
 use super::wire::{
     self, Code, IntegrityFault, Packet, Presence, check_message_authenticator, check_signed, kind,
 };
@@ -28,7 +30,10 @@ use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::Asking;
 use crate::domain::time::{Monotonic, Now};
-use crate::eap::{self, Conversation, Failure, Login, Outcome};
+use crate::eap::{self, Login};
+
+pub use conversing::{Conversed, Conversing};
+use conversing::{Dialogue, NoConversation};
 
 /// Which service a socket offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,55 +149,6 @@ impl std::fmt::Debug for Open {
     }
 }
 
-/// The EAP conversation that an exchange is one step of, and what its question will need.
-struct Dialogue {
-    conversation: Box<Conversation>,
-    asking: Asking,
-    origin: Origin,
-    place: Place,
-    received: Now,
-}
-
-/// One step of an EAP conversation, to be run.
-pub struct Conversing {
-    open: Open,
-    packet: Vec<u8>,
-}
-
-impl Conversing {
-    /// The identity of its exchange, for [`Exchanges::abandon`].
-    pub fn id(&self) -> ExchangeId {
-        self.open.id
-    }
-
-    /// Runs it: a TLS computation at most, no waiting.
-    pub fn run(mut self) -> Conversed {
-        let step = match &mut self.open.dialogue {
-            Some(dialogue) => {
-                let received = dialogue.received;
-                dialogue.conversation.receive(&self.packet, received)
-            }
-            None => eap::Step::Discard(eap::Discarded::Over),
-        };
-        Conversed {
-            open: self.open,
-            step,
-        }
-    }
-}
-
-impl std::fmt::Debug for Conversing {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Conversing").finish_non_exhaustive()
-    }
-}
-
-/// A step of an EAP conversation that was run.
-pub struct Conversed {
-    open: Open,
-    step: eap::Step,
-}
-
 /// The identity of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExchangeId {
@@ -259,22 +215,6 @@ impl Exchanges {
             .map_or_else(Step::Drop, Step::Reply)
     }
 
-    /// Takes a step of an EAP conversation that was run.
-    pub fn conversed(&mut self, conversed: Conversed, now: Monotonic) -> Step {
-        self.try_conversed(conversed, now)
-            .unwrap_or_else(Step::Drop)
-    }
-
-    /// Takes a step of an EAP conversation back that there was no room to run: its retransmission
-    /// finds all as it was.
-    pub fn return_unrun(&mut self, conversing: Conversing) {
-        let Open { id, dialogue, .. } = conversing.open;
-        if let (Some(session), Some(dialogue)) = (id.session, dialogue) {
-            self.sessions.put_back(session, dialogue.conversation);
-        }
-        self.duplicates.forget(id.ticket);
-    }
-
     /// Gives an exchange up that will not be answered. Changes nothing where it was.
     pub fn abandon(&mut self, id: ExchangeId) {
         if self.duplicates.forget(id.ticket)
@@ -282,11 +222,6 @@ impl Exchanges {
         {
             self.sessions.close(session);
         }
-    }
-
-    /// How many EAP conversations are open.
-    pub fn conversations(&self) -> usize {
-        self.sessions.len()
     }
 
     fn try_receive(&mut self, arrival: &Arrival<'_>) -> Result<Step, DropReason> {
@@ -417,144 +352,35 @@ impl Exchanges {
                 };
                 return Ok(ask(open, login, asking, origin, place, now));
             }
-            Wanted::Eap(eap) => {
-                let place = &eap.place;
-                let (asking, origin) = (asking(place), origin(place));
-                match self.find(arrival, &eap) {
-                    Ok(Some((session, conversation))) => {
-                        let open = Open {
-                            id: ExchangeId {
-                                ticket,
-                                session: Some(session),
-                            },
-                            envelope,
-                            dialogue: Some(Box::new(Dialogue {
-                                conversation,
-                                asking,
-                                origin,
-                                place: eap.place,
-                                received: now,
-                            })),
-                        };
-                        return Ok(Step::Converse(Box::new(Conversing {
-                            open,
-                            packet: eap.packet,
-                        })));
-                    }
-                    Ok(None) => (
-                        RejectReason::UnsupportedAuthentication,
-                        Some(eap.identifier()),
-                    ),
-                    Err(NotFound::Unknown) => {
-                        (RejectReason::EapStateUnknown, Some(eap.identifier()))
-                    }
-                    Err(NotFound::Busy) => {
-                        self.duplicates.forget(ticket);
-                        return Err(DropReason::EapBusy);
-                    }
+            Wanted::Eap(eap) => match self.find(arrival, &eap) {
+                Ok((session, conversation)) => {
+                    let dialogue = Dialogue {
+                        conversation,
+                        asking: asking(&eap.place),
+                        origin: origin(&eap.place),
+                        place: eap.place,
+                        received: now,
+                    };
+                    let open = Open {
+                        id: ExchangeId {
+                            ticket,
+                            session: Some(session),
+                        },
+                        envelope,
+                        dialogue: Some(Box::new(dialogue)),
+                    };
+                    return Ok(Step::Converse(Box::new(Conversing::new(open, eap.packet))));
                 }
-            }
+                Err(NoConversation::Rejected(reason)) => (reason, Some(eap.identifier())),
+                Err(NoConversation::Busy) => {
+                    self.duplicates.forget(ticket);
+                    return Err(DropReason::EapBusy);
+                }
+            },
             Wanted::Reject { reason, eap } => (reason, eap),
         };
         let reply = self.conclude(id, envelope.reject(eap), now.mono)?;
         Ok(Step::Reject(reason, reply))
-    }
-
-    /// The conversation that a packet belongs to, or a new one; nothing where EAP is not spoken.
-    fn find(
-        &mut self,
-        arrival: &Arrival<'_>,
-        eap: &request::Eap,
-    ) -> Result<Option<(SessionId, Box<Conversation>)>, NotFound> {
-        let Some(settings) = arrival.eap else {
-            return Ok(None);
-        };
-        let binding = Binding {
-            client: arrival.client.name().clone(),
-            address: arrival.peer.ip().to_canonical(),
-            user_name: eap.user_name.clone(),
-            calling_station: eap.place.calling_station.clone(),
-            called_station: eap.place.called_station.clone(),
-        };
-        let now = arrival.now.mono;
-        if let Some(state) = &eap.state {
-            return self.sessions.take(state, &binding, now).map(Some);
-        }
-        let session = self.sessions.open(binding, &settings.bounds, now);
-        let conversation = Conversation::new(Arc::clone(settings), eap.framed_mtu);
-        Ok(Some((session, Box::new(conversation))))
-    }
-
-    fn try_conversed(&mut self, conversed: Conversed, now: Monotonic) -> Result<Step, DropReason> {
-        let Conversed { open, step } = conversed;
-        let Open {
-            id,
-            envelope,
-            dialogue,
-        } = open;
-        let (Some(session), Some(dialogue)) = (id.session, dialogue) else {
-            return Err(DropReason::Superseded);
-        };
-        match step {
-            eap::Step::Send(challenge) => {
-                let state: State = random()?;
-                let reply = envelope.challenge(&challenge, &state);
-                let reply = self
-                    .conclude(id, reply, now)
-                    .inspect_err(|_| self.sessions.close(session))?;
-                if self.sessions.park(session, dialogue.conversation, state) {
-                    Ok(Step::Reply(reply))
-                } else {
-                    Err(DropReason::Superseded)
-                }
-            }
-            eap::Step::Ask(login) => {
-                let (asking, origin) = (dialogue.asking.clone(), dialogue.origin.clone());
-                let (place, received) = (dialogue.place.clone(), dialogue.received);
-                let open = Open {
-                    id,
-                    envelope,
-                    dialogue: Some(dialogue),
-                };
-                Ok(ask(open, login, asking, origin, place, received))
-            }
-            eap::Step::Done(outcome) => {
-                self.sessions.close(session);
-                match outcome {
-                    Outcome::Granted(granted) => {
-                        let salt = u16::from_be_bytes(random()?);
-                        let reply = envelope.accept_eap(&granted, salt);
-                        Ok(Step::Reply(self.conclude(id, reply, now)?))
-                    }
-                    Outcome::Refused { packet, failure } => {
-                        let [_, identifier, ..] = packet;
-                        let reply = self.conclude(id, envelope.reject(Some(identifier)), now)?;
-                        Ok(match reason_of_failure(&failure) {
-                            None => Step::Reply(reply),
-                            Some(reason) => {
-                                tracing::info!(
-                                    client.name = %envelope.client().name(),
-                                    station.calling = dialogue.place.calling_station.as_deref(),
-                                    reason = %failure,
-                                    "EAP failed"
-                                );
-                                Step::Reject(reason, reply)
-                            }
-                        })
-                    }
-                }
-            }
-            eap::Step::Discard(_) => {
-                self.sessions.put_back(session, dialogue.conversation);
-                self.duplicates.forget(id.ticket);
-                Err(DropReason::EapDiscarded)
-            }
-            eap::Step::Unanswered(undecided) => {
-                self.sessions.put_back(session, dialogue.conversation);
-                self.duplicates.forget(id.ticket);
-                Err(reason_of(&undecided))
-            }
-        }
     }
 
     fn conclude(
@@ -617,19 +443,6 @@ fn reason_of(undecided: &Undecided) -> DropReason {
         Undecided::Busy => DropReason::Busy,
         Undecided::Unavailable(_) => DropReason::Unavailable,
     }
-}
-
-/// Why a conversation failed without the authenticator refusing, if so.
-fn reason_of_failure(failure: &Failure) -> Option<RejectReason> {
-    Some(match failure {
-        Failure::Refused => return None,
-        Failure::NoCommonMethod => RejectReason::EapNoCommonMethod,
-        Failure::Tls(_) => RejectReason::EapTls,
-        Failure::Fragment(_) | Failure::Malformed | Failure::OutOfTurn => {
-            RejectReason::EapMalformed
-        }
-        Failure::TooLong => RejectReason::EapTooLong,
-    })
 }
 
 /// Holds an Access-Request against what its client's entry demands.
