@@ -70,7 +70,7 @@ fn gateway() -> Gateway {
 
 /// Runs a script against a gateway of its own and holds it to what all of them print.
 #[track_caller]
-fn hold(test: &str, interpreter: &str, script: &str) {
+fn hold(test: &str, interpreter: &[&str], script: &str) {
     if !inside(test) {
         return;
     }
@@ -84,7 +84,8 @@ fn hold(test: &str, interpreter: &str, script: &str) {
         .assert_success();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/libraries");
     let ran: Ran = Command::new("timeout")
-        .args(["--kill-after=5", "120", interpreter])
+        .args(["--kill-after=5", "300"])
+        .args(interpreter)
         .arg(folder.join(script))
         .env("DOORWARD_HOST", HOST)
         .env("DOORWARD_CA", gateway.path("certs/ca.pem"))
@@ -92,6 +93,12 @@ fn hold(test: &str, interpreter: &str, script: &str) {
         .env("DOORWARD_PASSWORD", PASSWORD)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONIOENCODING", "utf-8")
+        // Debian's libraries, no others, and no compiler of C.
+        .env("GOPATH", "/usr/share/gocode")
+        .env("GOENV", "off")
+        .env("GO111MODULE", "off")
+        .env("CGO_ENABLED", "0")
+        .env("GOCACHE", gateway.path("go"))
         .output()
         .unwrap()
         .into();
@@ -109,7 +116,7 @@ fn python_ldap() {
     // Other Pythons may come first in the path, without Debian's modules.
     hold(
         "libraries::python_ldap",
-        "/usr/bin/python3",
+        &["/usr/bin/python3"],
         "python_ldap.py",
     );
 }
@@ -118,7 +125,7 @@ fn python_ldap() {
 fn ldap3_for_python() {
     hold(
         "libraries::ldap3_for_python",
-        "/usr/bin/python3",
+        &["/usr/bin/python3"],
         "ldap3_for_python.py",
     );
 }
@@ -127,16 +134,21 @@ fn ldap3_for_python() {
 fn net_ldap_for_perl() {
     hold(
         "libraries::net_ldap_for_perl",
-        "/usr/bin/perl",
+        &["/usr/bin/perl"],
         "net_ldap.pl",
     );
+}
+
+#[test]
+fn go_ldap() {
+    hold("libraries::go_ldap", &["/usr/bin/go", "run"], "go_ldap.go");
 }
 
 #[test]
 fn openldap_on_the_command_line() {
     hold(
         "libraries::openldap_on_the_command_line",
-        "/bin/sh",
+        &["/bin/sh"],
         "ldap_utils.sh",
     );
 }
