@@ -2,18 +2,25 @@
 //!
 //! Whether the certificate is good is TLS's to say; only names of good ones come here.
 
+mod reading;
+
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use reading::{Unreadable, names};
 
 /// The longest name, in bytes: as long as a name in DNS or an address in mail can be.
 const LONGEST: usize = 255;
 
 /// A name that a certificate may carry, as an administrator writes it: `mx1.example.org`,
-/// `alice@example.org`, `spiffe://example.org/mail`, or the common name of one without any such.
+/// `alice@example.org`, `spiffe://example.org/mail`, `192.0.2.1`, or the common name of one without
+/// any such.
 ///
-/// What it is follows from its form: with a colon a URI, with an at sign a mail address.
+/// What it is follows from its form: an IP address is one, else with a colon it is a URI, with an
+/// at sign a mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CertificateName(String);
@@ -22,7 +29,8 @@ pub struct CertificateName(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is no name of a certificate: write what its subject alternative name says \
-     (mx1.example.org, alice@example.org, spiffe://example.org/mail), or its common name"
+     (mx1.example.org, alice@example.org, spiffe://example.org/mail, 192.0.2.1), or its common \
+     name"
 )]
 pub struct NotACertificateName(String);
 
@@ -49,8 +57,12 @@ impl CertificateName {
     }
 
     /// What is compared: names in DNS, common names and the domains of mail addresses have no
-    /// regard for case; the rest of a mail address, and a URI, are what they are.
+    /// regard for case; the rest of a mail address, and a URI, are what they are; an address is
+    /// compared as an address.
     pub fn folded(&self) -> String {
+        if let Some(address) = self.address() {
+            return address.to_string();
+        }
         if self.is_uri() {
             return self.0.clone();
         }
@@ -60,8 +72,12 @@ impl CertificateName {
         }
     }
 
+    fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+
     fn is_uri(&self) -> bool {
-        self.0.contains(':')
+        self.0.contains(':') && self.address().is_none()
     }
 
     fn is_mail(&self) -> bool {
@@ -104,8 +120,8 @@ pub struct CertificateNames {
 }
 
 impl CertificateNames {
-    /// Takes what the certificate says: the subject alternative names of the kinds DNS, mail and
-    /// URI, and the common names of its subject. Where there is any alternative name, the common
+    /// Takes what the certificate says: the subject alternative names of the kinds DNS, mail, URI
+    /// and IP address, and the common names of its subject. Where there is any alternative name, the common
     /// names say nothing (RFC 6125 section 6.4.4): authorities check the former.
     ///
     /// A name whose form belongs to another kind (a DNS name with an at sign) is left out: it
@@ -121,9 +137,10 @@ impl CertificateNames {
             alternative
                 .iter()
                 .filter_map(|name| match name {
-                    AlternativeName::Dns(text) => {
-                        parse(text).filter(|name| !name.is_uri() && !name.is_mail())
-                    }
+                    AlternativeName::Dns(text) => parse(text).filter(|name| {
+                        !name.is_uri() && !name.is_mail() && name.address().is_none()
+                    }),
+                    AlternativeName::Address(address) => parse(&address.to_string()),
                     AlternativeName::Mail(text) => parse(text).filter(CertificateName::is_mail),
                     AlternativeName::Uri(text) => parse(text).filter(CertificateName::is_uri),
                 })
@@ -182,6 +199,8 @@ pub enum AlternativeName<'a> {
     Mail(&'a str),
     /// `uniformResourceIdentifier`
     Uri(&'a str),
+    /// `iPAddress`
+    Address(IpAddr),
 }
 
 #[cfg(test)]
@@ -199,10 +218,12 @@ mod tests {
                 AlternativeName::Dns("MX1.example.org"),
                 AlternativeName::Mail("Alice@Example.ORG"),
                 AlternativeName::Uri("spiffe://example.org/Mail"),
+                AlternativeName::Address("2001:db8::1".parse().unwrap()),
             ],
             &["Front"],
         );
         for known in [
+            "2001:DB8:0::1",
             "mx1.EXAMPLE.org",
             "Alice@example.org",
             "spiffe://example.org/Mail",
@@ -233,6 +254,8 @@ mod tests {
             &[
                 AlternativeName::Dns("alice@example.org"),
                 AlternativeName::Dns("spiffe://example.org"),
+                AlternativeName::Dns("192.0.2.1"),
+                AlternativeName::Uri("2001:db8::1"),
                 AlternativeName::Mail("mx1.example.org"),
                 AlternativeName::Mail("mailto:alice@example.org"),
                 AlternativeName::Uri("mx1.example.org"),

@@ -3,9 +3,8 @@
 //! [`decode`] turns hostile bytes into a [`decode::Request`] behind [`limits`]; [`result`] turns
 //! answers into bytes. [`dn`], [`filter`], [`attribute`] and [`schema`] are the values that
 //! travel inside: names, filters, entries and what is known about their attributes. [`sasl`] reads
-//! what a bind carries, [`proxy_protocol`] what a proxy says first, [`client_certificate`] whose
-//! certificate it is. All of these are pure: they
-//! know no socket, no clock and no account.
+//! what a bind carries, [`proxy_protocol`] what a proxy says first. All of these are pure:
+//! they know no socket, no clock and no account.
 //!
 //! [`session`] is who a connection speaks as, as a state machine that says what to do next;
 //! [`bind`], [`password`], [`extended`] and [`controls`] are the rules it applies. [`tree`], [`entries`] and
@@ -14,7 +13,6 @@
 
 pub mod attribute;
 pub mod bind;
-pub mod client_certificate;
 pub mod compare;
 pub mod controls;
 pub mod decode;

@@ -27,11 +27,11 @@ use zeroize::Zeroize as _;
 
 use self::operations::{Event, Running, check, still};
 use super::Services;
+use crate::domain::certificate;
 use crate::domain::id::RequestId;
 use crate::domain::origin::Source;
 use crate::domain::time::Now;
 use crate::ldap::bind::Transport;
-use crate::ldap::client_certificate;
 use crate::ldap::decode::{CodecError, Incoming, MessageCodec, Operation, Request, RequestKind};
 use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, ResultCode};
@@ -108,7 +108,7 @@ where
     let shown = stream.get_ref().1.peer_certificates();
     let names = match shown
         .and_then(<[_]>::first)
-        .map(|der| client_certificate::names(der))
+        .map(|der| certificate::names(der))
     {
         None => None,
         Some(Ok(names)) => Some(Arc::new(names)),

@@ -1,11 +1,13 @@
 //! The names in a client's certificate (RFC 5280 sections 4.1.2.6 and 4.2.1.6).
 //!
-//! Reads what TLS has verified; decides nothing. An otherName, a directory name and an address say
-//! nothing here.
+//! Reads what TLS has verified; decides nothing. An otherName and a directory name say nothing
+//! here.
+
+use std::net::IpAddr;
 
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::domain::certificate::{AlternativeName, CertificateNames};
+use super::{AlternativeName, CertificateNames};
 
 /// A certificate that cannot be read. Whoever showed it must not go on as if without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,7 @@ pub fn names(der: &[u8]) -> Result<CertificateNames, Unreadable> {
             GeneralName::DNSName(text) => Some(Ok(AlternativeName::Dns(text))),
             GeneralName::RFC822Name(text) => Some(Ok(AlternativeName::Mail(text))),
             GeneralName::URI(text) => Some(Ok(AlternativeName::Uri(text))),
+            GeneralName::IPAddress(octets) => Some(address(octets).map(AlternativeName::Address)),
             GeneralName::Invalid(..) => Some(Err(Unreadable)),
             _ => None,
         })
@@ -44,14 +47,22 @@ pub fn names(der: &[u8]) -> Result<CertificateNames, Unreadable> {
     Ok(CertificateNames::new(&alternative, &common))
 }
 
+fn address(octets: &[u8]) -> Result<IpAddr, Unreadable> {
+    if let Ok(four) = <[u8; 4]>::try_from(octets) {
+        return Ok(four.into());
+    }
+    let sixteen = <[u8; 16]>::try_from(octets).map_err(|_| Unreadable)?;
+    Ok(sixteen.into())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use rcgen::string::Ia5String;
     use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 
+    use super::super::CertificateName;
     use super::*;
-    use crate::domain::certificate::CertificateName;
 
     fn certificate(common: &str, alternative: &[SanType]) -> Vec<u8> {
         let mut params = CertificateParams::default();
@@ -84,7 +95,8 @@ mod tests {
             [
                 "mx1.example.org",
                 "alice@example.org",
-                "spiffe://example.org/mail"
+                "spiffe://example.org/mail",
+                "192.0.2.1"
             ]
         );
     }
