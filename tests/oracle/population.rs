@@ -71,6 +71,74 @@ const GROUPS: [GroupRow; 7] = [
     ("shout", Some("GRÖSSE MATTERS"), &["heidi"], &[]),
 ];
 
+/// Rules of sudo: name, further arguments.
+const SUDO_RULES: [(&str, &[&str]); 4] = [
+    (
+        "defaults",
+        &["--option", "env_reset", "--option", "!lecture"],
+    ),
+    (
+        "restart",
+        &[
+            "--group",
+            "staff",
+            "--host",
+            "web*",
+            "--command",
+            "/usr/bin/systemctl restart nginx",
+            "--option",
+            "!authenticate",
+        ],
+    ),
+    (
+        "Database",
+        &[
+            "--user",
+            "alice",
+            "--user",
+            "Carol.Ann",
+            "--group",
+            "Engineers.EU",
+            "--host",
+            "db1.Example.org",
+            "--host",
+            "!db2",
+            "--host",
+            "192.0.2.0/24",
+            "--command",
+            "/usr/bin/psql -c \\*",
+            "--command",
+            "!/bin/sh",
+            "--run-as-user",
+            "postgres",
+            "--run-as-group",
+            "postgres",
+            "--order",
+            "-7",
+            "--not-before",
+            "2020-02-29",
+            "--not-after",
+            "2099-12-31",
+            "--description",
+            "What the base, the \"big\" one, needs",
+        ],
+    ),
+    (
+        "everybody",
+        &[
+            "--all-users",
+            "--host",
+            "ALL",
+            "--command",
+            "/usr/bin/uptime",
+            "--run-as-user",
+            "ALL",
+            "--order",
+            "10",
+        ],
+    ),
+];
+
 /// A gateway that holds the tree under a base.
 pub(crate) fn gateway(base: &str) -> Gateway {
     let mut gateway = Gateway::prepare(&Setting::default());
@@ -108,21 +176,6 @@ pub(crate) fn gateway(base: &str) -> Gateway {
     gateway.run(&["user", "suspend", "peggy"]).assert_success();
     gateway
         .run(&[
-            "sudo",
-            "add",
-            "restart",
-            "--group",
-            "staff",
-            "--host",
-            "web*",
-            "--command",
-            "/usr/bin/systemctl restart nginx",
-            "--option",
-            "!authenticate",
-        ])
-        .assert_success();
-    gateway
-        .run(&[
             "user",
             "set",
             "bob",
@@ -143,6 +196,11 @@ pub(crate) fn gateway(base: &str) -> Gateway {
             arguments.extend(groups);
         }
         gateway.run(&arguments).assert_success();
+    }
+    for (name, more) in SUDO_RULES {
+        gateway
+            .run(&[&["sudo", "add", name], more].concat())
+            .assert_success();
     }
     gateway.add_service(SERVICE);
     gateway

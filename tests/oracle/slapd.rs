@@ -149,6 +149,10 @@ maxsize 16777216
 lastmod off
 overlay ppolicy
 overlay sssvlv
+access to dn.children="ou=people,{base}" attrs=userPassword
+    by self =xw
+    by anonymous auth
+    by * none
 access to attrs=userPassword
     by anonymous auth
     by * none

@@ -7,7 +7,9 @@ use crate::client::{compare, octets, tlv};
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=org";
 const ADMINS: &str = "cn=admins,ou=groups,dc=example,dc=org";
 
-const ASSERTIONS: [(&str, &str, &str); 66] = [
+const DATABASE: &str = "cn=Database,ou=sudoers,dc=example,dc=org";
+
+const ASSERTIONS: [(&str, &str, &str); 80] = [
     (ALICE, "uid", "alice"),
     (ALICE, "UID", "ALICE"),
     (ALICE, "userid", "alice"),
@@ -69,6 +71,20 @@ const ASSERTIONS: [(&str, &str, &str); 66] = [
     (ADMINS, "memberUid", "alice"),
     (ADMINS, "memberUid", "ALICE"),
     (ADMINS, "description", "Admins, \"quoted\" \\ and (parens)*"),
+    (DATABASE, "sudoUser", "alice"),
+    (DATABASE, "sudoUser", "ALICE"),
+    (DATABASE, "sudoUser", "%Engineers.EU"),
+    (DATABASE, "sudoHost", "db1.Example.org"),
+    (DATABASE, "sudoHost", "DB1.example.org"),
+    (DATABASE, "sudoCommand", "/usr/bin/psql -c \\*"),
+    (DATABASE, "sudoRunAsUser", "postgres"),
+    (DATABASE, "sudoRunAs", "postgres"),
+    (DATABASE, "sudoOrder", "-7"),
+    (DATABASE, "sudoOrder", "-07"),
+    (DATABASE, "sudoNotBefore", "202002290000Z"),
+    (DATABASE, "sudoNotAfter", "later"),
+    (DATABASE, "sudoOption", "gr\u{fc}n"),
+    (DATABASE, "structuralObjectClass", "sudoRole"),
     ("uid=nobody,ou=people,dc=example,dc=org", "uid", "nobody"),
     ("uid=nobody,ou=people,dc=example,dc=org", "nonesuch", "x"),
     ("dc=elsewhere", "dc", "elsewhere"),

@@ -6,7 +6,7 @@ use crate::client::{octets, tlv};
 use crate::common::BASE;
 
 /// Attributes with a value that some entry has, or nearly, and one that does not fit the syntax.
-const ATTRIBUTES: [(&str, &str, &str); 41] = [
+const ATTRIBUTES: [(&str, &str, &str); 52] = [
     ("objectClass", "posixAccount", "no class"),
     ("cn", "alice liddell", "\\ff"),
     ("commonName", "ALICE   LIDDELL", "\\ff"),
@@ -50,6 +50,21 @@ const ATTRIBUTES: [(&str, &str, &str); 41] = [
     ("subschemaSubentry", "CN=subschema", "subschema"),
     ("shadowExpire", "1", "0x1"),
     ("shadowLastChange", "1", "one"),
+    ("sudoUser", "alice", "\\ff"),
+    ("sudoHost", "db1.Example.org", "gr\\c3\\b6sse"),
+    (
+        "sudoCommand",
+        "/usr/bin/systemctl restart nginx",
+        "/bin/gr\\c3\\b6sse",
+    ),
+    ("sudoRunAs", "postgres", "gr\\c3\\b6sse"),
+    ("sudoRunAsUser", "postgres", "\\ff"),
+    ("sudoRunAsGroup", "postgres", "\\ff"),
+    ("sudoOption", "!authenticate", "gr\\c3\\b6sse"),
+    ("sudoOrder", "-7", "-07"),
+    ("sudoNotBefore", "20200229000000Z", "2020-02-29"),
+    ("sudoNotAfter", "20991231235959Z", "20991331000000Z"),
+    ("1.3.6.1.4.1.15953.9.1.1", "Carol.Ann", "\\ff"),
     ("dc", "EXAMPLE", "ex\\c3\\a4mple"),
     ("o", "example", "\\ff"),
     ("ou", "People", "\\ff"),
@@ -73,7 +88,7 @@ const KINDS: [(&str, &str, &str); 10] = [
 ];
 
 /// What no table reaches: filters by hand.
-const BY_HAND: [&str; 127] = [
+const BY_HAND: [&str; 141] = [
     // True and false (RFC 4526), and the laws of three values.
     "(&)",
     "(|)",
@@ -194,7 +209,6 @@ const BY_HAND: [&str; 127] = [
     "(modifyTimestamp>=20200101000000+0130)",
     "(pwdAccountLockedTime=00000101000000Z)",
     // Extensible.
-    "(:caseExactMatch:=alice)",
     "(cn:caseExactMatch:=Alice Liddell)",
     "(cn:caseExactMatch:=alice liddell)",
     "(cn:2.5.13.5:=Alice Liddell)",
@@ -207,10 +221,26 @@ const BY_HAND: [&str; 127] = [
     "(ou:dn:=people)",
     "(dc:dn:=example)",
     "(ou:dn:caseExactMatch:=People)",
+    // Rules of sudo, as sudo and SSSD ask for them, and by parts of them.
+    "(&(objectClass=sudoRole)(|(sudoUser=alice)(sudoUser=%staff)(sudoUser=%#20000)(sudoUser=ALL)))",
+    "(&(objectClass=sudoRole)(sudoUser=*)(sudoUser=+*))",
+    "(&(objectClass=sudoRole)(cn=defaults))",
+    "(&(objectClass=sudoRole)(|(&(!(sudoHost=*))(cn=defaults))(sudoHost=ALL)(sudoHost=web1)(sudoHost=192.0.2.0/24)(sudoHost=+*)(|(sudoHost=*\\5c*)(sudoHost=*?*)(sudoHost=*\\2a*)(sudoHost=*[*]*))))",
+    "(&(objectClass=sudoRole)(|(!(sudoNotAfter=*))(sudoNotAfter>=20260101000000Z))(|(!(sudoNotBefore=*))(sudoNotBefore<=20260101000000Z)))",
+    "(&(objectClass=sudoRole)(modifyTimestamp>=20200101000000Z)(!(modifyTimestamp=20200101000000Z)))",
+    "(sudoUser=Alice)",
+    "(sudoUser=%*)",
+    "(sudoUser= alice )",
+    "(sudoUser=carol.ann)",
+    "(sudoHost=DB1.example.org)",
+    "(sudoHost=db1.*.org)",
+    "(sudoCommand=/usr/bin/psql -c \\5c\\2a)",
+    "(cn=DATABASE)",
+    "(sudoOrder>=0)",
 ];
 
 /// More of them, by extensible match.
-const EXTENSIBLE: [&str; 14] = [
+const EXTENSIBLE: [&str; 30] = [
     ":dn:caseIgnoreMatch:=people",
     ":distinguishedNameMatch:=uid=alice,ou=people,dc=example,dc=org",
     ":objectIdentifierMatch:=posixGroup",
@@ -225,6 +255,23 @@ const EXTENSIBLE: [&str; 14] = [
     "name:caseExactMatch:=Alice Liddell",
     "cn:generalizedTimeMatch:=x",
     "cn:octetStringMatch:=Alice Liddell",
+    // A rule without an attribute: all attributes of its syntax (RFC 4511 section 4.5.1.7.7).
+    ":caseExactMatch:=alice",
+    ":caseExactMatch:=postgres",
+    ":caseIgnoreMatch:=CAROL.ANN",
+    ":caseExactIA5Match:=alice",
+    ":caseExactIA5Match:=ALL",
+    ":caseIgnoreIA5Match:=all",
+    ":caseIgnoreIA5Match:=DB1.EXAMPLE.ORG",
+    ":generalizedTimeMatch:=20200229000000Z",
+    ":octetStringMatch:=alice",
+    ":booleanMatch:=TRUE",
+    ":integerOrderingMatch:=-6",
+    "sudoUser:caseIgnoreMatch:=ALICE",
+    "sudoUser:caseExactIA5Match:=alice",
+    "sudoHost:caseExactMatch:=ALL",
+    "sudoHost:caseIgnoreIA5Match:=all",
+    "sudoOrder:integerOrderingMatch:=0",
 ];
 
 /// What is built of attribute descriptions with options, and of what is no description at all.

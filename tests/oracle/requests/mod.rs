@@ -4,6 +4,7 @@ mod compares;
 mod filters;
 mod malformed;
 mod names;
+mod passwords;
 mod selections;
 mod sessions;
 
@@ -93,6 +94,7 @@ pub(crate) fn all(entries: &Entries) -> Vec<Case> {
         compares::all(entries),
         sessions::all(),
         malformed::all(),
+        passwords::all(),
     ]
     .concat()
 }
