@@ -1,12 +1,13 @@
 //! Parallel guessing over LDAP and RADIUS, and what a crash may not lose (CONTRACT.md 3).
 
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::common::ldap::LdapClient;
-use crate::common::radius::{Reply, ask};
+use crate::common::radius::{Reply, access_request, ask};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
 
 const INVALID_CREDENTIALS: i64 = 49;
@@ -146,6 +147,58 @@ fn five_hundred_guesses_from_fifty_connections_hash_no_more_than_the_threshold()
         "{hashed} hashes were computed"
     );
     assert_eq!(status(&gateway, "alice"), "locked");
+}
+
+#[test]
+fn three_retransmissions_of_a_slow_request_are_one_verification_and_one_failure() {
+    // A slow hash, one at a time, and three of them before the one in question.
+    let hashing = "memory_kib = 65536\npasses = 8\nthreads = 1\n".to_owned();
+    let gateway = Gateway::start(&Setting {
+        hashing,
+        ..Setting::default()
+    });
+    gateway.add_user("alice");
+    gateway.add_user("bob");
+    let before = gateway.metric("doorward_hashes_total", "purpose=\"login\"");
+    let hosts = gateway.hosts;
+    let others = ["guess 1", "guess 2", "guess 3"]
+        .map(|guess| thread::spawn(move || LdapClient::connect(hosts).unwrap().bind("bob", guess)));
+    eventually(
+        || gateway.metrics(),
+        || gateway.metric("doorward_hash_queue_depth", "") >= 2.0,
+    );
+    let request = access_request(7, [9; 16], "alice", "not this one");
+    let nas = UdpSocket::bind("127.0.0.1:0").unwrap();
+    nas.set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let receive = || {
+        let mut reply = [0; 4096];
+        let received = nas.recv(&mut reply).ok()?;
+        Some(reply[..received].to_vec())
+    };
+    let mut replies = Vec::new();
+    for _ in 0..4 {
+        nas.send_to(&request, gateway.radius).unwrap();
+        replies.extend(receive());
+    }
+    if replies.is_empty() {
+        nas.set_read_timeout(Some(4 * PATIENCE)).unwrap();
+        replies.extend(receive());
+    }
+    for other in others {
+        assert_eq!(other.join().unwrap(), Some(INVALID_CREDENTIALS));
+    }
+    let again = gateway.metric(
+        "doorward_radius_drops_total",
+        "reason=\"duplicate_in_flight\"",
+    ) + gateway.metric("doorward_radius_resends_total", "");
+    assert!((again - 3.0).abs() < f64::EPSILON, "{}", gateway.metrics());
+    replies.dedup();
+    assert!(matches!(replies.as_slice(), [reply] if reply[0] == 3));
+    let hashed = gateway.metric("doorward_hashes_total", "purpose=\"login\"") - before;
+    assert!((hashed - 4.0).abs() < f64::EPSILON, "{hashed}");
+    let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
+    assert_eq!(shown["recent_failures"], 1, "{shown}");
 }
 
 #[test]
