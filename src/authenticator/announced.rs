@@ -21,7 +21,7 @@ use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Monotonic, Now};
 use crate::policy::naming::interpret;
-use crate::store::attempts::{AccountKey, AttemptStore};
+use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::Claim;
@@ -271,7 +271,11 @@ impl<S: AttemptStore> Core<S> {
         });
         let read = self
             .store
-            .read_attempt(&AccountKey::Login(login), Some(&announcement.resource))
+            .read_attempt(
+                &AccountKey::Login(login),
+                Some(&announcement.resource),
+                Fetch::Verdict,
+            )
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let (whom, subject) = match read.account {

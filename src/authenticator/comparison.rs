@@ -15,6 +15,7 @@ use crate::domain::time::Now;
 use crate::hashing::Comparison;
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
+use crate::policy::reply::merge;
 use crate::policy::time_spans::expiry_warning;
 use crate::store::attempts::{
     AttemptStore, PreviousPassword, SettleAnswer, Settled, Settlement, TakePlace,
@@ -274,6 +275,7 @@ impl<S: AttemptStore> Core<S> {
                 epoch: record.epoch,
                 resource: found.asked.name.clone(),
                 expires_in: expiry_warning(&record.facts, &found.policy, now),
+                reply: merge(record.reply.clone()).attributes(),
             }),
             Access::ChangeOnly => Verdict::ChangeOnly(ChangeProof {
                 account: record.account,

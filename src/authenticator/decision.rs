@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::account::{Condition, Conditions};
 use crate::domain::event::Subject;
 use crate::domain::name::ResourceName;
+use crate::domain::origin::Protocol;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
@@ -14,7 +15,7 @@ use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, re
 use crate::policy::conditions::conditions;
 use crate::policy::lockout::place_limits;
 use crate::policy::naming::interpret;
-use crate::store::attempts::{AccountKey, AttemptRecord, AttemptStore};
+use crate::store::attempts::{AccountKey, AttemptRecord, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::{Attempt, Claim, Evidence};
@@ -152,7 +153,11 @@ impl<S: AttemptStore> Core<S> {
         };
         let read = self
             .store
-            .read_attempt(&AccountKey::Login(login), asked.name.as_ref())
+            .read_attempt(
+                &AccountKey::Login(login),
+                asked.name.as_ref(),
+                fetch(attempt.protocol),
+            )
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = read.account else {
@@ -262,6 +267,14 @@ impl<S: AttemptStore> Core<S> {
             limits,
         };
         self.compare(&guess).await
+    }
+}
+
+/// What of the account the protocol's answer carries.
+pub(super) fn fetch(protocol: Protocol) -> Fetch {
+    match protocol {
+        Protocol::Radius => Fetch::Accept,
+        Protocol::Ldap | Protocol::Web | Protocol::AuthPolicy => Fetch::Verdict,
     }
 }
 

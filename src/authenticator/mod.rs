@@ -29,7 +29,7 @@ use crate::domain::time::{Clock, Now};
 use crate::hashing::HashingPool;
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
-use crate::store::attempts::{AccountKey, AttemptStore};
+use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
 
 pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
 pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt, ServiceEvidence};
@@ -188,7 +188,7 @@ impl<S: AttemptStore> Core<S> {
         };
         let read = self
             .store
-            .read_attempt(&AccountKey::Id(account), resource)
+            .read_attempt(&AccountKey::Id(account), resource, Fetch::Verdict)
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = read.account else {

@@ -5,11 +5,12 @@ use crate::domain::event::{Outcome, Subject};
 use crate::domain::refusal::Refusal;
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
+use crate::policy::reply::merge;
 use crate::store::attempts::{AccountKey, AttemptStore};
 
 use super::Core;
 use super::attempt::Attempt;
-use super::decision::{Asked, Round};
+use super::decision::{Asked, Round, fetch};
 use super::report::Report;
 use super::verdict::{Authenticated, Ground, Undecided, Verdict};
 
@@ -33,7 +34,11 @@ impl<S: AttemptStore> Core<S> {
         report.resource.clone_from(&asked.name);
         let read = self
             .store
-            .read_attempt(&AccountKey::Id(ground.account), asked.name.as_ref())
+            .read_attempt(
+                &AccountKey::Id(ground.account),
+                asked.name.as_ref(),
+                fetch(attempt.protocol),
+            )
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = read.account else {
@@ -57,6 +62,7 @@ impl<S: AttemptStore> Core<S> {
             epoch: record.epoch,
             resource: asked.name,
             expires_in: None,
+            reply: merge(record.reply).attributes(),
         })))
     }
 }

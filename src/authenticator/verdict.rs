@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::id::{AccountId, Epoch, ServiceId};
 use crate::domain::name::{ResourceName, ServiceName, Username};
 pub use crate::domain::refusal::Refusal;
+use crate::domain::reply::ReplyAttributes;
 use crate::store::changes::Applied;
 
 /// The answer to an attempt.
@@ -41,6 +42,7 @@ pub struct Authenticated {
     pub(super) epoch: Epoch,
     pub(super) resource: Option<ResourceName>,
     pub(super) expires_in: Option<Duration>,
+    pub(super) reply: ReplyAttributes,
 }
 
 impl Authenticated {
@@ -78,6 +80,12 @@ impl Authenticated {
         self.expires_in
     }
 
+    /// What an Access-Accept tells of the user's network, as the account was read; nothing for a
+    /// protocol that has no such thing.
+    pub fn reply(&self) -> &ReplyAttributes {
+        &self.reply
+    }
+
     /// The proof that takes this one's place where the user changed the password under it, so that
     /// the session that asked for the change outlives it, and no other. `None` where the change
     /// was of another account, or not from the epoch of this proof. Only what may name the store
@@ -91,6 +99,7 @@ impl Authenticated {
             epoch: next,
             resource: self.resource.clone(),
             expires_in: None,
+            reply: self.reply.clone(),
         })
     }
 }
@@ -188,7 +197,13 @@ impl Authenticated {
             epoch: Epoch(1),
             resource: resource.map(|name| ResourceName::parse(name).unwrap()),
             expires_in: None,
+            reply: ReplyAttributes::default(),
         }
+    }
+
+    /// The same, with reply attributes.
+    pub(crate) fn with_reply(self, reply: ReplyAttributes) -> Self {
+        Self { reply, ..self }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod login;
 pub mod name;
 pub mod origin;
 pub mod refusal;
+pub mod reply;
 pub mod resource;
 pub mod rules;
 pub mod secret;

@@ -10,5 +10,6 @@ pub mod conditions;
 pub mod lockout;
 pub mod naming;
 pub mod password;
+pub mod reply;
 pub mod settings;
 pub mod time_spans;

@@ -19,12 +19,11 @@ use super::wire::{Authenticator, Packet, kind};
 use crate::authenticator::Authenticated;
 use crate::domain::id::AccountId;
 use crate::domain::name::ResourceName;
+use crate::domain::reply::OWN_CLASS;
 use crate::domain::resource::Asking;
 use crate::domain::session::{Happened, Nas, Octets, Particulars, SessionReport, Usage};
 use crate::domain::time::{Now, Timestamp};
 
-/// How a Class of ours begins, so that others' are not even tried.
-const OURS: [u8; 3] = *b"dw1";
 /// Octets of the MAC in it.
 const PROOF: usize = 16;
 /// Octets of an account's identifier.
@@ -60,7 +59,7 @@ pub struct OneSession {
 pub fn class(client: &ClientSettings, proof: &Authenticated) -> Vec<u8> {
     let account = proof.account().as_uuid().into_bytes();
     let resource = proof.resource().map_or("", ResourceName::as_str);
-    let mut class = OURS.to_vec();
+    let mut class = OWN_CLASS.as_bytes().to_vec();
     class.extend_from_slice(&proof_of(client, &account, resource));
     class.extend_from_slice(&account);
     class.extend_from_slice(resource.as_bytes());
@@ -73,7 +72,7 @@ pub fn read_class(
     client: &ClientSettings,
     class: &[u8],
 ) -> Option<(AccountId, Option<ResourceName>)> {
-    let rest = class.strip_prefix(&OURS)?;
+    let rest = class.strip_prefix(OWN_CLASS.as_bytes())?;
     let (proof, rest) = rest.split_first_chunk::<PROOF>()?;
     let (account, resource) = rest.split_first_chunk::<ACCOUNT>()?;
     let resource = std::str::from_utf8(resource).ok()?;

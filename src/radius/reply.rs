@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
+
 use super::accounting;
+use super::attributes::{AtTimeout, push_attributes};
 use super::client::ClientSettings;
 use super::sessions::State;
 use super::wire::{
@@ -59,7 +62,7 @@ impl Envelope {
     }
 
     /// An Access-Accept: Message-Authenticator, the canonical User-Name, the Class that tells whose
-    /// the session is, the Proxy-States.
+    /// the session is, the reply attributes, the Proxy-States.
     ///
     /// # Errors
     /// Never, where [`Envelope::new`] succeeded.
@@ -67,6 +70,7 @@ impl Envelope {
         let mut named = self.draft(Code::AccessAccept);
         named.push(kind::USER_NAME, proof.username().as_str().as_bytes())?;
         named.push(kind::CLASS, &accounting::class(&self.client, proof))?;
+        self.push_reply(&mut named, proof, AtTimeout::End)?;
         if named.push_proxy_states(&self.proxy_states).is_ok() {
             return self.seal(&named);
         }
@@ -77,7 +81,8 @@ impl Envelope {
     }
 
     /// An Access-Accept that ends an EAP conversation: EAP-Success, the keys of the session, the
-    /// canonical User-Name, the Class that tells whose the session is, the Proxy-States. `salt` is random.
+    /// canonical User-Name, the Class that tells whose the session is, the reply attributes, the
+    /// Proxy-States. `salt` is random.
     ///
     /// # Errors
     /// Where the Proxy-States leave no room.
@@ -97,6 +102,7 @@ impl Envelope {
         draft.push(kind::USER_NAME, name)?;
         let class = accounting::class(&self.client, &granted.proof);
         draft.push(kind::CLASS, &class)?;
+        self.push_reply(&mut draft, &granted.proof, AtTimeout::Reauthenticate)?;
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
     }
@@ -145,6 +151,28 @@ impl Envelope {
             code: draft.code(),
             bytes: bytes.into(),
         })
+    }
+
+    /// Appends the user's reply attributes, as many as leave room for the Proxy-States: what every
+    /// Access-Accept for somebody does once all that it cannot do without is in it.
+    fn push_reply(
+        &self,
+        draft: &mut Draft,
+        proof: &Authenticated,
+        at_timeout: AtTimeout,
+    ) -> Result<(), Oversized> {
+        let to_come = self.proxy_states.length();
+        let left_out = push_attributes(draft, proof.reply(), at_timeout, to_come)?;
+        if let Some(first) = left_out.first() {
+            warn!(
+                client.name = %self.client.name(),
+                user = %proof.username(),
+                attributes = left_out.len(),
+                first = first.name(),
+                "reply attributes are left out: the Access-Accept has no room for them"
+            );
+        }
+        Ok(())
     }
 
     fn draft(&self, code: Code) -> Draft {

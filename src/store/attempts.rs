@@ -10,6 +10,7 @@ use crate::domain::event::AttemptEvent;
 use crate::domain::id::{AccountId, Epoch, EventId, FailureId, PlaceId, ServiceId};
 use crate::domain::login::LoginName;
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
 use crate::domain::time::Timestamp;
@@ -39,6 +40,9 @@ pub struct AttemptRecord {
     pub bound: bool,
     /// Whether the account administers the gateway.
     pub admin: bool,
+    /// The reply attributes mapped to the account at the resource, by itself and by its groups;
+    /// none unless [`Fetch::Accept`] was asked for.
+    pub reply: Vec<ReplyGrant>,
 }
 
 /// A password that was replaced.
@@ -74,6 +78,15 @@ pub struct AttemptRead {
     pub policy: Arc<PolicySettings>,
     /// The account, where the name belongs to one.
     pub account: Option<AttemptRecord>,
+}
+
+/// How much a read fetches of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// What a verdict needs.
+    Verdict,
+    /// That, and what an Access-Accept carries.
+    Accept,
 }
 
 /// How an account is named in a read.
@@ -199,11 +212,12 @@ pub struct Confirmation {
 
 /// The commands of the hot path.
 pub trait AttemptStore: Send + Sync + 'static {
-    /// Reads the policy and what a verdict needs of one account, at one moment.
+    /// Reads the policy and what is asked for of one account, at one moment.
     fn read_attempt(
         &self,
         key: &AccountKey,
         resource: Option<&ResourceName>,
+        fetch: Fetch,
     ) -> impl Future<Output = Result<AttemptRead, Unavailable>> + Send;
 
     /// Reads a service account by its case-folded name.

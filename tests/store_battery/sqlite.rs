@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use doorward::domain::ssh_key::SshPublicKey;
 use doorward::domain::time::Timestamp;
+use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
 use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
@@ -248,8 +249,11 @@ async fn a_damaged_row_is_unavailable_for_its_reader_alone() {
             [],
         )
         .unwrap();
-    let key = doorward::store::attempts::AccountKey::Id(alice);
-    let refused = store.read_attempt(&key, None).await.unwrap_err();
+    let key = AccountKey::Id(alice);
+    let refused = store
+        .read_attempt(&key, None, Fetch::Verdict)
+        .await
+        .unwrap_err();
     assert!(refused.0.contains("damaged"), "{refused}");
     let change = Change::Unlock { account: alice };
     assert!(matches!(

@@ -14,7 +14,7 @@ use doorward::domain::secret::HashText;
 use doorward::domain::time::Timestamp;
 use doorward::store::Store;
 use doorward::store::attempts::{
-    AccountKey, AttemptRecord, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
+    AccountKey, AttemptRecord, Fetch, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
 };
 use doorward::store::changes::{Applied, Change, ChangeRefused, Command, NewUser, UserFilter};
 use doorward::store::events::EventQuery;
@@ -159,7 +159,7 @@ pub(crate) fn to_group(to: &str, of: &str) -> Binding {
 /// Reads a user as an attempt would.
 pub(crate) async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
     store
-        .read_attempt(&AccountKey::Id(account), None)
+        .read_attempt(&AccountKey::Id(account), None, Fetch::Verdict)
         .await
         .unwrap()
         .account
@@ -178,6 +178,7 @@ pub(crate) async fn read_login(
                 mail: mail.map(str::to_owned),
             }),
             None,
+            Fetch::Verdict,
         )
         .await
         .unwrap()
@@ -203,7 +204,11 @@ pub(crate) async fn user(store: &impl Store, account: AccountId) -> UserRecord {
 
 pub(crate) async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
     store
-        .read_attempt(&AccountKey::Id(account), Some(&resource(of)))
+        .read_attempt(
+            &AccountKey::Id(account),
+            Some(&resource(of)),
+            Fetch::Verdict,
+        )
         .await
         .unwrap()
         .account

@@ -25,7 +25,7 @@ use crate::policy::lockout::place_limits;
 use crate::policy::naming::Realms;
 use crate::store::Unavailable;
 use crate::store::attempts::{
-    AccountKey, AttemptRead, AttemptRecord, Confirmation, PlaceAnswer, ServiceRecord,
+    AccountKey, AttemptRead, AttemptRecord, Confirmation, Fetch, PlaceAnswer, ServiceRecord,
 };
 
 const NOW: Now = Now {
@@ -51,6 +51,7 @@ impl AttemptStore for NoPlaces {
         &self,
         _: &AccountKey,
         _: Option<&ResourceName>,
+        _: Fetch,
     ) -> Result<AttemptRead, Unavailable> {
         unreachable!("everything was read")
     }
@@ -141,6 +142,7 @@ fn record() -> AttemptRecord {
         epoch: Epoch(1),
         bound: true,
         admin: false,
+        reply: Vec::new(),
     }
 }
 

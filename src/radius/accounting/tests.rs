@@ -174,7 +174,7 @@ fn a_class_of_ours_tells_account_and_resource_and_no_other_does() {
 proptest! {
     #[test]
     fn no_class_is_forged_by_chance(class in prop::collection::vec(any::<u8>(), 0..80)) {
-        let ours = [&OURS[..], &class].concat();
+        let ours = [OWN_CLASS.as_bytes(), &class].concat();
         prop_assert_eq!(read_class(&client("nas", "a secret"), &ours), None);
     }
 }

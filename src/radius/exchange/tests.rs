@@ -1,5 +1,6 @@
 mod accounting;
 mod eap_over_radius;
+mod reply_attributes;
 
 use super::*;
 use crate::authenticator::{Authenticated, ChangeProof, Claim, Evidence, Refusal};

@@ -29,6 +29,11 @@ impl ProxyStates {
         }
         Self(copied)
     }
+
+    /// How many octets they take in a reply.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// A packet being written: its attributes but for the Message-Authenticator.

@@ -9,11 +9,12 @@ use crate::domain::id::{AccountId, ServiceId};
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::secret::HashText;
 use crate::store::attempts::{
-    AccountKey, AttemptRead, AttemptRecord, PreviousPassword, ServiceRecord,
+    AccountKey, AttemptRead, AttemptRecord, Fetch, PreviousPassword, ServiceRecord,
 };
 
 use super::fault::Fault;
 use super::readers::View;
+use super::reply;
 use super::rows::{
     account_id, account_key, all, epoch, exists, first, instant, maybe_instant, name, run,
 };
@@ -56,6 +57,7 @@ pub(super) fn read(
     view: &mut View<'_>,
     key: &AccountKey,
     resource: Option<&ResourceName>,
+    fetch: Fetch,
 ) -> Result<AttemptRead, Fault> {
     let policy = view.policy()?;
     let connection = view.connection;
@@ -75,7 +77,7 @@ pub(super) fn read(
         }
     };
     let account = match account {
-        Some(record) => Some(complete(connection, record, resource)?),
+        Some(record) => Some(complete(connection, record, resource, fetch)?),
         None => None,
     };
     Ok(AttemptRead { policy, account })
@@ -101,6 +103,7 @@ fn by(
             epoch: epoch(row, 4)?,
             bound: false,
             admin: row.get(5)?,
+            reply: Vec::new(),
         })
     })
 }
@@ -109,6 +112,7 @@ fn complete(
     connection: &Connection,
     mut record: AttemptRecord,
     resource: Option<&ResourceName>,
+    fetch: Fetch,
 ) -> Result<AttemptRecord, Fault> {
     let key = account_key(record.account);
     record.previous = first(
@@ -125,6 +129,9 @@ fn complete(
     )?;
     if let Some(resource) = resource {
         record.bound = exists(connection, BOUND, (key, resource.folded()))?;
+    }
+    if fetch == Fetch::Accept {
+        record.reply = reply::grants(connection, record.account, resource)?;
     }
     Ok(record)
 }

@@ -19,6 +19,7 @@ mod open;
 mod outbox;
 mod places;
 mod readers;
+mod reply;
 mod rows;
 mod schema;
 mod sessions;
@@ -52,8 +53,8 @@ use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::Timestamp;
 
 use super::attempts::{
-    AccountKey, AttemptRead, Confirmation, PlaceAnswer, ServiceRecord, SettleAnswer, Settlement,
-    TakePlace,
+    AccountKey, AttemptRead, Confirmation, Fetch, PlaceAnswer, ServiceRecord, SettleAnswer,
+    Settlement, TakePlace,
 };
 use super::changes::{
     Applied, ChangeRefused, Charged, Command, GroupFilter, Noticed, SudoFilter, TimeSpans,
@@ -169,10 +170,11 @@ impl AttemptStore for SqliteStore {
         &self,
         key: &AccountKey,
         resource: Option<&ResourceName>,
+        fetch: Fetch,
     ) -> Result<AttemptRead, Unavailable> {
         let (key, resource) = (key.clone(), resource.cloned());
         let read = self
-            .read(move |view| attempts::read(view, &key, resource.as_ref()))
+            .read(move |view| attempts::read(view, &key, resource.as_ref(), fetch))
             .await?;
         Ok(read)
     }

@@ -111,7 +111,7 @@ fn day_start(connection: &Connection) -> Result<Timestamp, Fault> {
 }
 
 /// The groups an account is in, directly or through others (parameter: the account).
-const WITHIN: &str = "WITH RECURSIVE within (id, depth) AS (
+pub(super) const WITHIN: &str = "WITH RECURSIVE within (id, depth) AS (
          SELECT container, 1 FROM group_users WHERE account = ?1
          UNION
          SELECT group_groups.container, within.depth + 1

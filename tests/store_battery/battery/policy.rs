@@ -2,6 +2,7 @@
 
 use doorward::domain::event::EventBody;
 use doorward::domain::rules::PolicySettings;
+use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused};
 use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
@@ -83,11 +84,17 @@ pub(crate) async fn another_handle_sees_a_change_at_once(fixture: &impl Fixture)
     let other = fixture.open();
     let alice = add_user(&store, "alice").await;
     for threshold in [5, 6, 7] {
-        let key = doorward::store::attempts::AccountKey::Id(alice);
-        other.read_attempt(&key, None).await.unwrap();
+        let key = AccountKey::Id(alice);
+        other
+            .read_attempt(&key, None, Fetch::Verdict)
+            .await
+            .unwrap();
         let policy = next(&store, threshold).await;
         apply(&store, Change::SetPolicy(policy)).await.unwrap();
-        let read = other.read_attempt(&key, None).await.unwrap();
+        let read = other
+            .read_attempt(&key, None, Fetch::Verdict)
+            .await
+            .unwrap();
         assert_eq!(read.policy.lockout.threshold, threshold);
     }
 }

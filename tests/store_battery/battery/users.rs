@@ -1,6 +1,7 @@
 //! Users and their facts (CONTRACT.md 1).
 
 use doorward::domain::id::AccountId;
+use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused, GroupFilter, UserFilter, UserPatch};
 use doorward::store::records::UserRecord;
 use doorward::store::{AttemptStore as _, DirectoryStore as _, Store};
@@ -696,8 +697,9 @@ pub(crate) async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
     assert!(
         store
             .read_attempt(
-                &doorward::store::attempts::AccountKey::Id(account),
-                Some(&resource("vpn"))
+                &AccountKey::Id(account),
+                Some(&resource("vpn")),
+                Fetch::Verdict,
             )
             .await
             .unwrap()

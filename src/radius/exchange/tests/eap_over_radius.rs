@@ -162,6 +162,21 @@ fn an_accept_carries_success_keys_and_the_account_s_name() {
 }
 
 #[test]
+fn an_accept_carries_the_users_attributes_and_asks_a_port_to_authenticate_again() {
+    let mut nas = Nas::new();
+    let (question, _) = nas.ask();
+    let verdict = reply_attributes::granted_with(&["vlan=20", "session_timeout=8h"]);
+    let reply = nas.fixture.replied(question.open, verdict);
+    let packet = Packet::parse(&reply.bytes).unwrap();
+    assert_eq!(
+        kinds(&packet),
+        [80, 79, 26, 26, 1, 25, 64, 65, 81, 27, 29, 33]
+    );
+    assert_eq!(packet.first(81), Some(&b"20"[..]));
+    assert_eq!(packet.first(29), Some(&[0, 0, 0, 1][..]));
+}
+
+#[test]
 fn a_refusal_is_an_eap_failure_in_a_bare_reject_whatever_the_reason() {
     let mut replies = Vec::new();
     for refusal in [Refusal::WrongPassword, Refusal::Locked, Refusal::NotBound] {
