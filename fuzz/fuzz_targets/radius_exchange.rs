@@ -12,7 +12,8 @@ use doorward::domain::resource::ClientResources;
 use doorward::domain::secret::Secret;
 use doorward::domain::time::{Monotonic, Now, Timestamp};
 use doorward::radius::client::ClientSettings;
-use doorward::radius::exchange::{Arrival, Exchanges, Service, Step};
+use doorward::radius::exchange::{Arrival, Exchanges, Step};
+use doorward::radius::transport::{Service, Transport};
 use doorward::radius::wire::{Code, HEADER_LENGTH, Packet, kind, response_authenticator};
 use libfuzzer_sys::fuzz_target;
 
@@ -63,7 +64,7 @@ fuzz_target!(|bytes: &[u8]| {
         let arrival = Arrival {
             datagram,
             client: &CLIENT,
-            service,
+            transport: Transport::Datagram(service),
             peer: SocketAddr::from(([192, 0, 2, 1], 40_000)),
             local: SocketAddr::from(([192, 0, 2, 2], 1812)),
             now,

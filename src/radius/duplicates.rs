@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::transport::RequestName;
 use super::wire::Authenticator;
 use crate::domain::time::Monotonic;
 
@@ -28,8 +29,8 @@ pub struct Key {
     pub peer: SocketAddr,
     /// Our socket.
     pub local: SocketAddr,
-    /// The packet's identifier.
-    pub identifier: u8,
+    /// What the client calls it.
+    pub request: RequestName,
 }
 
 /// One admission of a request; stale once the key was given to another.
@@ -220,7 +221,7 @@ mod tests {
         Key {
             peer: "192.0.2.1:40000".parse().unwrap(),
             local: "192.0.2.9:1812".parse().unwrap(),
-            identifier,
+            request: RequestName::Datagram(identifier),
         }
     }
 

@@ -22,9 +22,8 @@ use super::reason::{DropReason, RejectReason};
 use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
 use super::sessions::{SessionId, Sessions};
-use super::wire::{
-    self, Code, IntegrityFault, Packet, Presence, check_message_authenticator, check_signed, kind,
-};
+use super::transport::{Service, Transport};
+use super::wire::{self, Code, IntegrityFault, Keys, Packet, Presence, kind};
 use crate::authenticator::{Attempt, Undecided, Verdict};
 use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
@@ -35,37 +34,18 @@ use crate::eap::{self, Login};
 pub use conversing::{Conversed, Conversing};
 use conversing::{Dialogue, NoConversation};
 
-/// Which service a socket offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// Access-Request (port 1812).
-    Authentication,
-    /// Accounting-Request (port 1813).
-    Accounting,
-}
-
-impl Service {
-    /// The name in metrics and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "authentication",
-            Self::Accounting => "accounting",
-        }
-    }
-}
-
-/// A datagram from a known client.
+/// A packet from a known client.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
     /// Its octets, padding included.
     pub datagram: &'a [u8],
-    /// The client that the source address belongs to.
+    /// The client that the source address, or the certificate, belongs to.
     pub client: &'a Arc<ClientSettings>,
-    /// What the socket serves.
-    pub service: Service,
+    /// How it came.
+    pub transport: Transport,
     /// Where it came from.
     pub peer: SocketAddr,
-    /// The socket it came to.
+    /// The address it came to.
     pub local: SocketAddr,
     /// When it came.
     pub now: Now,
@@ -226,36 +206,53 @@ impl Exchanges {
 
     fn try_receive(&mut self, arrival: &Arrival<'_>) -> Result<Step, DropReason> {
         let client = arrival.client;
+        let transport = arrival.transport;
         let packet = Packet::parse(arrival.datagram)?;
-        match (packet.code(), arrival.service) {
-            (Code::AccessRequest, Service::Authentication) => {
-                let presence = prove(&packet, client)?;
-                self.access(arrival, &packet, presence)
+        let keys = transport.keys(client);
+        match packet.code() {
+            code if !transport.serves(code) => {
+                if transport.is_tls()
+                    && let Some(reply) = reply::unsupported(&packet, &keys)
+                {
+                    keys.check_signed(&packet)?;
+                    return Ok(Step::Reply(reply.map_err(|_| DropReason::ReplyTooLong)?));
+                }
+                Err(DropReason::UnexpectedCode)
             }
-            (Code::StatusServer, service) => {
+            Code::AccessRequest => {
+                let presence = prove(&packet, arrival, &keys)?;
+                self.access(arrival, &packet, presence, keys)
+            }
+            Code::StatusServer => {
                 // Mandatory whatever the client's entry says (RFC 5997 §4.2).
-                if check_message_authenticator(&packet, client.secret())? == Presence::Absent {
+                if keys.check(&packet)? == Presence::Absent {
                     return Err(DropReason::MessageAuthenticatorMissing);
                 }
                 if !arrival.available {
                     return Err(DropReason::Unavailable);
                 }
-                let reply = reply::alive(&packet, client, service == Service::Accounting)
+                let accounting = transport == Transport::Datagram(Service::Accounting);
+                let reply = reply::alive(&packet, &keys, accounting)
                     .map_err(|_| DropReason::ReplyTooLong)?;
                 Ok(Step::Reply(reply))
             }
-            (Code::AccountingRequest, Service::Accounting) => {
-                check_signed(&packet, client.secret()).map_err(|fault| match fault {
+            Code::AccountingRequest => {
+                keys.check_signed(&packet).map_err(|fault| match fault {
                     IntegrityFault::Response => DropReason::AccountingWrong,
                     fault => fault.into(),
                 })?;
-                self.account(arrival, &packet)
+                self.account(arrival, &packet, keys)
             }
             _ => Err(DropReason::UnexpectedCode),
         }
     }
 
-    fn account(&mut self, arrival: &Arrival<'_>, packet: &Packet<'_>) -> Result<Step, DropReason> {
+    fn account(
+        &mut self,
+        arrival: &Arrival<'_>,
+        packet: &Packet<'_>,
+        keys: Keys,
+    ) -> Result<Step, DropReason> {
         let way = Way {
             client: arrival.client,
             peer: arrival.peer,
@@ -264,7 +261,7 @@ impl Exchanges {
         };
         let report = accounting::read(packet, &way)?;
         let envelope =
-            Envelope::new(packet, arrival.client).map_err(|_| DropReason::ReplyTooLong)?;
+            Envelope::new(packet, arrival.client, keys).map_err(|_| DropReason::ReplyTooLong)?;
         let ticket = match self.admit(arrival, packet, Presence::Verified)? {
             Admitted::New(ticket) => ticket,
             Admitted::Finished(bytes) => return Ok(Step::Resend(bytes)),
@@ -295,14 +292,12 @@ impl Exchanges {
         let key = Key {
             peer: arrival.peer,
             local: arrival.local,
-            identifier: packet.identifier(),
+            request: arrival.transport.name(packet),
         };
         let proven = presence == Presence::Verified;
         let now = arrival.now.mono;
-        match self
-            .duplicates
-            .admit(key, packet.authenticator(), proven, now)
-        {
+        let fingerprint = arrival.transport.fingerprint(packet);
+        match self.duplicates.admit(key, &fingerprint, proven, now) {
             Admission::New(ticket) => Ok(Admitted::New(ticket)),
             Admission::Finished(bytes) => Ok(Admitted::Finished(bytes)),
             Admission::InFlight => Err(DropReason::DuplicateInFlight),
@@ -316,10 +311,11 @@ impl Exchanges {
         arrival: &Arrival<'_>,
         packet: &Packet<'_>,
         presence: Presence,
+        keys: Keys,
     ) -> Result<Step, DropReason> {
         let client = arrival.client;
-        let wanted = request::read(packet, client.secret())?;
-        let envelope = Envelope::new(packet, client).map_err(|_| DropReason::ReplyTooLong)?;
+        let wanted = request::read(packet, &keys)?;
+        let envelope = Envelope::new(packet, client, keys).map_err(|_| DropReason::ReplyTooLong)?;
         let now = arrival.now;
         let ticket = match self.admit(arrival, packet, presence)? {
             Admitted::New(ticket) => ticket,
@@ -445,12 +441,20 @@ fn reason_of(undecided: &Undecided) -> DropReason {
     }
 }
 
-/// Holds an Access-Request against what its client's entry demands.
-fn prove(packet: &Packet<'_>, client: &ClientSettings) -> Result<Presence, DropReason> {
-    let presence = check_message_authenticator(packet, client.secret())?;
+/// Holds an Access-Request against what its client's entry demands of datagrams. Whoever is at the
+/// other end of a connection has shown a certificate, and nobody writes to it but he.
+fn prove(packet: &Packet<'_>, arrival: &Arrival<'_>, keys: &Keys) -> Result<Presence, DropReason> {
+    let client = arrival.client;
+    let presence = keys.check(packet)?;
     if presence == Presence::Absent {
         // EAP never goes without one (RFC 3579 §3.1).
-        if client.require_message_authenticator || packet.has(kind::EAP_MESSAGE) {
+        if packet.has(kind::EAP_MESSAGE) {
+            return Err(DropReason::MessageAuthenticatorMissing);
+        }
+        if arrival.transport.is_tls() {
+            return Ok(Presence::Verified);
+        }
+        if client.require_message_authenticator {
             return Err(DropReason::MessageAuthenticatorMissing);
         }
         if client.limit_proxy_state && packet.has(kind::PROXY_STATE) {

@@ -1,11 +1,11 @@
 //! The RADIUS front end: datagrams in, one question to the authenticator, datagrams out.
 //!
-//! [`wire`] knows octets and MD5, [`request`] reads what is asked, [`accounting`] what is reported,
-//! [`reply`] writes what is answered, [`attributes`] what a reply tells of a user's network,
-//! [`duplicates`] remembers both, [`sessions`] keeps EAP conversations from one challenge
-//! to the next, [`disconnect`] asks a client to end a session, [`exchange`] joins them into a state machine without
-//! socket or clock, and [`server`] is the only part that does input and output. None of them
-//! decides anything about an account.
+//! [`wire`] knows octets and MD5, [`transport`] what UDP and TLS make of them, [`request`] reads
+//! what is asked, [`accounting`] what is reported, [`reply`] writes what is answered, [`attributes`]
+//! what a reply tells of a user's network, [`duplicates`] remembers both, [`sessions`] keeps EAP
+//! conversations from one challenge to the next, [`disconnect`] asks a client to end a session,
+//! [`exchange`] joins them into a state machine without socket or clock, and [`server`] is the only
+//! part that does input and output. None of them decides anything about an account.
 
 pub mod accounting;
 pub mod attributes;
@@ -18,4 +18,5 @@ pub mod reply;
 pub mod request;
 pub mod server;
 pub mod sessions;
+pub mod transport;
 pub mod wire;

@@ -9,8 +9,8 @@ use super::attributes::{AtTimeout, push_attributes};
 use super::client::ClientSettings;
 use super::sessions::State;
 use super::wire::{
-    Authenticator, Code, Draft, MAX_LENGTH, MAX_VALUE, MppeKey, Oversized, Packet, ProxyStates,
-    kind, mppe_key,
+    Authenticator, Code, Draft, Keys, MAX_LENGTH, MAX_VALUE, MppeKey, Oversized, Packet,
+    ProxyStates, kind,
 };
 use crate::authenticator::Authenticated;
 use crate::eap::{Challenge, Granted, packet};
@@ -18,6 +18,8 @@ use crate::eap::{Challenge, Granted, packet};
 /// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
 /// Proxy-States.
 const EAP_FAILURE: usize = 6;
+/// Error-Cause for what a server does not do (RFC 5176 §3.5).
+const UNSUPPORTED_EXTENSION: u32 = 406;
 
 /// A sealed reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,7 @@ pub struct Reply {
 /// What a reply needs to know of its request.
 pub struct Envelope {
     client: Arc<ClientSettings>,
+    keys: Keys,
     identifier: u8,
     authenticator: Authenticator,
     proxy_states: ProxyStates,
@@ -41,9 +44,14 @@ impl Envelope {
     ///
     /// # Errors
     /// Where its Proxy-States leave no room for a reply.
-    pub fn new(packet: &Packet<'_>, client: &Arc<ClientSettings>) -> Result<Self, Oversized> {
+    pub fn new(
+        packet: &Packet<'_>,
+        client: &Arc<ClientSettings>,
+        keys: Keys,
+    ) -> Result<Self, Oversized> {
         let this = Self {
             client: Arc::clone(client),
+            keys,
             identifier: packet.identifier(),
             authenticator: *packet.authenticator(),
             proxy_states: ProxyStates::of(packet),
@@ -94,8 +102,7 @@ impl Envelope {
             (MppeKey::Receive, key.receive_key(), salt),
             (MppeKey::Send, key.send_key(), salt ^ 1),
         ] {
-            let secret = self.client.secret();
-            let value = mppe_key(which, key, salt, &self.authenticator, secret);
+            let value = self.keys.mppe_key(which, key, salt, &self.authenticator);
             draft.push(kind::VENDOR_SPECIFIC, &value)?;
         }
         let name = granted.proof.username().as_str().as_bytes();
@@ -145,8 +152,9 @@ impl Envelope {
     pub fn recorded(&self) -> Result<Reply, Oversized> {
         let mut draft = self.draft(Code::AccountingResponse);
         draft.push_proxy_states(&self.proxy_states)?;
-        let secret = self.client.secret();
-        let bytes = draft.seal_accounting_reply(&self.authenticator, secret)?;
+        let bytes = self
+            .keys
+            .seal_accounting_reply(&draft, &self.authenticator)?;
         Ok(Reply {
             code: draft.code(),
             bytes: bytes.into(),
@@ -180,7 +188,7 @@ impl Envelope {
     }
 
     fn seal(&self, draft: &Draft) -> Result<Reply, Oversized> {
-        let bytes = draft.seal_reply(&self.authenticator, self.client.secret())?;
+        let bytes = self.keys.seal_reply(draft, &self.authenticator)?;
         Ok(Reply {
             code: draft.code(),
             bytes: bytes.into(),
@@ -199,20 +207,32 @@ fn push_eap(draft: &mut Draft, packet: &[u8]) -> Result<(), Oversized> {
 ///
 /// # Errors
 /// Never: it carries one attribute.
-pub fn alive(
-    request: &Packet<'_>,
-    client: &ClientSettings,
-    accounting: bool,
-) -> Result<Reply, Oversized> {
+pub fn alive(request: &Packet<'_>, keys: &Keys, accounting: bool) -> Result<Reply, Oversized> {
     let code = if accounting {
         Code::AccountingResponse
     } else {
         Code::AccessAccept
     };
-    let draft = Draft::new(code, request.identifier());
-    let bytes = draft.seal_reply(request.authenticator(), client.secret())?;
+    bare(&Draft::new(code, request.identifier()), request, keys)
+}
+
+/// The answer to a Disconnect-Request or a CoA-Request on a connection: nothing here is asked that
+/// way (RFC 6614 §2.5). Nothing where it is neither.
+pub fn unsupported(request: &Packet<'_>, keys: &Keys) -> Option<Result<Reply, Oversized>> {
+    let code = match request.code() {
+        Code::DisconnectRequest => Code::DisconnectNAK,
+        Code::CoARequest => Code::CoANAK,
+        _ => return None,
+    };
+    let mut draft = Draft::new(code, request.identifier());
+    let pushed = draft.push(kind::ERROR_CAUSE, &UNSUPPORTED_EXTENSION.to_be_bytes());
+    Some(pushed.and_then(|()| bare(&draft, request, keys)))
+}
+
+fn bare(draft: &Draft, request: &Packet<'_>, keys: &Keys) -> Result<Reply, Oversized> {
+    let bytes = keys.seal_reply(draft, request.authenticator())?;
     Ok(Reply {
-        code,
+        code: draft.code(),
         bytes: bytes.into(),
     })
 }

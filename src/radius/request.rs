@@ -1,9 +1,8 @@
 //! What an Access-Request says, once its sender is known: who logs in, with what, from where.
 
 use super::reason::{DropReason, RejectReason};
-use super::wire::{MICROSOFT, Packet, kind, reveal_password};
+use super::wire::{Keys, MICROSOFT, Packet, kind};
 use crate::authenticator::{Claim, Evidence};
-use crate::domain::secret::Secret;
 
 /// MS-CHAP-Response, MS-CHAP-Challenge and MS-CHAP2-Response (RFC 2548 §2).
 const MS_CHAP: [u8; 3] = [1, 11, 25];
@@ -96,7 +95,7 @@ pub enum Wanted {
 ///
 /// # Errors
 /// Where it must be dropped.
-pub fn read(packet: &Packet<'_>, secret: &Secret) -> Result<Wanted, DropReason> {
+pub fn read(packet: &Packet<'_>, keys: &Keys) -> Result<Wanted, DropReason> {
     let username = only(packet, kind::USER_NAME)?;
     let hidden = only(packet, kind::USER_PASSWORD)?;
     let place = Place {
@@ -108,7 +107,8 @@ pub fn read(packet: &Packet<'_>, secret: &Secret) -> Result<Wanted, DropReason> 
     let eap = eap_message(packet)?;
     let other = eap.is_some() || packet.has(kind::CHAP_PASSWORD) || has_ms_chap(packet);
     if let (Some(hidden), false) = (hidden, other) {
-        let password = reveal_password(hidden, packet.authenticator(), secret)
+        let password = keys
+            .reveal_password(hidden, packet.authenticator())
             .map_err(|_| DropReason::MalformedPassword)?;
         return Ok(Wanted::Login(Login {
             claim: Claim::of(username.unwrap_or_default()),

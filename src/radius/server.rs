@@ -29,10 +29,9 @@ use self::socket::{Received, Return, Socket};
 use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
-use super::exchange::{
-    Arrival, Conversing, ExchangeId, Exchanges, Question, Recording, Service, Step,
-};
+use super::exchange::{Arrival, Conversing, ExchangeId, Exchanges, Question, Recording, Step};
 use super::reason::DropReason;
+use super::transport::{Service, Transport};
 use super::wire::MAX_LENGTH;
 use crate::authenticator::{Decide, Undecided, Verdict};
 use crate::directory::OnlineSessions;
@@ -321,7 +320,7 @@ async fn take(
     let arrival = Arrival {
         datagram,
         client,
-        service,
+        transport: Transport::Datagram(service),
         peer,
         local: received.local,
         now: shared.clock.now(),

@@ -18,8 +18,8 @@ use doorward::domain::secret::Secret;
 use doorward::domain::session::{Nas, SessionReport};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::radius::client::{ClientSettings, Clients};
-use doorward::radius::exchange::Service;
 use doorward::radius::server::{Handle, Listen, Server, Settings};
+use doorward::radius::transport::Service;
 use doorward::radius::wire::{
     Authenticator, Code, Draft, Packet, Presence, check_reply, hide_password, kind,
 };

@@ -1,5 +1,6 @@
 mod accounting;
 mod eap_over_radius;
+mod over_tls;
 mod reply_attributes;
 
 use super::*;
@@ -30,7 +31,7 @@ type Attributes<'a> = &'a [(u8, &'a [u8])];
 struct Fixture {
     exchanges: Exchanges,
     client: Arc<ClientSettings>,
-    service: Service,
+    transport: Transport,
     available: bool,
     eap: Option<Arc<eap::Settings>>,
     peer: SocketAddr,
@@ -54,7 +55,7 @@ impl Fixture {
         Self {
             exchanges: Exchanges::default(),
             client: Arc::new(client),
-            service: Service::Authentication,
+            transport: Transport::Datagram(Service::Authentication),
             available: true,
             eap: None,
             peer: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
@@ -69,7 +70,7 @@ impl Fixture {
         let arrival = Arrival {
             datagram,
             client: &self.client,
-            service: self.service,
+            transport: self.transport,
             peer: self.peer,
             local: "192.0.2.9:1812".parse().unwrap(),
             now: now(seconds),
@@ -516,7 +517,7 @@ fn a_status_server_is_answered_on_each_port() {
         (Service::Accounting, Code::AccountingResponse),
     ] {
         let mut fixture = Fixture::lenient();
-        fixture.service = service;
+        fixture.transport = Transport::Datagram(service);
         let Step::Reply(reply) = fixture.receive(&request) else {
             panic!("no reply")
         };

@@ -11,8 +11,8 @@ use tracing::{debug, warn};
 use super::rate::{Given, Limiter};
 use crate::domain::time::Clock;
 use crate::radius::client::ClientSettings;
-use crate::radius::exchange::Service;
 use crate::radius::reason::{DropReason, RejectReason};
+use crate::radius::transport::Service;
 use crate::radius::wire::Code;
 
 /// Counts everything; warns about what an operator can cure, a few times a minute at most.

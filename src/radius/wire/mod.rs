@@ -5,6 +5,7 @@
 //! or accounts.
 
 mod integrity;
+mod keys;
 mod mppe;
 mod password;
 mod seal;
@@ -15,6 +16,7 @@ pub use integrity::{
     IntegrityFault, Presence, check_message_authenticator, check_reply, check_signed,
     response_authenticator, same,
 };
+pub use keys::{Keys, Token, token};
 pub use mppe::{MICROSOFT, MppeKey, mppe_key, reveal_mppe_key};
 pub use password::{MAX_HIDDEN_PASSWORD, MalformedPassword, hide_password, reveal_password};
 pub use radius::core::code::Code;

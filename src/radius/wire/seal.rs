@@ -1,8 +1,8 @@
-//! Writing packets. Every one carries a Message-Authenticator, as its first attribute: what
+//! Writing packets. Every one of RADIUS/1.0 carries a Message-Authenticator, as its first attribute: what
 //! stands before it could be chosen by an attacker who forges MD5 prefixes (CVE-2024-3596).
 
 use super::integrity::{message_authenticator, response_authenticator};
-use super::{Authenticator, Code, HEADER_LENGTH, MAX_LENGTH, MAX_VALUE, Packet, kind};
+use super::{Authenticator, Code, HEADER_LENGTH, MAX_LENGTH, MAX_VALUE, Packet, Token, kind};
 use crate::domain::secret::Secret;
 
 /// Octets of a Message-Authenticator with its header.
@@ -135,6 +135,21 @@ impl Draft {
         bytes.extend_from_slice(&self.attributes);
         let response = response_authenticator(&bytes, request, secret);
         overwrite(&mut bytes, 4, &response);
+        Ok(bytes)
+    }
+
+    /// Writes a packet of RADIUS/1.1 (RFC 9765 §4.1): the Token, and nothing that proves or hides.
+    ///
+    /// # Errors
+    /// Where the packet is longer than 4096 octets.
+    pub fn seal_with_token(&self, token: Token) -> Result<Vec<u8>, Oversized> {
+        let length = HEADER_LENGTH + self.attributes.len();
+        let [high, low] = u16::try_from(length).map_err(|_| Oversized)?.to_be_bytes();
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(&[self.code as u8, 0, high, low]);
+        bytes.extend_from_slice(&token);
+        bytes.extend_from_slice(&[0; 12]);
+        bytes.extend_from_slice(&self.attributes);
         Ok(bytes)
     }
 

@@ -1,10 +1,10 @@
 use super::*;
 use crate::radius::accounting::Report;
-use crate::radius::wire::response_authenticator;
+use crate::radius::wire::{check_signed, response_authenticator};
 
 fn fixture() -> Fixture {
     let mut fixture = Fixture::lenient();
-    fixture.service = Service::Accounting;
+    fixture.transport = Transport::Datagram(Service::Accounting);
     fixture
 }
 

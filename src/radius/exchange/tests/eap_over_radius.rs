@@ -1,6 +1,7 @@
 use super::*;
 use crate::eap::peer::{Peer, Site, VERSIONS, identity, pap, saying};
 use crate::eap::{Method, packet};
+use crate::radius::transport::{ConnectionId, Version};
 use crate::radius::wire::{MppeKey, reveal_mppe_key};
 
 /// A NAS between a peer and the server: it copies EAP-Message and State.
@@ -13,6 +14,12 @@ struct Nas {
     seconds: u64,
 }
 
+/// A connection of RADIUS/1.1.
+const CLEAR: Transport = Transport::Tls {
+    connection: ConnectionId(1),
+    version: Version::V1_1,
+};
+
 /// A reply, as a NAS reads it.
 #[derive(Debug)]
 struct Seen {
@@ -24,10 +31,9 @@ struct Seen {
 
 fn seen(reply: &Reply) -> Seen {
     let packet = Packet::parse(&reply.bytes).unwrap();
-    assert_eq!(
-        packet.attributes().next().unwrap().kind,
-        kind::MESSAGE_AUTHENTICATOR
-    );
+    let proof = packet.first(kind::MESSAGE_AUTHENTICATOR);
+    let first = packet.attributes().next().unwrap().value;
+    assert!(proof.is_none_or(|proof| proof == first));
     Seen {
         code: packet.code(),
         eap: packet.all(kind::EAP_MESSAGE).flatten().copied().collect(),
@@ -66,6 +72,10 @@ impl Nas {
             draft.push(kind::STATE, state).unwrap();
         }
         draft.push(kind::PROXY_STATE, b"proxy").unwrap();
+        if self.fixture.transport == CLEAR {
+            let token = [0, 0, 0, self.identifier];
+            return draft.seal_with_token(token).unwrap();
+        }
         draft.seal_request(&AUTHENTICATOR, &secret()).unwrap()
     }
 
@@ -174,6 +184,24 @@ fn an_accept_carries_the_users_attributes_and_asks_a_port_to_authenticate_again(
     );
     assert_eq!(packet.first(81), Some(&b"20"[..]));
     assert_eq!(packet.first(29), Some(&[0, 0, 0, 1][..]));
+}
+
+#[test]
+fn rfc_9765_5_1_4_over_tls_the_keys_are_in_the_clear() {
+    let mut nas = Nas::new();
+    nas.fixture.transport = CLEAR;
+    let (question, _) = nas.ask();
+    let reply = nas.fixture.replied(question.open, granted());
+    let packet = Packet::parse(&reply.bytes).unwrap();
+    assert_eq!(kinds(&packet), [79, 26, 26, 1, 25, 33]);
+    let key = nas
+        .peer
+        .tls
+        .export_keying_material([0; 128], b"ttls keying material", None);
+    let key = key.unwrap();
+    let values: Vec<&[u8]> = packet.all(kind::VENDOR_SPECIFIC).collect();
+    assert_eq!(values[0], [&[0, 0, 1, 55, 17, 34], &key[..32]].concat());
+    assert_eq!(values[1], [&[0, 0, 1, 55, 16, 34], &key[32..64]].concat());
 }
 
 #[test]
