@@ -14,8 +14,9 @@
 //! | [`directory`] | everything else before the store | those, and the authenticator's verdict types |
 //! | [`lifecycle`] | what time alone causes | `domain`, `policy`, `store` |
 //! | [`eap`] | EAP's conversation, pure, over rustls | `domain`, `authenticator` |
-//! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`; `radius` also `eap`; never each other |
+//! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`, `watch`; `radius` also `eap`; never each other |
 //! | [`auth_policy`] | what mail servers ask about their clients | `domain`, `authenticator` |
+//! | [`watch`] | what happens now, for operators who watch | `domain` |
 //! | [`audit`], [`metrics`] | subscribers of what happened | `domain`, `store` |
 //! | [`config`] | the configuration file | `domain` |
 //! | [`runtime`], [`cli`] | listeners, clocks, commands: the only places that name a concrete store | everything |
@@ -36,3 +37,4 @@ pub mod policy;
 pub mod radius;
 pub mod runtime;
 pub mod store;
+pub mod watch;

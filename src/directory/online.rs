@@ -225,6 +225,18 @@ pub struct Due {
     reason: &'static str,
 }
 
+impl Due {
+    /// Whose it is, where that is known.
+    pub fn username(&self) -> Option<&Username> {
+        self.username.as_ref()
+    }
+
+    /// Why its resource admits it no longer, as in events.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 #[cfg(test)]
 impl Due {
     /// One out of nothing, for unit tests of front ends alone.
@@ -269,7 +281,8 @@ impl Outcome {
         matches!(self, Self::Acknowledged | Self::Refused(Some(503)))
     }
 
-    const fn error_cause(self) -> Option<u32> {
+    /// The Error-Cause that the client gave.
+    pub const fn error_cause(self) -> Option<u32> {
         match self {
             Self::Refused(cause) => cause,
             Self::Acknowledged | Self::Unanswered => None,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fragments::{self, FragmentFault};
+use super::journal::{Journal, Note};
 use super::keys::MasterSessionKey;
 use super::packet::{self, Code, Packet, kind};
 use super::running::{Running, Turn};
@@ -169,6 +170,7 @@ pub struct Conversation {
     octets: usize,
     /// The packet that led to a question without verdict.
     asked_by: Option<Vec<u8>>,
+    journal: Journal,
 }
 
 enum State {
@@ -193,7 +195,21 @@ impl Conversation {
             rounds: 0,
             octets: 0,
             asked_by: None,
+            journal: Journal::default(),
         }
+    }
+
+    /// Notes in this journal what happens from here on.
+    pub fn listen(&mut self, journal: Journal) {
+        if let State::Running(running) = &mut self.state {
+            running.listen(journal.clone());
+        }
+        self.journal = journal;
+    }
+
+    /// The journal in which it notes what happens; closed unless somebody listens.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Takes a packet. An empty one is a NAS's way to let us begin (RFC 3579 §2.1).
@@ -265,7 +281,8 @@ impl Conversation {
             (State::Offered { method, .. }, kind) if kind == method.number() => {
                 let method = *method;
                 match Running::start(&self.settings, method, self.packet_length, now) {
-                    Ok(running) => {
+                    Ok(mut running) => {
+                        running.listen(self.journal.clone());
                         self.state = State::Running(Box::new(running));
                         self.run(data, now)
                     }
@@ -335,6 +352,7 @@ impl Conversation {
     fn fail(&mut self, failure: Failure) -> Step {
         self.state = State::Over;
         self.asked_by = None;
+        self.journal.note(|| Note::Failed(failure.clone()));
         Step::Done(Outcome::Refused {
             packet: packet::failure(self.identifier.unwrap_or_default()),
             failure,

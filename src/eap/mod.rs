@@ -11,6 +11,7 @@ pub mod avp;
 pub mod conversation;
 pub mod fragments;
 mod inner;
+pub mod journal;
 pub mod keys;
 pub mod packet;
 mod peap;
@@ -18,6 +19,7 @@ mod peap;
 pub(crate) mod peer;
 pub mod resumption;
 mod running;
+pub mod seen;
 pub mod settings;
 mod ttls;
 mod tunnel;
@@ -25,6 +27,7 @@ mod tunnel;
 pub use conversation::{
     Challenge, Conversation, Discarded, Failure, Granted, Login, Outcome, Step,
 };
+pub use journal::{Journal, Note};
 pub use keys::MasterSessionKey;
 pub use resumption::Resumption;
 pub use settings::{Method, Settings};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::conversation::{Failure, Login};
 use super::fragments::{self, Assembly, Fragment, Outgoing};
 use super::inner::{Inner, Request, Said};
+use super::journal::Journal;
 use super::keys::MasterSessionKey;
 use super::packet::{self, Code, Packet};
 use super::peap::{self, Ending};
@@ -89,6 +90,11 @@ impl Running {
             inner: Inner::new(),
             phase: Phase::Handshake,
         })
+    }
+
+    /// Notes in this journal what happens from here on.
+    pub(super) fn listen(&mut self, journal: Journal) {
+        self.tunnel.listen(journal);
     }
 
     pub(super) fn method(&self) -> Method {

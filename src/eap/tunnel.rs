@@ -9,8 +9,10 @@ use rustls::server::ProducesTickets;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use zeroize::Zeroizing;
 
+use super::journal::{Journal, Note};
 use super::keys::MasterSessionKey;
 use super::resumption::{Resumption, Stage};
+use super::seen::{Record, SeenInside, Side};
 use super::settings::Method;
 use crate::authenticator::Ground;
 use crate::domain::time::Now;
@@ -37,6 +39,9 @@ pub(super) struct Tunnel {
     connection: ServerConnection,
     stage: Arc<Stage>,
     method: Method,
+    journal: Journal,
+    /// Whether the end of the handshake was noted.
+    noted: bool,
 }
 
 impl Tunnel {
@@ -60,7 +65,14 @@ impl Tunnel {
             connection: ServerConnection::new(Arc::new(own))?,
             stage,
             method,
+            journal: Journal::default(),
+            noted: false,
         })
+    }
+
+    /// Notes in this journal what happens from here on.
+    pub(super) fn listen(&mut self, journal: Journal) {
+        self.journal = journal;
     }
 
     /// Takes one message of the peer's, and gives what was inside for whoever holds the tunnel.
@@ -69,6 +81,61 @@ impl Tunnel {
         octets: &[u8],
         now: Now,
     ) -> Result<Zeroizing<Vec<u8>>, TunnelFault> {
+        self.note_message(Side::Peer, octets);
+        let fed = self.take_in(octets, now);
+        match &fed {
+            Ok(plaintext) => {
+                self.note_established();
+                self.note_inside(Side::Peer, plaintext);
+            }
+            Err(fault) => self.journal.note(|| Note::Fault {
+                said: fault.to_string(),
+                received: match fault {
+                    TunnelFault::Tls(rustls::Error::AlertReceived(alert)) => Some(u8::from(*alert)),
+                    _ => None,
+                },
+            }),
+        }
+        fed
+    }
+
+    fn note_message(&self, from: Side, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.journal.note(|| Note::Message {
+                from,
+                octets: octets.len(),
+                records: Record::all_of(octets),
+            });
+        }
+    }
+
+    fn note_inside(&self, from: Side, plaintext: &[u8]) {
+        if !plaintext.is_empty() {
+            self.journal.note(|| Note::Inside {
+                from,
+                said: SeenInside::of(self.method, from, plaintext),
+            });
+        }
+    }
+
+    fn note_established(&mut self) {
+        if self.noted || !self.is_established() {
+            return;
+        }
+        self.noted = true;
+        self.journal.note(|| {
+            let cipher = self.connection.negotiated_cipher_suite();
+            Note::Established {
+                version: self
+                    .version()
+                    .map_or_else(String::new, |it| format!("{it:?}")),
+                cipher: cipher.map_or_else(String::new, |it| format!("{:?}", it.suite())),
+                resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            }
+        });
+    }
+
+    fn take_in(&mut self, octets: &[u8], now: Now) -> Result<Zeroizing<Vec<u8>>, TunnelFault> {
         self.stage.set_now(now);
         let mut plaintext = Zeroizing::new(Vec::with_capacity(octets.len()));
         let mut rest = octets;
@@ -104,11 +171,13 @@ impl Tunnel {
                 break;
             }
         }
+        self.note_message(Side::Server, &octets);
         octets
     }
 
     /// Puts plaintext into the tunnel, for [`Tunnel::output`] to send.
     pub(super) fn write(&mut self, plaintext: &[u8]) -> Result<(), TunnelFault> {
+        self.note_inside(Side::Server, plaintext);
         self.connection
             .writer()
             .write_all(plaintext)

@@ -4,7 +4,8 @@
 //! what is asked, [`accounting`] what is reported, [`reply`] writes what is answered, [`attributes`]
 //! what a reply tells of a user's network, [`duplicates`] remembers both, [`sessions`] keeps EAP
 //! conversations from one challenge to the next, [`disconnect`] asks a client to end a session,
-//! [`exchange`] joins them into a state machine without socket or clock, and [`server`] is the only
+//! [`exchange`] joins them into a state machine without socket or clock, [`narration`] and [`shown`] put it
+//! into words for who watches, and [`server`] is the only
 //! part that does input and output. None of them decides anything about an account.
 
 pub mod accounting;
@@ -13,10 +14,12 @@ pub mod client;
 pub mod disconnect;
 pub mod duplicates;
 pub mod exchange;
+pub mod narration;
 pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod server;
 pub mod sessions;
+pub mod shown;
 pub mod transport;
 pub mod wire;

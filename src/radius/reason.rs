@@ -108,6 +108,34 @@ reasons! {
     }
 }
 
+impl DropReason {
+    /// What an operator can do about it, where there is something.
+    pub const fn cure(self) -> Option<&'static str> {
+        match self {
+            Self::UnknownClient => {
+                Some("no [[radius.client]] has this address; add one if it is yours")
+            }
+            Self::RateLimited => Some("the client sends more than its rate allows"),
+            Self::MessageAuthenticatorMissing => Some(
+                "it has no Message-Authenticator; update the client or switch it on there, or, if \
+                 neither can be done, set require_message_authenticator = false for this client",
+            ),
+            Self::ProxyStateUnproven => Some(
+                "it has Proxy-State and no Message-Authenticator, which is how CVE-2024-3596 is \
+                 exploited; update the proxy, or set limit_proxy_state = false for this client",
+            ),
+            Self::MessageAuthenticatorWrong => {
+                Some("its Message-Authenticator is wrong; most likely the secrets differ")
+            }
+            Self::AccountingWrong => {
+                Some("its Request Authenticator is wrong; most likely the secrets differ")
+            }
+            Self::Overloaded | Self::TableFull => Some("too many requests are being decided"),
+            _ => None,
+        }
+    }
+}
+
 impl From<Malformed> for DropReason {
     fn from(malformed: Malformed) -> Self {
         match malformed {

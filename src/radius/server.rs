@@ -7,6 +7,7 @@ mod disconnect;
 mod rate;
 mod report;
 mod socket;
+mod story;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use tracing::{Instrument as _, Span, debug, error, info_span, warn};
 use self::rate::Gates;
 use self::report::{InFlight, Report};
 use self::socket::{Received, Return, Socket};
+use self::story::Story;
 use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
@@ -37,6 +39,7 @@ use crate::authenticator::{Decide, Undecided, Verdict};
 use crate::directory::OnlineSessions;
 use crate::domain::time::Clock;
 use crate::eap;
+use crate::watch::Watch;
 
 /// How many requests may be decided at a time, unless [`Listen`] says otherwise.
 pub const MAX_IN_FLIGHT: usize = 4096;
@@ -56,6 +59,8 @@ pub struct Listen {
     pub max_requests: usize,
     /// How long a reply is kept to be sent again (RFC 5080 §2.2.2).
     pub duplicate_lifetime: Duration,
+    /// Where it is told what happens.
+    pub watch: Watch,
 }
 
 impl Listen {
@@ -68,6 +73,7 @@ impl Listen {
             max_in_flight: MAX_IN_FLIGHT,
             max_requests: duplicates::CAPACITY,
             duplicate_lifetime: duplicates::FINISHED_LIFETIME,
+            watch: Watch::default(),
         }
     }
 }
@@ -166,6 +172,7 @@ impl Server {
             permits: Arc::new(Semaphore::new(listen.max_in_flight)),
             tasks: TaskTracker::new(),
             report: Report::new(&clock),
+            watch: listen.watch.clone(),
             decide,
             sessions,
             clock,
@@ -239,6 +246,7 @@ struct Shared {
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     report: Report,
+    watch: Watch,
     decide: Arc<dyn Decide>,
     sessions: Arc<dyn OnlineSessions>,
     clock: Arc<dyn Clock>,
@@ -309,10 +317,20 @@ async fn take(
     let back = &received.back;
     let peer = back.peer();
     let live = shared.live.load();
+    let ways = (peer, received.local);
     let Some(client) = live.clients.find(peer.ip()) else {
+        Story::unread(
+            shared,
+            None,
+            ways,
+            datagram.len(),
+            DropReason::UnknownClient,
+        );
         return shared.report.dropped(DropReason::UnknownClient, None, peer);
     };
     if !live.gates.admit(client.name()) {
+        let length = datagram.len();
+        Story::unread(shared, Some(client), ways, length, DropReason::RateLimited);
         return shared
             .report
             .dropped(DropReason::RateLimited, Some(client), peer);
@@ -327,42 +345,46 @@ async fn take(
         eap: live.eap.as_ref(),
         available: shared.available.load(Ordering::Relaxed),
     };
-    let step = shared.exchanges().receive(&arrival);
+    let mut step = shared.exchanges().receive(&arrival);
+    let story = Story::of(shared, &arrival, &mut step);
+    let task = |work| Task {
+        work,
+        client: Arc::clone(client),
+        story: story.clone(),
+    };
     match step {
-        Step::Drop(reason) => shared.report.dropped(reason, Some(client), peer),
+        Step::Drop(reason) => {
+            story.dropped(reason);
+            shared.report.dropped(reason, Some(client), peer);
+        }
         Step::Resend(bytes) => {
+            story.resent(&bytes);
             report::resent(client);
             send(socket, service, &bytes, back).await;
         }
         Step::Reply(reply) => {
+            story.replied(&reply.bytes);
             report::replied(reply.code, client);
             send(socket, service, &reply.bytes, back).await;
         }
         Step::Reject(reason, reply) => {
+            story.rejected(reason);
+            story.replied(&reply.bytes);
             report::rejected_without_asking(reason, client);
             report::replied(reply.code, client);
             send(socket, service, &reply.bytes, back).await;
         }
         Step::Ask(question) => {
-            let client = Arc::clone(client);
-            work(
-                shared,
-                socket,
-                service,
-                Work::Ask(question),
-                client,
-                back.clone(),
-            );
+            let task = task(Work::Ask(question));
+            work(shared, socket, service, task, back.clone());
         }
         Step::Converse(conversing) => {
-            let client = Arc::clone(client);
-            let conversing = Work::Converse(conversing);
-            work(shared, socket, service, conversing, client, back.clone());
+            let task = task(Work::Converse(conversing));
+            work(shared, socket, service, task, back.clone());
         }
         Step::Record(recording) => {
-            let client = Arc::clone(client);
-            let recording = Work::Record(recording);
-            work(shared, socket, service, recording, client, back.clone());
+            let task = task(Work::Record(recording));
+            work(shared, socket, service, task, back.clone());
         }
     }
 }
@@ -374,15 +396,20 @@ enum Work {
     Record(Box<Recording>),
 }
 
-/// Starts the task that works on a request and answers it, where there is room for one.
-fn work(
-    shared: &Arc<Shared>,
-    socket: &Arc<Socket>,
-    service: Service,
+/// Work, whose it is, and its story so far.
+struct Task {
     work: Work,
     client: Arc<ClientSettings>,
-    back: Return,
-) {
+    story: Story,
+}
+
+/// Starts the task that works on a request and answers it, where there is room for one.
+fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task, back: Return) {
+    let Task {
+        work,
+        client,
+        story,
+    } = task;
     let id = match &work {
         Work::Ask(question) => question.open.id(),
         Work::Converse(conversing) => conversing.id(),
@@ -393,6 +420,7 @@ fn work(
             Work::Ask(_) | Work::Record(_) => shared.exchanges().abandon(id),
             Work::Converse(conversing) => shared.exchanges().return_unrun(*conversing),
         }
+        story.dropped(DropReason::Overloaded);
         return shared
             .report
             .dropped(DropReason::Overloaded, Some(&client), back.peer());
@@ -400,6 +428,7 @@ fn work(
     let flight = Flight {
         shared: Arc::clone(shared),
         id,
+        story,
         _gauge: InFlight::new(),
         _permit: permit,
     };
@@ -410,6 +439,7 @@ fn work(
             Work::Record(recording) => flight.record(*recording).await,
             Work::Converse(conversing) => {
                 let conversed = conversing.run();
+                flight.story.notes();
                 let now = flight.shared.clock.now().mono;
                 let step = flight.shared.exchanges().conversed(conversed, now);
                 match step {
@@ -426,6 +456,7 @@ fn work(
 struct Flight {
     shared: Arc<Shared>,
     id: ExchangeId,
+    story: Story,
     _gauge: InFlight,
     _permit: OwnedSemaphorePermit,
 }
@@ -435,6 +466,7 @@ impl Flight {
     async fn decide(&self, question: Question, client: &ClientSettings, back: &Return) -> Step {
         let span = span_of(&question, client, back.peer());
         let Question { open, attempt, .. } = question;
+        self.story.question(&attempt);
         let received = attempt.received.mono;
         let decided = self.shared.decide.decide(attempt);
         let verdict = decided.instrument(span.clone()).await;
@@ -443,7 +475,10 @@ impl Flight {
         span.record("verdict", verdict_name(&verdict));
         span.record("duration_ms", duration_ms);
         span.in_scope(|| debug!("decided"));
-        self.shared.exchanges().answer(open, verdict, now.mono)
+        self.story.verdict(&verdict);
+        let step = self.shared.exchanges().answer(open, verdict, now.mono);
+        self.story.notes();
+        step
     }
 
     /// Has a report recorded.
@@ -454,6 +489,7 @@ impl Flight {
             Accounted::Session(one) => sessions.record_session(one.report, &one.asking).await,
             Accounted::Restarted { nas, at } => sessions.nas_restarted(nas, at).await,
         };
+        self.story.recorded(&outcome);
         let now = self.shared.clock.now().mono;
         self.shared.exchanges().recorded(open, outcome, now)
     }
@@ -469,15 +505,19 @@ impl Flight {
     ) {
         match step {
             Step::Reply(reply) => {
+                self.story.replied(&reply.bytes);
                 report::replied(reply.code, client);
                 send(socket, service, &reply.bytes, back).await;
             }
             Step::Reject(reason, reply) => {
+                self.story.rejected(reason);
+                self.story.replied(&reply.bytes);
                 report::rejected_without_asking(reason, client);
                 report::replied(reply.code, client);
                 send(socket, service, &reply.bytes, back).await;
             }
             Step::Drop(reason) => {
+                self.story.dropped(reason);
                 self.shared
                     .report
                     .dropped(reason, Some(client), back.peer());

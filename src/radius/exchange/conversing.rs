@@ -10,7 +10,7 @@ use super::{Arrival, ExchangeId, Exchanges, Open, Step, ask, random, reason_of};
 use crate::domain::origin::Origin;
 use crate::domain::resource::Asking;
 use crate::domain::time::{Monotonic, Now};
-use crate::eap::{self, Conversation, Failure, Outcome};
+use crate::eap::{self, Conversation, Failure, Journal, Outcome};
 
 /// The EAP conversation that an exchange is one step of, and what its question will need.
 pub(super) struct Dialogue {
@@ -35,6 +35,21 @@ impl Conversing {
     /// The identity of its exchange, for [`Exchanges::abandon`].
     pub fn id(&self) -> ExchangeId {
         self.open.id
+    }
+
+    /// The journal of its conversation.
+    pub fn journal(&self) -> Journal {
+        let dialogue = self.open.dialogue.as_ref();
+        dialogue.map_or_else(Journal::default, |dialogue| {
+            dialogue.conversation.journal().clone()
+        })
+    }
+
+    /// Notes in this journal what happens in its conversation from here on.
+    pub fn listen(&mut self, journal: Journal) {
+        if let Some(dialogue) = &mut self.open.dialogue {
+            dialogue.conversation.listen(journal);
+        }
     }
 
     /// Runs it: a TLS computation at most, no waiting.

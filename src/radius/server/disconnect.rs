@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Shared;
+use super::story::Story;
 use crate::directory::online::{Due, Outcome};
 use crate::domain::name::ClientName;
 use crate::domain::secret::Secret;
@@ -115,6 +116,7 @@ async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
         Ok(false) => return,
         Err(error) => return warn!(%error, "a session was not disconnected yet"),
     }
+    let story = Story::of_disconnect(shared, way.client.as_str(), way.to, due);
     let outcome = match ask(shared, way, due).await {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -123,6 +125,7 @@ async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
             Outcome::Unanswered
         }
     };
+    story.disconnected(outcome);
     let word = outcome.as_str();
     counter!("doorward_radius_disconnects_total", "outcome" => word,
         "client" => way.client.as_str().to_owned())

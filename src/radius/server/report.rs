@@ -50,7 +50,7 @@ impl Report {
         } else {
             &self.of_strangers
         };
-        match cure(reason) {
+        match reason.cure() {
             Some(cure) if warnings.check().is_ok() => warn!(
                 client.name = name,
                 client.address = %peer,
@@ -104,34 +104,6 @@ pub(super) fn receive_error(service: Service) {
 
 pub(super) fn send_error(service: Service) {
     counter!("doorward_radius_send_errors_total", "service" => service.as_str()).increment(1);
-}
-
-/// What an operator can do about a drop, where there is something.
-fn cure(reason: DropReason) -> Option<&'static str> {
-    match reason {
-        DropReason::UnknownClient => {
-            Some("no [[radius.client]] has this address; add one if it is yours")
-        }
-        DropReason::RateLimited => Some("the client sends more than its rate allows"),
-        DropReason::MessageAuthenticatorMissing => Some(
-            "it has no Message-Authenticator; update the client or switch it on there, or, if \
-             neither can be done, set require_message_authenticator = false for this client",
-        ),
-        DropReason::ProxyStateUnproven => Some(
-            "it has Proxy-State and no Message-Authenticator, which is how CVE-2024-3596 is \
-             exploited; update the proxy, or set limit_proxy_state = false for this client",
-        ),
-        DropReason::MessageAuthenticatorWrong => {
-            Some("its Message-Authenticator is wrong; most likely the secrets differ")
-        }
-        DropReason::AccountingWrong => {
-            Some("its Request Authenticator is wrong; most likely the secrets differ")
-        }
-        DropReason::Overloaded | DropReason::TableFull => {
-            Some("too many requests are being decided")
-        }
-        _ => None,
-    }
 }
 
 /// One request being decided, as the gauge counts it.

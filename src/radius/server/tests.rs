@@ -16,6 +16,7 @@ use crate::domain::secret::Secret;
 use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::radius::wire::{Code, Draft, Packet, Presence, check_reply, hide_password, kind};
+use crate::watch::{Told, Topic};
 
 /// Grants everybody everything, once it is allowed to answer.
 struct Grant(Semaphore);
@@ -256,6 +257,67 @@ async fn shutting_down_waits_for_the_request_being_decided() {
     running.task.await.unwrap().unwrap();
     let reply = received(&socket).await;
     assert_eq!(Packet::parse(&reply).unwrap().code(), Code::AccessAccept);
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_each_step_and_no_secret() {
+    use crate::watch::Step::{Dropped, Question, Reply, Request, Verdict};
+    let running = start(&["127.0.0.1:0"], 9, 9, settings("s3cret"));
+    let watch = running.handle.shared.watch.clone();
+    let socket = client(running.addresses[0]).await;
+    // Before anybody watches nothing is kept.
+    socket.send(&login(1, "s3cret")).await.unwrap();
+    received(&socket).await;
+    let mut watching = watch.watch(Topic::Radius).unwrap();
+    socket.send(&login(2, "other")).await.unwrap();
+    socket.send(&login(3, "s3cret")).await.unwrap();
+    received(&socket).await;
+    let mut told = Vec::new();
+    while told.len() < 6 {
+        let Told::Line(line) = watching.next().await else {
+            panic!("lines were lost")
+        };
+        let name = |name: &crate::watch::Name| format!("<{}>", name.typed);
+        let details = line.details.iter();
+        let details = details.map(|one| format!("\n{} = {}", one.name, one.value.written(name)));
+        let text = line.words.written(name) + &details.collect::<String>();
+        for secret in ["s3cret", "other"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        // It is what the question says of the evidence, too.
+        assert!(
+            line.step == Question || !text.contains("a password"),
+            "{text}"
+        );
+        told.push((line.thread.number, line.step, text, line.advice.clone()));
+    }
+    let steps: Vec<_> = told.iter().map(|line| line.1).collect();
+    assert_eq!(steps, [Request, Dropped, Request, Question, Verdict, Reply]);
+    assert!(
+        told[0]
+            .2
+            .contains("User-Name = <alice>\nUser-Password = hidden")
+    );
+    assert!(
+        told[1].2.contains("message_authenticator_wrong"),
+        "{}",
+        told[1].2
+    );
+    assert!(told[1].3.as_ref().unwrap().contains("the secrets differ"));
+    assert!(
+        told[2].2.starts_with("Access-Request 3 from 127.0.0.1:"),
+        "{}",
+        told[2].2
+    );
+    assert!(
+        told[3].2.starts_with("<alice> with a password"),
+        "{}",
+        told[3].2
+    );
+    assert_eq!(told[4].2, "granted: <Alice>");
+    assert!(told[5].2.starts_with("Access-Accept 3, "), "{}", told[5].2);
+    assert_ne!(told[1].0, told[2].0, "each request is a story of its own");
+    assert_eq!(told[2].0, told[5].0);
 }
 
 #[tokio::test]
