@@ -9,8 +9,9 @@
 //! | [`domain`] | the words: account facts, conditions, resources, times, secrets | nothing of ours |
 //! | [`policy`] | pure rules over those words | `domain` |
 //! | [`hashing`] | password hashes and the pool that computes them | `domain` |
+//! | [`network_password`] | network passwords, sealed, and the challenges they answer | `domain` |
 //! | [`store`] | traits and records; `sqlite` implements them | `domain` |
-//! | [`authenticator`] | attempt to verdict, the one place that says yes | `domain`, `policy`, `hashing`, `store` |
+//! | [`authenticator`] | attempt to verdict, the one place that says yes | `domain`, `policy`, `hashing`, `network_password`, `store` |
 //! | [`directory`] | everything else before the store | those, and the authenticator's verdict types |
 //! | [`lifecycle`] | what time alone causes | `domain`, `policy`, `store` |
 //! | [`eap`] | EAP's conversation, pure, over rustls | `domain`, `authenticator` |
@@ -33,6 +34,7 @@ pub mod hashing;
 pub mod ldap;
 pub mod lifecycle;
 pub mod metrics;
+pub mod network_password;
 pub mod policy;
 pub mod radius;
 pub mod runtime;

@@ -18,52 +18,77 @@ const TRIES: u32 = 20;
 /// How long between two tries: all of them end before a provisional failure counts by itself.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// A wrong password that was counted, and may turn out to be stale.
+pub(super) struct Suspected {
+    pub(super) account: AccountId,
+    pub(super) resource: Option<ResourceName>,
+    pub(super) failure: FailureId,
+    pub(super) event: EventId,
+    pub(super) limits: PlaceLimits,
+}
+
 impl<S: AttemptStore> Core<S> {
     /// Compares a wrong password with the previous one (CONTRACT.md 3.5). A failure that cannot
     /// be confirmed counts as wrong by itself.
     pub(super) fn check_stale_later(
         &self,
-        account: AccountId,
-        resource: Option<ResourceName>,
+        suspected: Suspected,
         previous: PreviousPassword,
         password: Password,
-        (failure, event): (FailureId, EventId),
-        limits: PlaceLimits,
     ) {
         let Some(core) = self.itself.upgrade() else {
             return;
         };
         self.background.spawn(async move {
-            let Some(stale) = core.is_right(&previous.hash, &password).await else {
-                return;
-            };
-            let kind = if stale {
-                MailKind::StalePassword
-            } else {
-                MailKind::Locked
-            };
-            for _ in 0..TRIES {
-                let confirmation = Confirmation {
-                    failure,
-                    event,
-                    account,
-                    at: core.clock.now().wall,
-                    stale,
-                    limits,
-                    mail: Some(NewMail {
-                        account,
-                        kind,
-                        details: serde_json::json!({ "resource": resource }),
-                    }),
-                };
-                match core.store.confirm_failure(confirmation).await {
-                    Ok(_) => break,
-                    Err(error) => tracing::warn!(%error, "a failure was not confirmed yet"),
-                }
-                tokio::time::sleep(PAUSE).await;
+            if let Some(stale) = core.is_right(&previous.hash, &password).await {
+                core.confirm(suspected, stale).await;
             }
-            core.places.freed(account);
         });
+    }
+
+    /// Says of a wrong password that it is known to be stale.
+    pub(super) fn confirm_stale_later(&self, suspected: Suspected) {
+        let Some(core) = self.itself.upgrade() else {
+            return;
+        };
+        self.background
+            .spawn(async move { core.confirm(suspected, true).await });
+    }
+
+    async fn confirm(&self, suspected: Suspected, stale: bool) {
+        let Suspected {
+            account,
+            resource,
+            failure,
+            event,
+            limits,
+        } = suspected;
+        let kind = if stale {
+            MailKind::StalePassword
+        } else {
+            MailKind::Locked
+        };
+        for _ in 0..TRIES {
+            let confirmation = Confirmation {
+                failure,
+                event,
+                account,
+                at: self.clock.now().wall,
+                stale,
+                limits,
+                mail: Some(NewMail {
+                    account,
+                    kind,
+                    details: serde_json::json!({ "resource": resource }),
+                }),
+            };
+            match self.store.confirm_failure(confirmation).await {
+                Ok(_) => break,
+                Err(error) => tracing::warn!(%error, "a failure was not confirmed yet"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.places.freed(account);
     }
 
     async fn is_right(&self, hash: &HashText, password: &Password) -> Option<bool> {

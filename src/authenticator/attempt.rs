@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::certificate::CertificateNames;
+use crate::domain::challenge::ChallengeResponse;
 use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::{Asking, Circumstances};
@@ -37,6 +38,8 @@ impl Claim {
 pub enum Evidence {
     /// A password.
     Password(Password),
+    /// A response to a challenge, computed from the network password.
+    Response(ChallengeResponse),
     /// Bytes that cannot be a password; refused like a wrong one, and counted for nothing.
     Unusable(PasswordShape),
     /// A session of before, taken up again: what its protocol proved is who held it.

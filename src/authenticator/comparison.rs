@@ -6,13 +6,14 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::domain::challenge::ChallengeResponse;
 use crate::domain::event::Outcome;
 use crate::domain::id::PlaceId;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::PlaceLimits;
 use crate::domain::secret::Password;
 use crate::domain::time::Now;
-use crate::hashing::Comparison;
+use crate::hashing::{Comparison, QueueFull};
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::policy::reply::merge;
@@ -23,7 +24,9 @@ use crate::store::attempts::{
 use crate::store::records::{MailKind, NewMail};
 
 use super::Core;
+use super::afterwards::Suspected;
 use super::attempt::Attempt;
+use super::challenged::{Answered, hold_against};
 use super::decision::{Found, Round, guessed_at};
 use super::flights::{Boarding, FlightKey, Landing, Lead};
 use super::memory::{Digest, Known};
@@ -31,17 +34,46 @@ use super::places::Placed;
 use super::report;
 use super::settings::Settings;
 use super::throttle::Whom;
-use super::verdict::{Authenticated, ChangeProof, Undecided, Verdict};
+use super::verdict::{Authenticated, ChangeProof, MsChapV2Success, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
 const STALE_FOR: Duration = Duration::from_hours(30 * 24);
 
-/// A password to be compared with that of an account that was found.
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(super) enum Presented<'a> {
+    /// A password, with the account's hash.
+    Password(&'a Password),
+    /// A response to a challenge, with the account's network password.
+    Response(&'a ChallengeResponse),
+}
+
+/// What comparing showed.
+enum Compared {
+    /// Right; for MS-CHAPv2 what the peer is to be shown in return.
+    Right(Option<MsChapV2Success>),
+    /// Wrong, or stale: for a password that is asked after the answer.
+    Wrong(Suspicion),
+    /// There is no saying.
+    Unreadable,
+}
+
+/// What a wrong guess may be besides wrong (CONTRACT.md 3.5).
+enum Suspicion {
+    /// Nothing.
+    None,
+    /// The previous password, whose hash is to be compared after the answer.
+    Previous(PreviousPassword, Password),
+    /// The former network password, as is known already.
+    Stale,
+}
+
+/// Something to be compared with what an account that was found has.
 pub(super) struct Guess<'a> {
     pub(super) settings: &'a Settings,
     pub(super) attempt: &'a Attempt,
     pub(super) found: &'a Found<'a>,
-    pub(super) password: &'a Password,
+    pub(super) presented: Presented<'a>,
     pub(super) digest: Digest,
     /// What is remembered of it.
     pub(super) known: Option<Known>,
@@ -70,7 +102,7 @@ impl<S: AttemptStore> Core<S> {
             Boarding::Follow(follow) => follow,
         };
         match follow.landing().await {
-            Landing::Right => self.admit(guess, None).await,
+            Landing::Right => self.admit_after_another(guess).await,
             Landing::Wrong => {
                 let reason = Refusal::RepeatedWrongPassword;
                 let report = &guess.found.report;
@@ -144,29 +176,20 @@ impl<S: AttemptStore> Core<S> {
             }
             Ok(Placed::Taken(place)) => place,
         };
-        let compared = match (guess.known, &record.password) {
-            (Some(Known::Right), _) => Ok(Comparison::Right {
-                needs_rehash: false,
-            }),
-            (_, Some(hash)) => self.pool.verify(hash.clone(), guess.password.clone()).await,
-            (_, None) => Ok(Comparison::Wrong),
+        let compared = match guess.presented {
+            Presented::Password(password) => self.compare_password(guess, password).await,
+            Presented::Response(response) => self.compare_response(guess, response).await,
         };
         let round = match compared {
-            Err(_) => {
+            Err(QueueFull) => {
                 if let Err(error) = self.store.give_back(place).await {
                     tracing::warn!(%error, "a place was not given back; it lapses by itself");
                 }
                 Err(Undecided::Busy)
             }
-            Ok(Comparison::Wrong) => self.count_wrong(guess, place).await,
-            Ok(Comparison::Right { needs_rehash }) => {
-                let (now, span) = (self.clock.now().mono, guess.settings.remember_for);
-                self.memory.remember(guess.digest, Known::Right, now, span);
-                if let (true, Some(old)) = (needs_rehash, &record.password) {
-                    self.rehash_later(record.account, old.clone(), guess.password.clone());
-                }
-                self.admit(guess, Some(place)).await
-            }
+            Ok(Compared::Wrong(suspicion)) => self.count_wrong(guess, place, suspicion).await,
+            Ok(Compared::Right(success)) => self.admit(guess, Some(place), success).await,
+            Ok(Compared::Unreadable) => self.refuse_unreadable(guess, place).await,
         };
         self.places.freed(record.account);
         let landing = match &round {
@@ -178,11 +201,95 @@ impl<S: AttemptStore> Core<S> {
         (landing, round)
     }
 
+    /// Holds a password against the account's hash, or what is remembered of it.
+    async fn compare_password(
+        &self,
+        guess: &Guess<'_>,
+        password: &Password,
+    ) -> Result<Compared, QueueFull> {
+        let record = &guess.found.record;
+        let compared = match (guess.known, &record.password) {
+            (Some(Known::Right), _) => Comparison::Right {
+                needs_rehash: false,
+            },
+            (_, Some(hash)) => self.pool.verify(hash.clone(), password.clone()).await?,
+            (_, None) => Comparison::Wrong,
+        };
+        Ok(match compared {
+            Comparison::Wrong => {
+                let previous = stale_candidate(guess.found, self.clock.now());
+                Compared::Wrong(previous.map_or(Suspicion::None, |previous| {
+                    Suspicion::Previous(previous, password.clone())
+                }))
+            }
+            Comparison::Right { needs_rehash } => {
+                let (now, span) = (self.clock.now().mono, guess.settings.remember_for);
+                self.memory.remember(guess.digest, Known::Right, now, span);
+                if let (true, Some(old)) = (needs_rehash, &record.password) {
+                    self.rehash_later(record.account, old.clone(), password.clone());
+                }
+                Compared::Right(None)
+            }
+        })
+    }
+
+    /// Holds a response against the account's network password. It takes its turn in the queue as
+    /// every comparison does; a right one is not remembered, since computing it again costs less.
+    async fn compare_response(
+        &self,
+        guess: &Guess<'_>,
+        response: &ChallengeResponse,
+    ) -> Result<Compared, QueueFull> {
+        self.pool.turn().await?;
+        let now = self.clock.now();
+        Ok(
+            match hold_against(guess.settings, guess.found, response, now) {
+                Answered::Right(success) => Compared::Right(success),
+                Answered::Stale => Compared::Wrong(Suspicion::Stale),
+                Answered::Wrong => Compared::Wrong(Suspicion::None),
+                Answered::Unreadable => Compared::Unreadable,
+            },
+        )
+    }
+
+    /// Admits whoever sent what another's comparison showed to be right.
+    async fn admit_after_another(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
+        let Presented::Response(response) = guess.presented else {
+            return self.admit(guess, None, None).await;
+        };
+        let now = self.clock.now();
+        match hold_against(guess.settings, guess.found, response, now) {
+            Answered::Right(success) => self.admit(guess, None, success).await,
+            Answered::Stale | Answered::Wrong | Answered::Unreadable => {
+                let reason = Refusal::NetworkPasswordUnreadable;
+                self.refuse_uncompared(&guess.found.report, reason).await
+            }
+        }
+    }
+
+    /// Refuses where nothing could be compared, and counts nothing. Silence would have clients
+    /// take the gateway for dead because of one account.
+    async fn refuse_unreadable(
+        &self,
+        guess: &Guess<'_>,
+        place: PlaceId,
+    ) -> Result<Round, Undecided> {
+        if let Err(error) = self.store.give_back(place).await {
+            tracing::warn!(%error, "a place was not given back; it lapses by itself");
+        }
+        let reason = Refusal::NetworkPasswordUnreadable;
+        self.refuse_uncompared(&guess.found.report, reason).await
+    }
+
     /// Settles a wrong password; what it may have been besides wrong is asked after the answer.
-    async fn count_wrong(&self, guess: &Guess<'_>, place: PlaceId) -> Result<Round, Undecided> {
+    async fn count_wrong(
+        &self,
+        guess: &Guess<'_>,
+        place: PlaceId,
+        suspicion: Suspicion,
+    ) -> Result<Round, Undecided> {
         let Guess { found, limits, .. } = guess;
         let now = self.clock.now();
-        let previous = stale_candidate(found, now);
         let reason = Refusal::WrongPassword;
         let event = found.report.event(Outcome::Refused, Some(reason), now);
         report::count(&event);
@@ -195,7 +302,7 @@ impl<S: AttemptStore> Core<S> {
                 settled: Settled::Wrong {
                     origin: guess.attempt.origin.key(),
                     counting: limits.counting,
-                    provisional: previous.is_some(),
+                    provisional: !matches!(suspicion, Suspicion::None),
                 },
                 limits: *limits,
                 event,
@@ -209,29 +316,37 @@ impl<S: AttemptStore> Core<S> {
         let window = found.policy.lockout.window;
         self.memory
             .remember(guess.digest, Known::Wrong, now.mono, window);
-        if let (
-            Some(previous),
-            SettleAnswer::Done {
-                failure: Some(failure),
-                event,
-                ..
-            },
-        ) = (previous, answer)
+        if let SettleAnswer::Done {
+            failure: Some(failure),
+            event,
+            ..
+        } = answer
         {
-            self.check_stale_later(
-                found.record.account,
-                found.asked.name.clone(),
-                previous,
-                guess.password.clone(),
-                (failure, event),
-                *limits,
-            );
+            let suspected = Suspected {
+                account: found.record.account,
+                resource: found.asked.name.clone(),
+                failure,
+                event,
+                limits: *limits,
+            };
+            match suspicion {
+                Suspicion::None => {}
+                Suspicion::Previous(previous, password) => {
+                    self.check_stale_later(suspected, previous, password);
+                }
+                Suspicion::Stale => self.confirm_stale_later(suspected),
+            }
         }
         Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
     /// Admits, or refuses for another reason than the password, which is right.
-    async fn admit(&self, guess: &Guess<'_>, place: Option<PlaceId>) -> Result<Round, Undecided> {
+    async fn admit(
+        &self,
+        guess: &Guess<'_>,
+        place: Option<PlaceId>,
+        success: Option<MsChapV2Success>,
+    ) -> Result<Round, Undecided> {
         let Guess {
             attempt,
             found,
@@ -276,6 +391,7 @@ impl<S: AttemptStore> Core<S> {
                 resource: found.asked.name.clone(),
                 expires_in: expiry_warning(&record.facts, &found.policy, now),
                 reply: merge(record.reply.clone()).attributes(),
+                ms_chap_v2: success,
             }),
             Access::ChangeOnly => Verdict::ChangeOnly(ChangeProof {
                 account: record.account,

@@ -19,7 +19,8 @@ use crate::store::attempts::{AccountKey, AttemptRecord, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::{Attempt, Claim, Evidence};
-use super::comparison::Guess;
+use super::challenged;
+use super::comparison::{Guess, Presented};
 use super::memory::Known;
 use super::report::Report;
 use super::settings::Settings;
@@ -116,7 +117,9 @@ impl<S: AttemptStore> Core<S> {
         for _ in 0..ROUNDS {
             let round = match &attempt.evidence {
                 Evidence::Resumed(ground) => self.resume(attempt, ground).await?,
-                Evidence::Password(_) | Evidence::Unusable(_) => self.round(attempt).await?,
+                Evidence::Password(_) | Evidence::Unusable(_) | Evidence::Response(_) => {
+                    self.round(attempt).await?
+                }
             };
             match round {
                 Round::Verdict(verdict) => return Ok(verdict),
@@ -181,8 +184,18 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// Refuses without a comparison, and takes as long as one.
-    async fn refuse_unseen(&self, report: &Report, reason: Refusal) -> Result<Round, Undecided> {
-        self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+    async fn refuse_unseen(
+        &self,
+        evidence: &Evidence,
+        report: &Report,
+        reason: Refusal,
+    ) -> Result<Round, Undecided> {
+        if let Evidence::Response(response) = evidence {
+            self.pool.turn().await.map_err(|_| Undecided::Busy)?;
+            self.hold_against_nothing(response);
+        } else {
+            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+        }
         report
             .refuse(&*self.store, reason, self.clock.now())
             .await?;
@@ -204,7 +217,7 @@ impl<S: AttemptStore> Core<S> {
         if tokens.is_none() {
             return self.refuse_uncompared(report, Refusal::Throttled).await;
         }
-        self.refuse_unseen(report, reason).await
+        self.refuse_unseen(&attempt.evidence, report, reason).await
     }
 
     /// Refuses what needs no hash and is not to cost one: it waits its turn all the same.
@@ -227,14 +240,22 @@ impl<S: AttemptStore> Core<S> {
         found: &Found<'_>,
     ) -> Result<Round, Undecided> {
         let record = &found.record;
-        let Evidence::Password(password) = &attempt.evidence else {
-            return self
-                .refuse_stranger(settings, attempt, &found.report, Refusal::MalformedPassword)
-                .await;
+        let (account, epoch) = (record.account.as_uuid(), record.epoch);
+        let (presented, digest) = match &attempt.evidence {
+            Evidence::Password(password) => (
+                Presented::Password(password),
+                self.memory.digest(account, epoch, password),
+            ),
+            Evidence::Response(response) => (
+                Presented::Response(response),
+                self.memory.response_digest(account, epoch, response),
+            ),
+            Evidence::Unusable(_) | Evidence::Resumed(_) => {
+                return self
+                    .refuse_stranger(settings, attempt, &found.report, Refusal::MalformedPassword)
+                    .await;
+            }
         };
-        let digest = self
-            .memory
-            .digest(record.account.as_uuid(), record.epoch, password);
         let known = self.memory.recall(&digest, self.clock.now().mono);
         if known == Some(Known::Wrong) {
             return self
@@ -243,7 +264,7 @@ impl<S: AttemptStore> Core<S> {
         }
         // Looking at the lock before the throttle changes nothing but the reason that is logged,
         // and that is the truer one.
-        if let Some(reason) = refused_before_comparing(found) {
+        if let Some(reason) = refused_before_comparing(settings, found, presented) {
             // As many hashes as guesses at an account that can be compared with, and no more: so
             // the queue cannot be filled with them from one origin, and both are as slow.
             let now = self.clock.now().mono;
@@ -251,7 +272,8 @@ impl<S: AttemptStore> Core<S> {
                 .throttle
                 .spend(settings, &attempt.origin, guessed_at(found), now);
             return if pays {
-                self.refuse_unseen(&found.report, reason).await
+                self.refuse_unseen(&attempt.evidence, &found.report, reason)
+                    .await
             } else {
                 self.refuse_uncompared(&found.report, reason).await
             };
@@ -261,7 +283,7 @@ impl<S: AttemptStore> Core<S> {
             settings,
             attempt,
             found,
-            password,
+            presented,
             digest,
             known,
             limits,
@@ -287,14 +309,24 @@ pub(super) fn guessed_at<'a>(found: &'a Found<'_>) -> Target<'a> {
     }
 }
 
-/// Why an attempt is refused before its password is compared, if it is.
-fn refused_before_comparing(found: &Found<'_>) -> Option<Refusal> {
+/// Why an attempt is refused before anything is compared, if it is.
+fn refused_before_comparing(
+    settings: &Settings,
+    found: &Found<'_>,
+    presented: Presented<'_>,
+) -> Option<Refusal> {
     if found.holding.holds(Condition::Locked) && found.asked.refuses_locked() {
-        Some(Refusal::Locked)
-    } else if found.record.password.is_none() {
-        Some(Refusal::PasswordPending)
-    } else {
-        None
+        return Some(Refusal::Locked);
+    }
+    match presented {
+        Presented::Password(_) if found.record.password.is_none() => Some(Refusal::PasswordPending),
+        Presented::Response(_) if !challenged::admitted(settings, found.asked.rules.kind) => {
+            Some(Refusal::NetworkPasswordNotAdmitted)
+        }
+        Presented::Response(_) if found.record.network_password.is_none() => {
+            Some(Refusal::NoNetworkPassword)
+        }
+        Presented::Password(_) | Presented::Response(_) => None,
     }
 }
 

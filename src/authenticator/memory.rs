@@ -10,6 +10,7 @@ use moka::sync::Cache;
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::domain::challenge::ChallengeResponse;
 use crate::domain::id::Epoch;
 use crate::domain::secret::{Password, Secret};
 use crate::domain::time::Monotonic;
@@ -58,6 +59,19 @@ impl Memory {
             &epoch.0.to_be_bytes(),
             password.as_bytes(),
         ])
+    }
+
+    /// The digest of a response to a challenge of an account at an epoch: the same one again is
+    /// no other guess.
+    pub(super) fn response_digest(
+        &self,
+        account: Uuid,
+        epoch: Epoch,
+        response: &ChallengeResponse,
+    ) -> Digest {
+        let epoch = epoch.0.to_be_bytes();
+        let around: [&[u8]; 3] = [b"response", account.as_bytes(), &epoch];
+        self.keyed(&[&around[..], &response.parts()].concat())
     }
 
     /// The digest under which a name that matches no account is logged.

@@ -5,6 +5,7 @@
 mod afterwards;
 pub mod announced;
 pub mod attempt;
+mod challenged;
 mod comparison;
 mod decision;
 mod flights;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::name::ResourceName;
 use crate::domain::time::{Clock, Now};
 use crate::hashing::HashingPool;
+use crate::network_password::{NetworkPassword, NoRandomness};
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
@@ -35,8 +37,8 @@ pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
 pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt, ServiceEvidence};
 pub use settings::Settings;
 pub use verdict::{
-    Authenticated, AuthenticatedService, ChangeProof, Ground, Refusal, ServiceVerdict, Undecided,
-    Verdict,
+    Authenticated, AuthenticatedService, ChangeProof, Ground, MsChapV2Failure, MsChapV2Success,
+    Refusal, ServiceVerdict, Undecided, Verdict,
 };
 
 /// An answer to come, behind a trait object.
@@ -102,6 +104,8 @@ struct Core<S> {
     places: places::Places,
     throttle: throttle::Throttle,
     announced: announced::Announced,
+    /// Stands for the network password where there is none.
+    decoy: NetworkPassword,
     background: TaskTracker,
 }
 
@@ -115,8 +119,9 @@ impl<S: AttemptStore> Authenticator<S> {
         pool: Arc<HashingPool>,
         clock: Arc<dyn Clock>,
         settings: Settings,
-    ) -> Result<Self, getrandom::Error> {
-        let memory = memory::Memory::new()?;
+    ) -> Result<Self, NoRandomness> {
+        let memory = memory::Memory::new().map_err(|_| NoRandomness)?;
+        let decoy = NetworkPassword::generate()?;
         Ok(Self(Arc::new_cyclic(|itself| Core {
             itself: Weak::clone(itself),
             store,
@@ -128,6 +133,7 @@ impl<S: AttemptStore> Authenticator<S> {
             places: places::Places::default(),
             throttle: throttle::Throttle::new(),
             announced: announced::Announced::default(),
+            decoy,
             background: TaskTracker::new(),
         })))
     }

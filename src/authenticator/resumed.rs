@@ -63,6 +63,7 @@ impl<S: AttemptStore> Core<S> {
             resource: asked.name,
             expires_in: None,
             reply: merge(record.reply).attributes(),
+            ms_chap_v2: None,
         })))
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::id::{AccountId, Epoch, ServiceId};
 use crate::domain::name::{ResourceName, ServiceName, Username};
 pub use crate::domain::refusal::Refusal;
 use crate::domain::reply::ReplyAttributes;
+pub use crate::network_password::{MsChapV2Failure, MsChapV2Success};
 use crate::store::changes::Applied;
 
 /// The answer to an attempt.
@@ -43,6 +44,7 @@ pub struct Authenticated {
     pub(super) resource: Option<ResourceName>,
     pub(super) expires_in: Option<Duration>,
     pub(super) reply: ReplyAttributes,
+    pub(super) ms_chap_v2: Option<MsChapV2Success>,
 }
 
 impl Authenticated {
@@ -86,6 +88,11 @@ impl Authenticated {
         &self.reply
     }
 
+    /// What the peer is to be shown in return, where it got in by MS-CHAPv2.
+    pub fn ms_chap_v2(&self) -> Option<&MsChapV2Success> {
+        self.ms_chap_v2.as_ref()
+    }
+
     /// The proof that takes this one's place where the user changed the password under it, so that
     /// the session that asked for the change outlives it, and no other. `None` where the change
     /// was of another account, or not from the epoch of this proof. Only what may name the store
@@ -100,6 +107,7 @@ impl Authenticated {
             resource: self.resource.clone(),
             expires_in: None,
             reply: self.reply.clone(),
+            ms_chap_v2: None,
         })
     }
 }
@@ -198,6 +206,15 @@ impl Authenticated {
             resource: resource.map(|name| ResourceName::parse(name).unwrap()),
             expires_in: None,
             reply: ReplyAttributes::default(),
+            ms_chap_v2: None,
+        }
+    }
+
+    /// The same, as if it came by MS-CHAPv2.
+    pub(crate) fn by_ms_chap_v2(self) -> Self {
+        Self {
+            ms_chap_v2: Some(MsChapV2Success::for_tests()),
+            ..self
         }
     }
 

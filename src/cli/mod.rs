@@ -14,6 +14,7 @@ mod failure;
 mod group;
 mod healthcheck;
 mod init;
+mod network_password;
 mod output;
 mod policy;
 mod prompt;

@@ -13,6 +13,7 @@ use crate::store::changes::LinkPurpose;
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};
+use super::network_password;
 use super::output::{Output, moment, names, warn, yes};
 use super::prompt;
 use super::ssh_key;
@@ -102,6 +103,14 @@ pub(super) enum Verb {
     ActivationLink {
         /// The username.
         name: String,
+    },
+    /// Make and show a network password, for Wi-Fi and VPN by CHAP or MS-CHAPv2; the one before ends.
+    NetworkPassword {
+        /// The username.
+        name: String,
+        /// Take the network password away instead.
+        #[arg(long)]
+        revoke: bool,
     },
     /// SSH keys, which hosts get where the user may log in.
     #[command(subcommand)]
@@ -257,6 +266,9 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
         }
         Verb::ResetLink { name } => link(&name, LinkPurpose::Reset, &opened, output)?,
         Verb::ActivationLink { name } => link(&name, LinkPurpose::Activation, &opened, output)?,
+        Verb::NetworkPassword { name, revoke } => {
+            return network_password::run(&name, revoke, &opened, output);
+        }
         Verb::SshKey(verb) => return ssh_key::run(verb, &opened, output),
         Verb::Rename { name, new } => {
             let new = Username::parse(&new).map_err(DirectoryError::from)?;
@@ -484,6 +496,7 @@ fn show(user: &UserView) -> String {
     table.fact("password change by", date(user.password_change_by));
     table.fact("password never expires", said(user.password_never_expires));
     table.fact("must change password", said(user.must_change_password));
+    table.fact("network password set", date(user.network_password_set_date));
     table.fact("start date", date(user.start_date));
     table.fact("end date", date(user.end_date));
     table.fact(

@@ -347,12 +347,11 @@ impl Config {
         if let Some(auth_policy) = &mut self.auth_policy {
             auth_policy.resolve(folder);
         }
-        for client in self
-            .radius
-            .iter_mut()
-            .flat_map(|radius| &mut radius.clients)
-        {
-            client.resolve(folder);
+        if let Some(radius) = &mut self.radius {
+            radius.sockets.resolve(folder);
+            for client in &mut radius.clients {
+                client.resolve(folder);
+            }
         }
     }
 }

@@ -32,6 +32,9 @@ pub struct RadiusSockets {
     /// Where Accounting-Requests come in (RFC 2866; port 1813); nowhere where empty.
     #[serde(deserialize_with = "super::value::addresses_or_none")]
     pub accounting: Vec<SocketAddr>,
+    /// The file of the key that network passwords are sealed under; without it there are none, and
+    /// CHAP and MS-CHAPv2 are refused.
+    pub network_password_key_file: Option<PathBuf>,
     /// How long a finished reply is kept to be sent again (RFC 5080 2.2.2).
     #[serde(deserialize_with = "super::value::span")]
     pub duplicate_lifetime: Duration,
@@ -50,10 +53,19 @@ impl Default for RadiusSockets {
         Self {
             authentication: vec![SocketAddr::from(([127, 0, 0, 1], 1812))],
             accounting: Vec::new(),
+            network_password_key_file: None,
             duplicate_lifetime: Duration::from_secs(10),
             max_requests: 16_384,
             session_stale_after: Duration::from_hours(1),
             session_end_after: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+impl RadiusSockets {
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        if let Some(path) = &mut self.network_password_key_file {
+            *path = folder.join(&*path);
         }
     }
 }

@@ -18,12 +18,16 @@ use crate::domain::secret::Secret;
 /// The longest secret a file may hold, in bytes.
 const MAX_SECRET: u64 = 4096;
 
+/// Octets of the key of network passwords.
+const KEY_OCTETS: usize = 32;
+
 /// What the files held.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     clients: Vec<(ClientName, Secret)>,
     disconnects: Vec<(ClientName, Secret)>,
     auth_policy: Option<Secret>,
+    network_password_key: Option<Secret>,
     warnings: Vec<ConfigWarning>,
 }
 
@@ -49,6 +53,11 @@ impl Secrets {
         self.auth_policy.as_ref()
     }
 
+    /// The key of network passwords, where there is one: 32 octets.
+    pub fn network_password_key(&self) -> Option<&Secret> {
+        self.network_password_key.as_ref()
+    }
+
     /// What works and is unwise.
     pub fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings
@@ -67,6 +76,7 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
         clients: Vec::new(),
         disconnects: Vec::new(),
         auth_policy: None,
+        network_password_key: None,
         warnings: Vec::new(),
     };
     let mut inline = None;
@@ -114,6 +124,10 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
             Err(error) => errors.push(error),
         }
     }
+    match network_password_key(config) {
+        Ok(key) => secrets.network_password_key = key,
+        Err(error) => errors.push(error),
+    }
     if let Some(key) = inline
         && let Ok(file) = File::open(source.path())
         && let Err(fault) = private(&file, source.path())
@@ -136,6 +150,47 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     }
     ConfigErrors::from_list(errors)?;
     Ok(secrets)
+}
+
+/// Reads the key of network passwords alone, for commands that need no other secret.
+///
+/// # Errors
+/// The file cannot be read, can be read by everyone, or holds something else than 32 octets in
+/// hexadecimal digits; the fault cites the key that names the file.
+pub fn network_password_key(config: &Config) -> Result<Option<Secret>, ConfigError> {
+    let sockets = config.radius.as_ref().map(|radius| &radius.sockets);
+    let Some(path) = sockets.and_then(|sockets| sockets.network_password_key_file.as_ref()) else {
+        return Ok(None);
+    };
+    let cite = |message| {
+        let key = "radius.network_password_key_file";
+        config.source.cite_value(key, message)
+    };
+    let text = read_secret(path, cite)?;
+    let key = from_hexadecimal(text.expose()).ok_or_else(|| {
+        ConfigError(cite(format!(
+            "{0} is no key: it must hold {1} hexadecimal digits, as written by 'openssl rand -hex \
+             {2} > {0}'",
+            path.display(),
+            2 * KEY_OCTETS,
+            KEY_OCTETS
+        )))
+    })?;
+    Ok(Some(key))
+}
+
+fn from_hexadecimal(text: &[u8]) -> Option<Secret> {
+    let digit = |octet: u8| char::from(octet).to_digit(16);
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != KEY_OCTETS || !rest.is_empty() {
+        return None;
+    }
+    // Exactly as large as it will be: growing would leave unwiped copies behind.
+    let mut key = Vec::with_capacity(KEY_OCTETS);
+    for &[high, low] in pairs {
+        key.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
+    }
+    Some(Secret::new(key))
 }
 
 fn read_secret(path: &Path, cite: impl Fn(String) -> Citation) -> Result<Secret, ConfigError> {

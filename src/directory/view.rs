@@ -60,6 +60,9 @@ pub struct UserView {
     /// By when it must be changed, where an administrator said so.
     #[serde(serialize_with = "time")]
     pub password_change_by: Option<Timestamp>,
+    /// When the network password was made, where there is one.
+    #[serde(serialize_with = "time")]
+    pub network_password_set_date: Option<Timestamp>,
     /// It must be changed before anything else.
     pub must_change_password: bool,
     /// Suspended, or past its end.
@@ -119,6 +122,7 @@ impl UserView {
             password_never_expires: facts.never_expires,
             password_set_date: facts.password_set_at,
             password_change_by: facts.change_by,
+            network_password_set_date: record.network_password_set_at,
             must_change_password: facts.must_change,
             suspended: holds(Condition::Suspended),
             start_date: facts.start,

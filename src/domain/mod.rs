@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod certificate;
+pub mod challenge;
 pub mod event;
 pub mod id;
 pub mod login;

@@ -41,6 +41,13 @@ pub enum Refusal {
     NotBound,
     /// A session of before, taken up again after the account's credentials changed.
     SessionOver,
+    /// A response to a challenge, and the account has no network password.
+    NoNetworkPassword,
+    /// A response to a challenge where network passwords admit nobody: at a resource that is
+    /// neither Wi-Fi nor VPN, or without the key they are sealed under.
+    NetworkPasswordNotAdmitted,
+    /// The network password is sealed under another key than the one in use.
+    NetworkPasswordUnreadable,
     /// A service account from an address it may not come from.
     ServiceSource,
     /// A client certificate that stands for no service account, for several, or not for the one
@@ -68,6 +75,9 @@ impl Refusal {
             Self::Suspended => "suspended",
             Self::NotBound => "not_bound",
             Self::SessionOver => "session_over",
+            Self::NoNetworkPassword => "no_network_password",
+            Self::NetworkPasswordNotAdmitted => "network_password_not_admitted",
+            Self::NetworkPasswordUnreadable => "network_password_unreadable",
             Self::ServiceSource => "service_source",
             Self::UnknownCertificate => "unknown_certificate",
         }
@@ -81,6 +91,9 @@ impl Refusal {
                 | Self::RepeatedWrongPassword
                 | Self::Locked
                 | Self::NoResource
+                | Self::NoNetworkPassword
+                | Self::NetworkPasswordNotAdmitted
+                | Self::NetworkPasswordUnreadable
                 | Self::UnknownCertificate
         )
     }

@@ -147,6 +147,28 @@ impl fmt::Debug for HashText {
     }
 }
 
+/// A network password as it is kept: encrypted. Opaque everywhere but in `network_password`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedNetworkPassword(Vec<u8>);
+
+impl SealedNetworkPassword {
+    /// Wraps the octets; `network_password` decides whether they can be opened.
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(octets)
+    }
+
+    /// The octets, for `network_password` and the store.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedNetworkPassword {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SealedNetworkPassword(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 
 use super::reason::{DropReason, RejectReason};
 use crate::authenticator::{Attempt, Claim, Evidence, Undecided, Verdict};
+use crate::domain::challenge::ChallengeResponse;
 use crate::eap::seen::{Content, Record, SeenInside, SeenPacket, Side};
 use crate::eap::{Failure, Note, packet};
 use crate::watch::{Alert, Name, Step, Words, said, way_out, words_of_refusal};
@@ -299,6 +300,8 @@ pub fn question(attempt: &Attempt) -> Words {
     let (Claim::Typed(typed) | Claim::Malformed(typed)) = &attempt.claim;
     let with = match &attempt.evidence {
         Evidence::Password(_) => "with a password",
+        Evidence::Response(ChallengeResponse::Chap { .. }) => "with a response of CHAP",
+        Evidence::Response(ChallengeResponse::MsChapV2(_)) => "with a response of MS-CHAPv2",
         Evidence::Unusable(_) => "with octets that can be no password",
         Evidence::Resumed(_) => "by a TLS session of before",
     };

@@ -15,8 +15,10 @@ use crate::config::ldap::{ClientCertificate, Ldapv2Bind, Listener, ListenerTls, 
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
+use crate::domain::secret::Secret;
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
 use crate::ldap::dn::DistinguishedName;
+use crate::network_password::SealingKey;
 use crate::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, check};
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
@@ -119,13 +121,36 @@ pub fn resources(config: &Config) -> Resources {
     Resources::new(config.resources())
 }
 
+/// What network passwords are sealed under, where they are made.
+///
+/// # Errors
+/// The key has another length; the error cites the key of the file.
+pub fn sealing_key(
+    config: &Config,
+    key: Option<&Secret>,
+) -> Result<Option<SealingKey>, ConfigErrors> {
+    let key = key.map(SealingKey::new).transpose();
+    key.map_err(|refused| {
+        let subject = Subject::Key("radius.network_password_key_file");
+        config.cite(subject, refused.to_string()).into()
+    })
+}
+
 /// The authenticator's settings.
-pub fn authenticator(config: &Config) -> authenticator::Settings {
+///
+/// # Errors
+/// As [`sealing_key`].
+pub fn authenticator(
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<authenticator::Settings, ConfigErrors> {
     let throttle = &config.throttle;
-    authenticator::Settings {
+    let key = sealing_key(config, secrets.network_password_key())?;
+    Ok(authenticator::Settings {
         resources: resources(config),
         realms: Realms::new(&config.directory.realms),
         relays: throttle.relays.clone(),
+        network_passwords: key.map(Arc::new),
         refusal_delay: throttle.refusal_delay,
         remember_for: config.hashing.remember_for,
         source_rate: Rate {
@@ -136,7 +161,7 @@ pub fn authenticator(config: &Config) -> authenticator::Settings {
             capacity: throttle.account_tokens,
             refill: throttle.account_refill,
         },
-    }
+    })
 }
 
 /// The parameters of new hashes.

@@ -118,7 +118,7 @@ impl Daemon {
             Arc::clone(&store),
             Arc::clone(&pool),
             Arc::clone(&as_clock),
-            assemble::authenticator(&config),
+            assemble::authenticator(&config, &secrets)?,
         )
         .map_err(|error| DaemonError::System(error.to_string()))?;
         let authenticator = Arc::new(authenticator);
@@ -514,9 +514,9 @@ impl Reloader {
         for listener in &config.ldap.listeners {
             ldap.push((&listener.name, assemble::ldap(config, listener)?));
         }
+        let authenticator = assemble::authenticator(config, &secrets)?;
         // From here on nothing can be refused.
-        self.authenticator
-            .set_settings(assemble::authenticator(config));
+        self.authenticator.set_settings(authenticator);
         self.directory.set_settings(assemble::directory(config));
         self.pool.set_parameters(parameters);
         self.retention.store(Arc::new(config.audit.retention));

@@ -12,7 +12,7 @@ use crate::domain::login::LoginName;
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
 use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
-use crate::domain::secret::HashText;
+use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::time::Timestamp;
 
 use super::Unavailable;
@@ -33,6 +33,10 @@ pub struct AttemptRecord {
     pub password: Option<HashText>,
     /// The hash of the password before this one, and when it was replaced.
     pub previous: Option<PreviousPassword>,
+    /// Its network password, where it has one.
+    pub network_password: Option<SealedNetworkPassword>,
+    /// The network password before this one, or before none.
+    pub former_network_password: Option<FormerNetworkPassword>,
     /// Moves with every change that must void what is remembered.
     pub epoch: Epoch,
     /// Whether the account is bound to the resource asked for, directly or through a group,
@@ -51,6 +55,15 @@ pub struct PreviousPassword {
     /// Its hash.
     pub hash: HashText,
     /// When another took its place.
+    pub replaced_at: Timestamp,
+}
+
+/// A network password that was replaced or revoked.
+#[derive(Debug, Clone)]
+pub struct FormerNetworkPassword {
+    /// The password.
+    pub sealed: SealedNetworkPassword,
+    /// When it was.
     pub replaced_at: Timestamp,
 }
 

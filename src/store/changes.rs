@@ -10,7 +10,7 @@ use crate::domain::name::{
     GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
 };
 use crate::domain::rules::{PlaceLimits, PolicySettings};
-use crate::domain::secret::HashText;
+use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::ssh_key::{SshFingerprint, SshPublicKey};
 use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
@@ -138,6 +138,15 @@ pub enum Change {
         expected: Option<Epoch>,
         /// How many former hashes to keep.
         keep_history: u32,
+    },
+    /// Gives a user another network password, or takes it away where there is none: that is
+    /// refused as [`ChangeRefused::Nothing`] where the user has none. Keeps the one before, moves
+    /// the epoch, and leaves all else alone.
+    SetNetworkPassword {
+        /// The account.
+        account: AccountId,
+        /// The new one.
+        password: Option<SealedNetworkPassword>,
     },
     /// Clears a lock, failures and open places; moves the epoch. Leaves expiry alone.
     Unlock {

@@ -33,6 +33,8 @@ pub struct UserRecord {
     pub shell: Option<String>,
     /// Whether the user administers the gateway.
     pub admin: bool,
+    /// When its network password was made; nothing where it has none.
+    pub network_password_set_at: Option<Timestamp>,
     /// The facts of its standing.
     pub facts: AccountFacts,
     /// The credential epoch.

@@ -21,6 +21,13 @@ pub const fn words_of_refusal(refusal: Refusal) -> &'static str {
         Refusal::Suspended => "the account is suspended, or past its end",
         Refusal::NotBound => "the user is not bound to the resource",
         Refusal::SessionOver => "the account changed since the session that was taken up again",
+        Refusal::NoNetworkPassword => "the user has no network password",
+        Refusal::NetworkPasswordNotAdmitted => {
+            "network passwords are for Wi-Fi and VPN alone, or there is no key for them"
+        }
+        Refusal::NetworkPasswordUnreadable => {
+            "the network password is sealed under another key than the file's"
+        }
         Refusal::ServiceSource => "the service account may not come from this address",
         Refusal::UnknownCertificate => "the client certificate is mapped to no service account",
     }
@@ -50,6 +57,13 @@ pub const fn way_out(refusal: Refusal) -> &'static str {
         Refusal::Suspended => "doorward user resume",
         Refusal::NotBound => "doorward resource bind",
         Refusal::SessionOver => "none is needed: the next try is a whole login",
+        Refusal::NoNetworkPassword => "doorward user network-password",
+        Refusal::NetworkPasswordNotAdmitted => {
+            "look at the resource's kind, and at network_password_key_file in [radius]"
+        }
+        Refusal::NetworkPasswordUnreadable => {
+            "put the key back, or make another: doorward user network-password"
+        }
         Refusal::ServiceSource => "compare the service account's --from: doorward service list",
         Refusal::UnknownCertificate => "doorward service set-certificate",
     }

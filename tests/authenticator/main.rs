@@ -3,6 +3,11 @@
 #[cfg(test)]
 mod announced;
 #[cfg(test)]
+mod challenges;
+#[cfg(test)]
+#[path = "../common/challenges.rs"]
+mod common_challenges;
+#[cfg(test)]
 mod counting;
 #[cfg(test)]
 mod services;

@@ -14,9 +14,10 @@ use doorward::domain::id::{AccountId, RequestId};
 use doorward::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
 use doorward::domain::origin::{Origin, Protocol, Relays};
 use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
-use doorward::domain::secret::{HashText, Password};
+use doorward::domain::secret::{HashText, Password, Secret};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::hashing::{Argon2Parameters, HashingPool, PoolSettings};
+use doorward::network_password::SealingKey;
 use doorward::policy::asking::Resources;
 use doorward::policy::buckets::Rate;
 use doorward::policy::naming::Realms;
@@ -75,8 +76,41 @@ fn resource(name: &str, kind: ResourceKind) -> Resource {
     }
 }
 
+/// What network passwords are sealed under.
+pub(crate) fn sealing_key() -> SealingKey {
+    SealingKey::new(&Secret::new(vec![7; 32])).unwrap()
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        resources: Resources::new(vec![
+            resource("mail", ResourceKind::Email),
+            resource("hosts", ResourceKind::Endpoint),
+            resource("app", ResourceKind::App),
+            resource("vpn", ResourceKind::Vpn),
+            resource("wifi", ResourceKind::Wifi),
+        ]),
+        realms: Realms::new(["example.org", "EXAMPLE"]),
+        relays: Relays {
+            networks: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Relays::default()
+        },
+        network_passwords: Some(Arc::new(sealing_key())),
+        refusal_delay: Duration::from_millis(5),
+        remember_for: Duration::from_mins(5),
+        source_rate: Rate {
+            capacity: 40,
+            refill: Duration::from_mins(1),
+        },
+        account_rate: Rate {
+            capacity: 20,
+            refill: Duration::from_mins(1),
+        },
+    }
+}
+
 impl World {
-    /// Resources `hosts`, `mail`, `app`, each with a listener of its name, and no users.
+    /// Resources `hosts`, `mail`, `app`, `vpn`, `wifi`, each with a listener of its name, and no users.
     #[expect(clippy::disallowed_methods, reason = "this is the tests' clock")]
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -93,28 +127,7 @@ impl World {
             parameters: Argon2Parameters::new(64, 1, 1).unwrap(),
         });
         let pool = Arc::new(pool.unwrap());
-        let settings = Settings {
-            resources: Resources::new(vec![
-                resource("mail", ResourceKind::Email),
-                resource("hosts", ResourceKind::Endpoint),
-                resource("app", ResourceKind::App),
-            ]),
-            realms: Realms::new(["example.org", "EXAMPLE"]),
-            relays: Relays {
-                networks: vec!["127.0.0.0/8".parse().unwrap()],
-                ..Relays::default()
-            },
-            refusal_delay: Duration::from_millis(5),
-            remember_for: Duration::from_mins(5),
-            source_rate: Rate {
-                capacity: 40,
-                refill: Duration::from_mins(1),
-            },
-            account_rate: Rate {
-                capacity: 20,
-                refill: Duration::from_mins(1),
-            },
-        };
+        let settings = settings();
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let authenticator =
             Authenticator::new(Arc::clone(&store), Arc::clone(&pool), as_clock, settings).unwrap();

@@ -7,6 +7,8 @@ mod decisions;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod network_passwords;
+#[cfg(test)]
 mod nouns;
 #[cfg(test)]
 mod ssh_keys;

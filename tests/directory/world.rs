@@ -112,6 +112,7 @@ impl World {
             resources: resources(),
             realms: Realms::default(),
             relays: Relays::default(),
+            network_passwords: None,
             refusal_delay: Duration::from_millis(1),
             remember_for: Duration::ZERO,
             source_rate: rate,

@@ -86,6 +86,11 @@ mod on_sqlite {
             users_are_listed_by_every_filter_and_in_pages,
             what_is_missing_is_not_found,
             recent_failures_are_counted;
+        network_passwords:
+            one_is_kept_with_the_one_before_it,
+            one_is_revoked_once,
+            one_stands_apart_from_the_password_and_its_lock,
+            one_goes_with_its_account;
         ssh_keys:
             keys_are_kept_in_order_and_leave_the_epoch_alone,
             a_key_is_kept_once_a_user,

@@ -100,3 +100,59 @@ fn a_file_with_an_inline_secret_must_be_private() {
     let name = ClientName::parse("wlc").unwrap();
     assert_eq!(secrets.client(&name).unwrap().expose(), b"testing123");
 }
+
+/// A folder with a configuration whose key of network passwords is `content` with `mode`.
+fn with_key(content: &str, mode: u32) -> (tempfile::TempDir, Config) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("door.toml");
+    let radius = "\n[radius]\nnetwork_password_key_file = \"network\"\n";
+    fs::write(&path, format!("{SOUND}{radius}")).unwrap();
+    let key = folder.path().join("network");
+    fs::write(&key, content).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    let config = Config::load(&path).unwrap();
+    (folder, config)
+}
+
+#[test]
+fn the_key_of_network_passwords_is_64_hexadecimal_digits_in_a_private_file() {
+    let right = format!("{}\n", "0aF1".repeat(16));
+    let (_folder, config) = with_key(&right, 0o600);
+    let key = secrets::network_password_key(&config).unwrap().unwrap();
+    assert_eq!(key.expose(), [0x0a, 0xf1].repeat(16));
+    let read = secrets::read(&config).unwrap();
+    assert_eq!(read.network_password_key().unwrap().expose(), key.expose());
+
+    let wrong = [
+        ("0a".repeat(31), 0o600, "it must hold 64 hexadecimal digits"),
+        ("0a".repeat(33), 0o600, "it must hold 64 hexadecimal digits"),
+        ("0g".repeat(32), 0o600, "openssl rand -hex 32"),
+        (right, 0o604, "everyone on this machine can read"),
+        (String::new(), 0o600, "is empty"),
+    ];
+    for (content, mode, expected) in wrong {
+        let (_folder, config) = with_key(&content, mode);
+        for said in [
+            secrets::network_password_key(&config)
+                .unwrap_err()
+                .to_string(),
+            secrets::read(&config).unwrap_err().to_string(),
+        ] {
+            assert!(said.contains("door.toml:"), "{said}");
+            assert!(said.contains("network_password_key_file = "), "{said}");
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn without_its_key_there_are_no_network_passwords() {
+    let (_folder, config) = folder("a long enough secret", 0o600);
+    assert!(secrets::network_password_key(&config).unwrap().is_none());
+    assert!(
+        secrets::read(&config)
+            .unwrap()
+            .network_password_key()
+            .is_none()
+    );
+}

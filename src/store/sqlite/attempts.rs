@@ -7,9 +7,10 @@ use crate::domain::account::AccountFacts;
 use crate::domain::certificate::CertificateNames;
 use crate::domain::id::{AccountId, ServiceId};
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
-use crate::domain::secret::HashText;
+use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::store::attempts::{
-    AccountKey, AttemptRead, AttemptRecord, Fetch, PreviousPassword, ServiceRecord,
+    AccountKey, AttemptRead, AttemptRecord, Fetch, FormerNetworkPassword, PreviousPassword,
+    ServiceRecord,
 };
 
 use super::fault::Fault;
@@ -89,7 +90,8 @@ fn by(
     value: impl rusqlite::ToSql,
 ) -> Result<Option<AttemptRecord>, Fault> {
     let sql = format!(
-        "SELECT id, username, email, password_hash, epoch, admin, {FACTS} FROM accounts
+        "SELECT id, username, email, password_hash, epoch, admin, network_password,
+                former_network_password, former_network_password_at, {FACTS} FROM accounts
          WHERE {column} = ?1"
     );
     first(connection, &sql, params![value], |row| {
@@ -97,15 +99,27 @@ fn by(
             account: account_id(row.get(0)?),
             username: name(row, 1, Username::parse)?,
             email: name(row, 2, MailAddress::parse)?,
-            facts: facts(row, 6)?,
+            facts: facts(row, 9)?,
             password: row.get::<_, Option<String>>(3)?.map(HashText::new),
             previous: None,
+            network_password: sealed(row, 6)?,
+            former_network_password: sealed(row, 7)?.zip(maybe_instant(row, 8)?).map(
+                |(sealed, replaced_at)| FormerNetworkPassword {
+                    sealed,
+                    replaced_at,
+                },
+            ),
             epoch: epoch(row, 4)?,
             bound: false,
             admin: row.get(5)?,
             reply: Vec::new(),
         })
     })
+}
+
+fn sealed(row: &Row<'_>, column: usize) -> Result<Option<SealedNetworkPassword>, Fault> {
+    let octets: Option<Vec<u8>> = row.get(column)?;
+    Ok(octets.map(SealedNetworkPassword::new))
 }
 
 fn complete(

@@ -15,8 +15,8 @@ use crate::store::records::{SshKeyRecord, UserRecord};
 use super::attempts::{FACTS, facts};
 use super::fault::Fault;
 use super::rows::{
-    Key, Page, account_id, account_key, after, all, epoch, first, instant, limit, meta, name,
-    number, posix,
+    Key, Page, account_id, account_key, after, all, epoch, first, instant, limit, maybe_instant,
+    meta, name, number, posix,
 };
 
 /// Users after the one named.
@@ -62,7 +62,7 @@ pub(super) fn list(
 }
 
 const COLUMNS: &str = "id, username, email, recovery_email, full_name, uid_number, gid_number, \
-                       home, shell, admin, epoch, created, modified";
+                       home, shell, admin, epoch, created, modified, network_password_set_at";
 
 /// Reads a user without its groups, resources and failures.
 fn user(row: &Row<'_>) -> Result<UserRecord, Fault> {
@@ -83,7 +83,8 @@ fn user(row: &Row<'_>) -> Result<UserRecord, Fault> {
         epoch: epoch(row, 10)?,
         created: instant(row, 11)?,
         modified: instant(row, 12)?,
-        facts: facts(row, 13)?,
+        network_password_set_at: maybe_instant(row, 13)?,
+        facts: facts(row, 14)?,
         groups: Vec::new(),
         resources: Vec::new(),
         recent_failures: 0,

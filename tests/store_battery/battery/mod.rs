@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod lifecycle;
 pub(crate) mod links;
+pub(crate) mod network_passwords;
 pub(crate) mod places;
 pub(crate) mod policy;
 pub(crate) mod provisional;

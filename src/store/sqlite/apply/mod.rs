@@ -95,6 +95,9 @@ fn perform(
                 keep_history: *keep_history,
             },
         ),
+        Change::SetNetworkPassword { account, password } => {
+            users::set_network_password(connection, at, *account, password.as_ref())
+        }
         Change::Unlock { account } => users::unlock(connection, at, *account),
         Change::Expire { account, by } => users::expire(connection, at, *account, *by),
         Change::Suspend { account } => users::suspend(connection, at, *account),

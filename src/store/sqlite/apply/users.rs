@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::id::{AccountId, Epoch};
 use crate::domain::name::{MailAddress, Username};
-use crate::domain::secret::HashText;
+use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::time::Timestamp;
 use crate::store::changes::{ChangeRefused, Command, NewUser, UserPatch};
 use crate::store::records::UserRecord;
@@ -36,6 +36,7 @@ fn shown(user: &UserRecord) -> Value {
         "change_by": moment(user.facts.change_by),
         "password_never_expires": user.facts.never_expires,
         "must_change": user.facts.must_change,
+        "network_password_set_at": moment(user.network_password_set_at),
         "locked_since": moment(user.facts.locked_since),
     })
 }
@@ -262,6 +263,45 @@ pub(super) fn set_password(
     run(connection, "DELETE FROM links WHERE account = ?1", [key])?;
     touch(connection, at, new.account)?;
     changed(connection, "user.set_password", &before)
+}
+
+pub(super) fn set_network_password(
+    connection: &Connection,
+    at: Timestamp,
+    account: AccountId,
+    password: Option<&SealedNetworkPassword>,
+) -> Result<Changed, Fault> {
+    let before = find(connection, account)?;
+    if password.is_none() && before.network_password_set_at.is_none() {
+        return Err(nothing(format!(
+            "'{}' has no network password",
+            before.username
+        )));
+    }
+    let action = match password {
+        Some(_) => "user.set_network_password",
+        None => "user.revoke_network_password",
+    };
+    // One that was revoked before this one was made stays the former one.
+    alter(
+        connection,
+        at,
+        account,
+        action,
+        "UPDATE accounts SET
+             former_network_password = coalesce(network_password, former_network_password),
+             former_network_password_at =
+                 iif(network_password IS NULL, former_network_password_at, ?3),
+             network_password = ?2,
+             network_password_set_at = iif(?2 IS NULL, NULL, ?3),
+             epoch = epoch + 1
+         WHERE id = ?1",
+        params![
+            account_key(account),
+            password.map(SealedNetworkPassword::as_bytes),
+            at.as_millis()
+        ],
+    )
 }
 
 pub(super) fn unlock(
