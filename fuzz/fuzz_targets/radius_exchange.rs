@@ -69,6 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
             local: SocketAddr::from(([192, 0, 2, 2], 1812)),
             now,
             eap: None,
+            challenges: choice & 16 == 0,
             available: choice & 8 == 0,
         };
         let step = exchanges.receive(&arrival);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::accounting::{self, Report, Way};
+use super::challenges::MsChapAsked;
 use super::client::ClientSettings;
 use super::duplicates::{Admission, Duplicates, Key, Ticket};
 use super::reason::{DropReason, RejectReason};
@@ -51,6 +52,8 @@ pub struct Arrival<'a> {
     pub now: Now,
     /// How EAP conversations are held; nothing where they are not.
     pub eap: Option<&'a Arc<eap::Settings>>,
+    /// Whether responses to challenges can be checked (CHAP, MS-CHAPv2).
+    pub challenges: bool,
     /// Whether requests can be decided; a Status-Server is answered only then (RFC 5997 §4.2).
     pub available: bool,
 }
@@ -111,6 +114,7 @@ pub struct Open {
     id: ExchangeId,
     envelope: Envelope,
     dialogue: Option<Box<Dialogue>>,
+    ms_chap: Option<MsChapAsked>,
 }
 
 impl Open {
@@ -170,10 +174,28 @@ impl Exchanges {
             let step = dialogue.conversation.answer(verdict);
             return self.conversed(Conversed { open, step }, now);
         }
-        let Open { id, envelope, .. } = open;
+        let Open {
+            id,
+            envelope,
+            ms_chap,
+            ..
+        } = open;
         let reply = match verdict {
-            Ok(Verdict::Granted(proof)) => envelope.accept(&proof),
-            Ok(Verdict::ChangeOnly(_) | Verdict::Refused(_)) => envelope.reject(None),
+            Ok(Verdict::Granted(proof)) => match random() {
+                Ok(salt) => {
+                    let salt = u16::from_be_bytes(salt);
+                    envelope.accept(&proof, ms_chap.as_ref(), salt)
+                }
+                Err(reason) => {
+                    self.duplicates.forget(id.ticket);
+                    return Step::Drop(reason);
+                }
+            },
+            Ok(Verdict::Refused(refusal)) => match &ms_chap {
+                Some(asked) => envelope.reject_ms_chap(asked, refusal),
+                None => envelope.reject(None),
+            },
+            Ok(Verdict::ChangeOnly(_)) => envelope.reject(None),
             Err(undecided) => {
                 self.duplicates.forget(id.ticket);
                 return Step::Drop(reason_of(&undecided));
@@ -278,6 +300,7 @@ impl Exchanges {
             id,
             envelope,
             dialogue: None,
+            ms_chap: None,
         };
         Ok(Step::Record(Box::new(Recording { open, report })))
     }
@@ -314,7 +337,7 @@ impl Exchanges {
         keys: Keys,
     ) -> Result<Step, DropReason> {
         let client = arrival.client;
-        let wanted = request::read(packet, &keys)?;
+        let wanted = request::read(packet, &keys, arrival.challenges)?;
         let envelope = Envelope::new(packet, client, keys).map_err(|_| DropReason::ReplyTooLong)?;
         let now = arrival.now;
         let ticket = match self.admit(arrival, packet, presence)? {
@@ -341,6 +364,7 @@ impl Exchanges {
                     id,
                     envelope,
                     dialogue: None,
+                    ms_chap: login.ms_chap,
                 };
                 let login = Login {
                     claim: login.claim,
@@ -364,6 +388,7 @@ impl Exchanges {
                         },
                         envelope,
                         dialogue: Some(Box::new(dialogue)),
+                        ms_chap: None,
                     };
                     return Ok(Step::Converse(Box::new(Conversing::new(open, eap.packet))));
                 }

@@ -91,7 +91,7 @@ reasons! {
 reasons! {
     /// Why an Access-Reject was sent without an account being asked.
     RejectReason {
-        /// CHAP, MS-CHAP, EAP, or no credentials at all.
+        /// MS-CHAP of version 1, CHAP, MS-CHAPv2 or EAP where they are off, or no credentials at all.
         UnsupportedAuthentication => "unsupported_authentication",
         /// A User-Password beside other credentials (RFC 2865 §4.1, RFC 3579 §3.1).
         AmbiguousCredentials => "ambiguous_credentials",

@@ -6,13 +6,14 @@ use tracing::warn;
 
 use super::accounting;
 use super::attributes::{AtTimeout, push_attributes};
+use super::challenges::MsChapAsked;
 use super::client::ClientSettings;
 use super::sessions::State;
 use super::wire::{
     Authenticator, Code, Draft, Keys, MAX_LENGTH, MAX_VALUE, MppeKey, Oversized, Packet,
     ProxyStates, kind,
 };
-use crate::authenticator::Authenticated;
+use crate::authenticator::{Authenticated, Refusal};
 use crate::eap::{Challenge, Granted, packet};
 
 /// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
@@ -69,13 +70,24 @@ impl Envelope {
         &self.client
     }
 
-    /// An Access-Accept: Message-Authenticator, the canonical User-Name, the Class that tells whose
-    /// the session is, the reply attributes, the Proxy-States.
+    /// An Access-Accept: Message-Authenticator, what MS-CHAPv2 needs where it came by that, the
+    /// canonical User-Name, the Class that tells whose the session is, the reply attributes, the
+    /// Proxy-States. `salt` is random.
     ///
     /// # Errors
-    /// Never, where [`Envelope::new`] succeeded.
-    pub fn accept(&self, proof: &Authenticated) -> Result<Reply, Oversized> {
-        let mut named = self.draft(Code::AccessAccept);
+    /// Never, where [`Envelope::new`] succeeded and it did not come by MS-CHAPv2.
+    pub fn accept(
+        &self,
+        proof: &Authenticated,
+        ms_chap: Option<&MsChapAsked>,
+        salt: u16,
+    ) -> Result<Reply, Oversized> {
+        let mut bare = self.draft(Code::AccessAccept);
+        if let (Some(asked), Some(success)) = (ms_chap, proof.ms_chap_v2()) {
+            let hidden_by = (&self.keys, &self.authenticator, salt);
+            asked.push_success(&mut bare, success, hidden_by)?;
+        }
+        let mut named = bare.clone();
         named.push(kind::USER_NAME, proof.username().as_str().as_bytes())?;
         named.push(kind::CLASS, &accounting::class(&self.client, proof))?;
         self.push_reply(&mut named, proof, AtTimeout::End)?;
@@ -83,7 +95,6 @@ impl Envelope {
             return self.seal(&named);
         }
         // User-Name and Class are a courtesy, Proxy-State a duty.
-        let mut bare = self.draft(Code::AccessAccept);
         bare.push_proxy_states(&self.proxy_states)?;
         self.seal(&bare)
     }
@@ -143,6 +154,26 @@ impl Envelope {
         }
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
+    }
+
+    /// An Access-Reject of MS-CHAPv2: [`Envelope::reject`] with an MS-CHAP-Error, which tells more
+    /// than that only to whoever knows the password (CONTRACT.md 5.3).
+    ///
+    /// # Errors
+    /// Never, where [`Envelope::new`] succeeded.
+    pub fn reject_ms_chap(
+        &self,
+        asked: &MsChapAsked,
+        refusal: Refusal,
+    ) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccessReject);
+        let told = asked
+            .push_failure(&mut draft, refusal)
+            .and_then(|()| draft.push_proxy_states(&self.proxy_states));
+        match told {
+            Ok(()) => self.seal(&draft),
+            Err(Oversized) => self.reject(None),
+        }
     }
 
     /// An Accounting-Response: the report is safe. The Proxy-States, and nothing else.

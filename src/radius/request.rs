@@ -1,18 +1,18 @@
 //! What an Access-Request says, once its sender is known: who logs in, with what, from where.
 
+use super::challenges::{self, Challenged, MsChapAsked};
 use super::reason::{DropReason, RejectReason};
-use super::wire::{Keys, MICROSOFT, Packet, kind};
+use super::wire::{Keys, Packet, kind};
 use crate::authenticator::{Claim, Evidence};
 
-/// MS-CHAP-Response, MS-CHAP-Challenge and MS-CHAP2-Response (RFC 2548 §2).
-const MS_CHAP: [u8; 3] = [1, 11, 25];
-
-/// Someone logs in with a password.
+/// Someone logs in with a password, or with a response to a challenge.
 pub struct Login {
     /// User-Name. None, an empty one, or one that is not UTF-8 is malformed: no account has it.
     pub claim: Claim,
-    /// User-Password, revealed. Garbage where the client has another secret.
+    /// User-Password, revealed: garbage where the client has another secret. Or a response.
     pub evidence: Evidence,
+    /// What the reply must repeat, where it came by MS-CHAPv2.
+    pub ms_chap: Option<MsChapAsked>,
     /// Where the user is.
     pub place: Place,
 }
@@ -42,13 +42,9 @@ pub struct Eap {
 }
 
 impl Eap {
-    /// The identifier that an EAP-Failure must repeat: the one of the EAP-Response (RFC 3748 §4.2).
-    /// An EAP-Start is empty and has none.
+    /// The identifier that an EAP-Failure must repeat.
     pub fn identifier(&self) -> u8 {
-        match self.packet.as_slice() {
-            [2, identifier, ..] => *identifier,
-            _ => 0,
-        }
+        identifier_of(&self.packet)
     }
 }
 
@@ -91,12 +87,13 @@ pub enum Wanted {
     },
 }
 
-/// Reads an Access-Request whose Message-Authenticator has been dealt with.
+/// Reads an Access-Request whose Message-Authenticator has been dealt with. Responses to challenges
+/// are taken where `challenges` can be checked.
 ///
 /// # Errors
 /// Where it must be dropped.
-pub fn read(packet: &Packet<'_>, keys: &Keys) -> Result<Wanted, DropReason> {
-    let username = only(packet, kind::USER_NAME)?;
+pub fn read(packet: &Packet<'_>, keys: &Keys, challenges: bool) -> Result<Wanted, DropReason> {
+    let username = only(packet, kind::USER_NAME)?.unwrap_or_default();
     let hidden = only(packet, kind::USER_PASSWORD)?;
     let place = Place {
         called_station: only(packet, kind::CALLED_STATION_ID)?.map(text),
@@ -105,37 +102,49 @@ pub fn read(packet: &Packet<'_>, keys: &Keys) -> Result<Wanted, DropReason> {
         nas_port_type: number(packet, kind::NAS_PORT_TYPE),
     };
     let eap = eap_message(packet)?;
-    let other = eap.is_some() || packet.has(kind::CHAP_PASSWORD) || has_ms_chap(packet);
-    if let (Some(hidden), false) = (hidden, other) {
-        let password = keys
-            .reveal_password(hidden, packet.authenticator())
-            .map_err(|_| DropReason::MalformedPassword)?;
-        return Ok(Wanted::Login(Login {
-            claim: Claim::of(username.unwrap_or_default()),
-            evidence: Evidence::password(&password),
+    let answered = challenges::read(packet, keys, username)?;
+    let login = |evidence, ms_chap, place| {
+        Wanted::Login(Login {
+            claim: Claim::of(username),
+            evidence,
+            ms_chap,
             place,
-        }));
-    }
-    let eap = match eap {
-        Some(message) => Some(Eap {
-            packet: message,
+        })
+    };
+    Ok(match (hidden, eap, answered) {
+        (Some(hidden), None, Challenged::No) => {
+            let password = keys
+                .reveal_password(hidden, packet.authenticator())
+                .map_err(|_| DropReason::MalformedPassword)?;
+            login(Evidence::password(&password), None, place)
+        }
+        (None, Some(packet_of_eap), Challenged::No) => Wanted::Eap(Eap {
+            packet: packet_of_eap,
             state: only(packet, kind::STATE)?.map(<[u8]>::to_vec),
-            user_name: username.unwrap_or_default().to_vec(),
+            user_name: username.to_vec(),
             framed_mtu: number(packet, kind::FRAMED_MTU),
             place,
         }),
-        None => None,
-    };
-    match eap {
-        Some(eap) if hidden.is_none() => Ok(Wanted::Eap(eap)),
-        eap => Ok(Wanted::Reject {
-            reason: if hidden.is_some() {
-                RejectReason::AmbiguousCredentials
-            } else {
-                RejectReason::UnsupportedAuthentication
-            },
-            eap: eap.map(|eap| eap.identifier()),
-        }),
+        (None, None, Challenged::Response { response, ms_chap }) if challenges => {
+            login(Evidence::Response(response), ms_chap, place)
+        }
+        (None, None, _) => Wanted::Reject {
+            reason: RejectReason::UnsupportedAuthentication,
+            eap: None,
+        },
+        (_, eap, _) => Wanted::Reject {
+            reason: RejectReason::AmbiguousCredentials,
+            eap: eap.as_deref().map(identifier_of),
+        },
+    })
+}
+
+/// The identifier of an EAP-Response, which an EAP-Failure repeats (RFC 3748 §4.2). An EAP-Start is
+/// empty and has none.
+fn identifier_of(packet: &[u8]) -> u8 {
+    match packet {
+        [2, identifier, ..] => *identifier,
+        _ => 0,
     }
 }
 
@@ -163,7 +172,7 @@ fn number(packet: &Packet<'_>, kind: u8) -> Option<u32> {
 
 /// The one value of an attribute that may stand there at most once (RFC 2865 §5.44). Taking the
 /// first or the last of several would let a proxy and us read one packet as two requests.
-fn only<'a>(packet: &Packet<'a>, kind: u8) -> Result<Option<&'a [u8]>, DropReason> {
+pub(super) fn only<'a>(packet: &Packet<'a>, kind: u8) -> Result<Option<&'a [u8]>, DropReason> {
     let mut values = packet.all(kind);
     let value = values.next();
     if values.next().is_some() {
@@ -174,13 +183,4 @@ fn only<'a>(packet: &Packet<'a>, kind: u8) -> Result<Option<&'a [u8]>, DropReaso
 
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
-}
-
-fn has_ms_chap(packet: &Packet<'_>) -> bool {
-    packet.all(kind::VENDOR_SPECIFIC).any(|value| {
-        value
-            .strip_prefix(&MICROSOFT)
-            .and_then(|rest| rest.first())
-            .is_some_and(|vendor_kind| MS_CHAP.contains(vendor_kind))
-    })
 }

@@ -85,6 +85,8 @@ pub struct Settings {
     pub clients: Clients,
     /// How EAP conversations are held; nothing where they are not.
     pub eap: Option<Arc<eap::Settings>>,
+    /// Whether responses to challenges can be checked (CHAP, MS-CHAPv2).
+    pub challenges: bool,
     /// How many datagrams a second each client may send, on average, before they are dropped
     /// unread (CONTRACT.md 3.6).
     pub datagrams_per_second: NonZeroU32,
@@ -98,6 +100,7 @@ impl Settings {
         Self {
             clients,
             eap: None,
+            challenges: false,
             datagrams_per_second: const { NonZeroU32::new(1000).unwrap() },
             burst: const { NonZeroU32::new(2000).unwrap() },
         }
@@ -255,6 +258,7 @@ struct Shared {
 struct Live {
     clients: Clients,
     eap: Option<Arc<eap::Settings>>,
+    challenges: bool,
     gates: Gates,
 }
 
@@ -264,6 +268,7 @@ impl Live {
         Self {
             clients: settings.clients,
             eap: settings.eap,
+            challenges: settings.challenges,
             gates,
         }
     }
@@ -343,6 +348,7 @@ async fn take(
         local: received.local,
         now: shared.clock.now(),
         eap: live.eap.as_ref(),
+        challenges: live.challenges,
         available: shared.available.load(Ordering::Relaxed),
     };
     let mut step = shared.exchanges().receive(&arrival);

@@ -262,6 +262,7 @@ pub fn radius(
         .map_err(|fault| config.cite(Subject::Key("radius"), fault.to_string()))?;
     let mut settings = radius::server::Settings::new(clients);
     settings.eap = eap(config, eap_certificate)?;
+    settings.challenges = secrets.network_password_key().is_some();
     if let Some(rate) = NonZeroU32::new(config.throttle.client_datagrams) {
         settings.datagrams_per_second = rate;
         settings.burst = rate.saturating_add(rate.get());

@@ -1,6 +1,7 @@
 //! A gateway of its own for each test: the true binary, a folder that goes away, an address of its
 //! own on loopback.
 
+pub(crate) mod challenges;
 pub(crate) mod ldap;
 pub(crate) mod namespace;
 pub(crate) mod radius;
@@ -31,6 +32,8 @@ pub(crate) struct Setting {
     pub(crate) hashing: String,
     /// Lines of `[throttle]`.
     pub(crate) throttle: String,
+    /// Lines of `[radius]`.
+    pub(crate) radius: String,
     /// Lines of `[eap]`.
     pub(crate) eap: String,
     /// Lines of `[ldap]`.
@@ -52,6 +55,7 @@ impl Default for Setting {
         Self {
             hashing: "memory_kib = 64\npasses = 1\n".to_owned(),
             throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n".to_owned(),
+            radius: String::new(),
             eap: String::new(),
             ldap: String::new(),
             store: None,
@@ -61,6 +65,19 @@ impl Default for Setting {
         }
     }
 }
+
+impl Setting {
+    /// With network passwords, sealed under the key that every gateway's folder has.
+    pub(crate) fn with_network_passwords() -> Self {
+        Self {
+            radius: format!("network_password_key_file = \"{KEY}\"\n"),
+            ..Self::default()
+        }
+    }
+}
+
+/// The key of network passwords, in a gateway's folder.
+const KEY: &str = "network.key";
 
 /// A gateway on loopback.
 pub(crate) struct Gateway {
@@ -103,6 +120,9 @@ impl Gateway {
         fs::write(gateway.config(), gateway.configuration(setting)).unwrap();
         // It holds a secret.
         fs::set_permissions(gateway.config(), fs::Permissions::from_mode(0o600)).unwrap();
+        let key = gateway.path(KEY);
+        fs::write(&key, "5eed".repeat(16)).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let certificates = gateway.path("certs");
         let mut certs = vec!["certs", certificates.to_str().unwrap()];
         if let Some(name) = setting.known_as {
@@ -286,6 +306,7 @@ plaintext_bind = "loopback"
 [radius]
 authentication = "{radius}"
 accounting = "{accounting}"
+{more_radius}
 
 [[radius.client]]
 name = "vpn-gateway"
@@ -336,6 +357,7 @@ kind = "vpn"
             accounting = self.accounting,
             status = self.status,
             throttle = setting.throttle,
+            more_radius = setting.radius,
             eap = setting.eap,
             ldap = setting.ldap,
             hashing = setting.hashing,

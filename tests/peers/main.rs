@@ -13,6 +13,8 @@ mod applications;
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod challenges;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod disconnect;

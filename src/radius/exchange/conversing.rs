@@ -152,6 +152,7 @@ impl Exchanges {
             id,
             envelope,
             dialogue,
+            ms_chap: _,
         } = open;
         let (Some(session), Some(dialogue)) = (id.session, dialogue) else {
             return Err(DropReason::Superseded);
@@ -176,6 +177,7 @@ impl Exchanges {
                     id,
                     envelope,
                     dialogue: Some(dialogue),
+                    ms_chap: None,
                 };
                 Ok(ask(open, login, asking, origin, place, received))
             }

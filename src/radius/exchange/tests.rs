@@ -1,4 +1,5 @@
 mod accounting;
+mod challenges;
 mod eap_over_radius;
 mod over_tls;
 mod reply_attributes;
@@ -33,6 +34,7 @@ struct Fixture {
     client: Arc<ClientSettings>,
     transport: Transport,
     available: bool,
+    challenges: bool,
     eap: Option<Arc<eap::Settings>>,
     peer: SocketAddr,
 }
@@ -57,6 +59,7 @@ impl Fixture {
             client: Arc::new(client),
             transport: Transport::Datagram(Service::Authentication),
             available: true,
+            challenges: false,
             eap: None,
             peer: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
         }
@@ -75,6 +78,7 @@ impl Fixture {
             local: "192.0.2.9:1812".parse().unwrap(),
             now: now(seconds),
             eap: self.eap.as_ref(),
+            challenges: self.challenges,
             available: self.available,
         };
         self.exchanges.receive(&arrival)

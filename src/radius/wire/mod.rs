@@ -11,6 +11,7 @@ mod password;
 mod seal;
 #[cfg(test)]
 mod tests;
+pub mod vendor;
 
 pub use integrity::{
     IntegrityFault, Presence, check_message_authenticator, check_reply, check_signed,
@@ -26,7 +27,8 @@ pub use seal::{Draft, Oversized, ProxyStates};
 pub mod kind {
     pub use radius::core::rfc2865::{
         CALLED_STATION_ID_TYPE as CALLED_STATION_ID, CALLING_STATION_ID_TYPE as CALLING_STATION_ID,
-        CHAP_PASSWORD_TYPE as CHAP_PASSWORD, CLASS_TYPE as CLASS, FILTER_ID_TYPE as FILTER_ID,
+        CHAP_CHALLENGE_TYPE as CHAP_CHALLENGE, CHAP_PASSWORD_TYPE as CHAP_PASSWORD,
+        CLASS_TYPE as CLASS, FILTER_ID_TYPE as FILTER_ID,
         FRAMED_IP_ADDRESS_TYPE as FRAMED_IP_ADDRESS, FRAMED_MTU_TYPE as FRAMED_MTU,
         NAS_IDENTIFIER_TYPE as NAS_IDENTIFIER, NAS_IP_ADDRESS_TYPE as NAS_IP_ADDRESS,
         NAS_PORT_TYPE as NAS_PORT, NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE,

@@ -68,6 +68,21 @@ impl Draft {
         Ok(())
     }
 
+    /// Appends one attribute of a vendor's own, in a Vendor-Specific one.
+    ///
+    /// # Errors
+    /// Where the value is longer than 247 octets, or the packet would pass 4096.
+    pub fn push_vendor(
+        &mut self,
+        vendor: [u8; 4],
+        number: u8,
+        value: &[u8],
+    ) -> Result<(), Oversized> {
+        let length = u8::try_from(value.len() + 2).map_err(|_| Oversized)?;
+        let whole = [&vendor[..], &[number, length], value].concat();
+        self.push(kind::VENDOR_SPECIFIC, &whole)
+    }
+
     /// Appends the Proxy-States of a request, unchanged and in order.
     ///
     /// # Errors
