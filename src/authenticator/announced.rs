@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::domain::event::Subject;
 use crate::domain::id::RequestId;
+use crate::domain::login::LoginName;
 use crate::domain::name::ResourceName;
 use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
@@ -265,10 +266,14 @@ impl<S: AttemptStore> Core<S> {
             Claim::Malformed(_) => None,
         };
         // A name of no account's shape is looked up as one that nobody has, as slowly.
-        let login = login.unwrap_or(crate::domain::login::LoginName {
+        let login = login.unwrap_or(LoginName {
             username: None,
             mail: None,
         });
+        // All spellings of a name are one, as they would be if an account had it: who could spend
+        // a bucket of each would know that there is none.
+        let name = login.username.as_ref().or(login.mail.as_ref());
+        let name = name.map_or_else(|| typed.to_lowercase(), Clone::clone);
         let read = self
             .store
             .read_attempt(
@@ -287,7 +292,7 @@ impl<S: AttemptStore> Core<S> {
                 },
             ),
             None => (
-                Whom::Nobody(self.memory.name_digest(&typed.to_lowercase())),
+                Whom::Nobody(self.memory.name_digest(&name)),
                 Subject::Unknown {
                     digest: self.memory.name_digest(typed),
                     length: typed.len(),
