@@ -43,7 +43,7 @@ pub struct LdapLimits {
     pub max_message_bytes: usize,
     /// The longest message where nobody has, in bytes.
     pub max_anonymous_message_bytes: usize,
-    /// How many searches and compares of one connection run at once; more wait unread.
+    /// How many searches and compares of a bound connection run at once; more wait unread.
     pub max_operations: usize,
     /// The most entries one search returns, whatever it asks for.
     pub size_limit: u32,

@@ -20,6 +20,8 @@ const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 /// among the others.
 const CONNECTION_BYTES: usize = 24 * 1024;
 const MESSAGE_BYTES: usize = 32 * 1024;
+/// The longest answer to a stranger: the schema.
+const ANSWER_BYTES: usize = 24 * 1024;
 
 /// With connections enough for a crowd from one address, which are idle no longer than this.
 fn gateway(anonymous_idle: &str) -> Gateway {
@@ -154,52 +156,83 @@ fn a_thousand_that_never_finish_a_message_hold_it_and_no_more() {
     assert_served(&gateway);
 }
 
-/// A first message makes room to read into, then requests come as fast as they are taken, and no
-/// answer is read.
-#[test]
-fn who_reads_no_answers_holds_no_more_than_who_asks_once() {
-    const COUNT: usize = 50;
-    let gateway = gateway("1m");
-    assert_served(&gateway);
-    let before = resident(&gateway);
-    let large = extended("1.2.3.4", Some(&vec![0; MESSAGE_BYTES - 100]));
-    let large = message(1, &large, &[]);
-    let deletes = [0x30, 5, 2, 1, 1, 0x4a, 0].repeat(20_000);
+/// What the daemon holds at most while so many connections send requests as fast as they are taken
+/// and read no answer: what each sends first, and what follows.
+fn held_by_who_reads_nothing(gateway: &Gateway, count: usize, first: &[u8], then: &[u8]) -> usize {
+    let before = resident(gateway);
     let connect = |_| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         // Little fits into the network, so that the answers wait in the daemon.
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(&gateway.hosts.into()).unwrap();
         let mut stream = TcpStream::from(socket);
-        stream.write_all(&large).unwrap();
+        stream.write_all(first).unwrap();
         stream.set_nonblocking(true).unwrap();
         stream
     };
-    let mut crowd: Vec<TcpStream> = (0..COUNT).map(connect).collect();
-    let mut left = vec![deletes.len(); COUNT];
+    let mut crowd: Vec<TcpStream> = (0..count).map(connect).collect();
+    let mut left = vec![then.len(); count];
     let (mut most, mut rounds_alike) = (0, 0);
     eventually(
         || "the daemon reads on and on".to_owned(),
         || {
             let mut taken = 0;
             for (stream, left) in crowd.iter_mut().zip(&mut left) {
-                let next = &deletes[deletes.len() - *left..];
+                let next = &then[then.len() - *left..];
                 if let Ok(written) = stream.write(next) {
                     *left -= written;
                     taken += written;
                 }
             }
-            most = most.max(resident(&gateway).saturating_sub(before));
+            most = most.max(resident(gateway).saturating_sub(before));
             rounds_alike = if taken > 0 { 0 } else { rounds_alike + 1 };
             rounds_alike > 500
         },
     );
     println!(
-        "{COUNT} that read nothing: {most} bytes, {} each",
-        most / COUNT
+        "{count} that read nothing: {most} bytes, {} each",
+        most / count
     );
+    most
+}
+
+/// A first message makes room to read into, then come requests.
+#[test]
+fn who_reads_no_answers_holds_no_more_than_who_asks_once() {
+    const COUNT: usize = 50;
+    let gateway = gateway("1m");
+    assert_served(&gateway);
+    let large = extended("1.2.3.4", Some(&vec![0; MESSAGE_BYTES - 100]));
+    let large = message(1, &large, &[]);
+    let deletes = [0x30, 5, 2, 1, 1, 0x4a, 0].repeat(20_000);
+    let most = held_by_who_reads_nothing(&gateway, COUNT, &large, &deletes);
     assert!(
         most <= COUNT * (MESSAGE_BYTES + CONNECTION_BYTES),
+        "{most} bytes"
+    );
+    assert_served(&gateway);
+}
+
+/// As many searches as a bound connection may have at once, each of the largest message that a
+/// stranger may send or for the largest entry that a stranger may read.
+#[test]
+fn who_searches_much_at_once_holds_no_more_than_who_searches_once() {
+    const COUNT: usize = 50;
+    let gateway = gateway("1m");
+    assert_served(&gateway);
+    let schema = Search::new("cn=subschema", Scope::Base).attributes(&["*", "+"]);
+    let long = octets("x".repeat(MESSAGE_BYTES - 200));
+    let wordy = Search::new("cn=subschema", Scope::Base)
+        .filter(tlv(0xa3, &[octets("cn"), long].concat()))
+        .attributes(&["*", "+"]);
+    let many = |search: &Search| -> Vec<u8> {
+        (1..=64)
+            .flat_map(|id| message(id, &search.bytes(), &[]))
+            .collect()
+    };
+    let most = held_by_who_reads_nothing(&gateway, COUNT, &many(&schema), &many(&wordy));
+    assert!(
+        most <= COUNT * (MESSAGE_BYTES + ANSWER_BYTES + CONNECTION_BYTES),
         "{most} bytes"
     );
     assert_served(&gateway);

@@ -256,8 +256,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         }
     }
 
+    /// Whether a further operation may begin. A stranger has one at a time, so that it holds one
+    /// request and one answer.
     fn has_room(&self) -> bool {
-        self.running.len() < self.conversation.settings().search.at_once.max(1)
+        let at_once = match self.conversation.phase() {
+            Phase::Anonymous => 1,
+            Phase::Bound => self.conversation.settings().search.at_once.max(1),
+        };
+        self.running.len() < at_once
     }
 
     /// The time until the next request. It begins with the last one, whatever single bytes come.
