@@ -243,6 +243,40 @@ fn goes_to_the_second_gateway_when_the_first_has_no_store() {
 }
 
 #[test]
+fn the_login_that_finds_the_store_broken_is_the_last_that_suffers() {
+    if !inside("hosts::sssd::the_login_that_finds_the_store_broken_is_the_last_that_suffers") {
+        return;
+    }
+    let disk = Disk::mount();
+    let first = gateway(
+        "ldap.example.org",
+        Setting {
+            store: Some(disk.path().to_owned()),
+            ..Setting::default()
+        },
+    );
+    let second = gateway("ldap2.example.org", Setting::default());
+    for gateway in [&first, &second] {
+        gateway.add_user("active");
+    }
+    let host = host(
+        &[("ldap.example.org", &first), ("ldap2.example.org", &second)],
+        "",
+    );
+    assert_eq!(host.log_in("active", PASSWORD), Pam::Success);
+
+    disk.fill();
+    // SSSD reads every answer to a bind but success as a wrong password, so it has nothing better
+    // than 52 to hear. Where the gateway notices by itself first, it is asked no more.
+    let found_out = host.log_in("active", PASSWORD);
+    assert!([Pam::AuthenticationFailure, Pam::Success].contains(&found_out));
+    assert_eq!(host.log_in("active", PASSWORD), Pam::Success);
+    disk.empty();
+    let shown = first.json(&["user", "show", "active", "-o", "json"]);
+    assert_eq!(shown["recent_failures"], 0, "{shown}");
+}
+
+#[test]
 fn passwords_are_changed() {
     if !inside("hosts::sssd::passwords_are_changed") {
         return;
