@@ -26,6 +26,7 @@ mod ssh_key;
 mod sudo;
 mod table;
 mod user;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,6 +114,8 @@ enum Command {
     Sessions(sessions::Arguments),
     /// The audit log.
     Events(events::Arguments),
+    /// What happens in the running daemon, packet by packet.
+    Watch(watch::Arguments),
     /// Copy the store into a new file while it is in use.
     Backup(backup::BackupArguments),
     /// Put a backup in the place of the store.
@@ -148,6 +151,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Resource(verb) => resource::run(verb, context),
         Command::Sudo(verb) => sudo::run(verb, context),
         Command::Service(verb) => service::run(verb, context),
+        Command::Watch(arguments) => watch::run(arguments, context),
         Command::Sessions(arguments) => sessions::run(arguments, context),
         Command::Events(arguments) => events::run(&arguments, context),
         Command::Backup(arguments) => backup::backup(&arguments, context),

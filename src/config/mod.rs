@@ -335,6 +335,7 @@ impl Config {
     /// Lets relative paths start from the file's folder.
     fn resolve(&mut self, folder: &Path) {
         self.store.resolve(folder);
+        self.runtime.resolve(folder);
         if let Some(tls) = &mut self.tls {
             tls.resolve(folder);
         }

@@ -305,7 +305,10 @@ pub fn question(attempt: &Attempt) -> Words {
         Evidence::Unusable(_) => "with octets that can be no password",
         Evidence::Resumed(_) => "by a TLS session of before",
     };
-    Words::from(Name::user(typed)).and(" ").and(with)
+    Words::of("asked about ")
+        .name(Name::user(typed))
+        .and(" ")
+        .and(with)
 }
 
 /// What the authenticator said.

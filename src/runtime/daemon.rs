@@ -3,6 +3,7 @@
 //! Start: check the configuration, bind, open the store, then say ready. Stop: accept nothing
 //! more, let what is under way end within a deadline, settle, close the store.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +22,15 @@ use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
-use crate::ldap::server::{Gate, Services, Socket, TlsSource, listen, listen_local};
+use crate::ldap::server::{Gate, LocalListener, Services, Socket, TlsSource, listen, listen_local};
 use crate::store::sqlite::SqliteStore;
+use crate::watch::Watch;
 use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
 use super::certificates::{Certificate, CertificateError, Protection, Reload};
 use super::clock::SystemClock;
-use super::{chores, descriptors, status, systemd};
+use super::{chores, descriptors, status, systemd, watching};
 
 /// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
@@ -81,6 +83,8 @@ pub struct Daemon {
     radius: Option<radius::server::Server>,
     auth_policy: Option<AuthPolicyServer>,
     status: Option<(TcpListener, metrics_exporter_prometheus::PrometheusHandle)>,
+    watch: Watch,
+    watching: Option<LocalListener>,
 }
 
 impl Daemon {
@@ -139,8 +143,10 @@ impl Daemon {
             gate: Arc::clone(&gate),
         };
         let ldap = ldap_listeners(&config, &services)?;
+        let (watch, watching) = watched(&config, &directory)?;
         let radius = match assemble::radius_listen(&config) {
-            Some(listen) => {
+            Some(mut listen) => {
+                listen.watch = watch.clone();
                 let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
                 let clock = Arc::clone(&as_clock);
                 let sessions = Arc::clone(&directory) as _;
@@ -167,6 +173,8 @@ impl Daemon {
             radius,
             auth_policy,
             status,
+            watch,
+            watching,
         })
     }
 
@@ -309,6 +317,10 @@ impl Daemon {
                 "the status page"
             });
         }
+        if let Some(listener) = self.watching {
+            let kept = (&self.store, &self.directory, &self.clock);
+            spawn_watching(&mut parts, listener, self.watch, kept, token());
+        }
         let time = chores::follow_time(Arc::clone(&self.store), Arc::clone(&self.clock), token());
         parts.spawn(async move {
             time.await;
@@ -365,6 +377,31 @@ impl Daemon {
     }
 }
 
+/// Spawns what tells operators what happens.
+fn spawn_watching(
+    parts: &mut JoinSet<&'static str>,
+    listener: LocalListener,
+    watch: Watch,
+    (store, directory, clock): (
+        &Arc<SqliteStore>,
+        &Arc<Directory<SqliteStore>>,
+        &Arc<SystemClock>,
+    ),
+    shutdown: CancellationToken,
+) {
+    let services = watching::Services {
+        watch,
+        store: Arc::clone(store),
+        directory: Arc::clone(directory),
+        clock: Arc::clone(clock) as _,
+    };
+    let served = watching::serve(listener, services, shutdown);
+    parts.spawn(async move {
+        served.await;
+        "the socket for watching"
+    });
+}
+
 /// Spawns what removes old events and, where RADIUS is served, ends and removes old sessions.
 fn spawn_upkeep(
     parts: &mut JoinSet<&'static str>,
@@ -392,6 +429,21 @@ fn spawn_upkeep(
             "the sessions' upkeep"
         });
     }
+}
+
+/// Where front ends tell what happens, and the socket by which it is watched.
+fn watched(
+    config: &Config,
+    directory: &Arc<Directory<SqliteStore>>,
+) -> Result<(Watch, Option<LocalListener>), DaemonError> {
+    let watch = Watch::default();
+    watch.explain_with(Arc::new(watching::Explainer(Arc::clone(directory))));
+    let socket = &config.runtime.watch;
+    let listener = watching::listen(socket).map_err(|error| {
+        let path = socket.path().unwrap_or_else(|| Path::new("off"));
+        DaemonError::Bind(format!("{}: {error} (runtime.watch)", path.display()))
+    })?;
+    Ok((watch, listener))
 }
 
 /// Binds the auth-policy server, where one is configured.

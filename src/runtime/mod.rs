@@ -12,3 +12,4 @@ mod descriptors;
 pub mod observe;
 mod status;
 mod systemd;
+pub mod watching;

@@ -15,4 +15,6 @@ mod ssh_keys;
 #[cfg(test)]
 mod sudo;
 #[cfg(test)]
+mod watch;
+#[cfg(test)]
 mod world;

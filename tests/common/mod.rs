@@ -325,6 +325,9 @@ private_key = "{folder}/certs/eap.key"
 [metrics]
 address = "{status}"
 
+[runtime]
+watch = "watch"
+
 [[resource]]
 name = "mail"
 kind = "email"

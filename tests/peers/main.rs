@@ -44,3 +44,5 @@ mod raw_ldap;
 mod running;
 #[cfg(test)]
 mod storms;
+#[cfg(test)]
+mod watch;

@@ -77,7 +77,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 impl LocalListener {
     /// Takes the next connection.
-    pub(super) async fn accept(&self) -> io::Result<UnixStream> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn accept(&self) -> io::Result<UnixStream> {
         self.listener.accept().await.map(|(stream, _)| stream)
     }
 }

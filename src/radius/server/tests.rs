@@ -310,7 +310,7 @@ async fn whoever_watches_is_told_each_step_and_no_secret() {
         told[2].2
     );
     assert!(
-        told[3].2.starts_with("<alice> with a password"),
+        told[3].2.starts_with("asked about <alice> with a password"),
         "{}",
         told[3].2
     );
