@@ -267,10 +267,12 @@ fn person(
         ends_at: record.facts.end,
     };
     // Clients that look for what changed since they last asked (SSSD's enumeration) are to find
-    // who was opened or closed by time alone as well.
+    // who was opened or closed by time alone as well, and everybody after a change of the policy,
+    // from which follow the days of the password and who is expired.
     let modified = transitions_between(&record.facts, policy, record.modified, now)
         .last()
-        .map_or(record.modified, |passed| passed.at);
+        .map_or(record.modified, |passed| passed.at)
+        .max(policy.changed_at);
     let takes_keys = asks.takes_keys(conditions, &record);
     Person {
         account: record.account,

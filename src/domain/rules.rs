@@ -72,6 +72,14 @@ pub struct PolicySettings {
     pub ageing_since: Timestamp,
     /// Forced changes, oldest first.
     pub forced_changes: Vec<ForcedChange>,
+    /// When this version took effect: since then entries may say other things of whom they are
+    /// about. The first version, and those written before this was kept, have no such time.
+    #[serde(default = "no_time")]
+    pub changed_at: Timestamp,
+}
+
+const fn no_time() -> Timestamp {
+    Timestamp::EPOCH
 }
 
 impl Default for PolicySettings {
@@ -95,6 +103,7 @@ impl Default for PolicySettings {
             },
             ageing_since: Timestamp::EPOCH,
             forced_changes: Vec::new(),
+            changed_at: Timestamp::EPOCH,
         }
     }
 }

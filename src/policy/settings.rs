@@ -127,6 +127,7 @@ pub fn apply<K: AsRef<str>, V: AsRef<str>>(
         });
     }
     next.version = settings.version.saturating_add(1);
+    next.changed_at = now;
     Ok(next)
 }
 

@@ -273,6 +273,30 @@ async fn a_user_alone_is_told_when_the_failures_came() {
 }
 
 #[tokio::test]
+async fn a_change_of_policy_is_a_modification_of_every_user() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let service = world.service("sssd", true).await;
+    let modified = async || {
+        let query = PersonQuery::Username("alice".to_owned());
+        people(&world, Viewer::Service(&service), &asking("hosts"), &query)
+            .await
+            .remove(0)
+            .modified
+    };
+    let before = modified().await;
+    world.advance(Duration::from_hours(1));
+    assert_eq!(modified().await, before);
+    let ageing = [("password.max_age".to_owned(), "30d".to_owned())];
+    world
+        .directory
+        .set_policy(&world.by(), &ageing, None)
+        .await
+        .unwrap();
+    assert_eq!(modified().await, world.now().wall);
+}
+
+#[tokio::test]
 async fn what_time_alone_changes_is_a_modification_and_expires_only_where_it_closes() {
     let mut settings = Settings::default();
     let allowing = Resource {

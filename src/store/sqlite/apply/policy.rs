@@ -35,10 +35,7 @@ pub(super) fn set(connection: &Connection, settings: &PolicySettings) -> Result<
         "INSERT INTO policies (version, settings) VALUES (?1, ?2)",
         (column(settings.version), serde_json::to_string(settings)?),
     )?;
-    let (old, new) = nested(
-        &serde_json::to_value(&before)?,
-        &serde_json::to_value(settings)?,
-    );
+    let (old, new) = nested(&told(&before)?, &told(settings)?);
     Ok(Changed {
         action: "policy.set",
         target: "policy".to_owned(),
@@ -47,6 +44,15 @@ pub(super) fn set(connection: &Connection, settings: &PolicySettings) -> Result<
         before: old,
         after: new,
     })
+}
+
+/// What an event tells of a policy: it has a time of its own.
+fn told(settings: &PolicySettings) -> Result<Value, Fault> {
+    let mut value = serde_json::to_value(settings)?;
+    if let Value::Object(keys) = &mut value {
+        keys.remove("changed_at");
+    }
+    Ok(value)
 }
 
 /// What differs, key by key within `lockout` and `password`.
