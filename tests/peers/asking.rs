@@ -284,14 +284,24 @@ fn over_tls(
     certificate: Option<(&Path, &str)>,
     arguments: &[&str],
 ) -> Ran {
+    let url = format!("ldaps://{}", gateway.ldaps);
+    showing(certificate, &url, program, arguments)
+}
+
+/// ldap-utils at a URL, with this certificate for itself.
+fn showing(
+    certificate: Option<(&Path, &str)>,
+    url: &str,
+    program: &str,
+    arguments: &[&str],
+) -> Ran {
     // The server's own certificate is for other names than this address.
     let mut command = vec!["LDAPTLS_REQCERT=never".to_owned()];
     if let Some((folder, name)) = certificate {
         command.push(format!("LDAPTLS_CERT={}/{name}.pem", folder.display()));
         command.push(format!("LDAPTLS_KEY={}/{name}.key", folder.display()));
     }
-    let url = format!("ldaps://{}", gateway.ldaps);
-    command.extend([program, "-H", &url].map(str::to_owned));
+    command.extend([program, "-H", url].map(str::to_owned));
     command.extend(arguments.iter().map(|one| (*one).to_owned()));
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     client("env", "ldap-utils", &command)

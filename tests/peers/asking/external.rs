@@ -3,8 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
-use super::{ClientCa, asking_for_certificates, dn, gateway, over_tls, reload};
-use crate::common::{BASE, Gateway, eventually};
+use super::{ClientCa, asking_for_certificates, dn, gateway, over_tls, reload, showing};
+use crate::common::{BASE, Gateway, PASSWORD, eventually};
 
 /// A gateway whose TLS listener asks for certificates, with two of one CA, and `dovecot`, which
 /// the first of them binds.
@@ -94,6 +94,71 @@ fn sasl_external_binds_the_service_account_that_the_certificate_is_mapped_to() {
         || gateway.log(),
         || !matches!(who(Some("mx1.example.org"), &[]).code, Some(0 | 49)),
     );
+}
+
+#[test]
+fn sasl_external_binds_behind_start_tls_and_who_shows_none_where_one_is_required_does_nothing() {
+    let mut made = None;
+    let gateway = gateway(|gateway, text| {
+        let ca = ClientCa::new(gateway.path("clients"));
+        ca.issue("mx1.example.org", 7);
+        ca.issue("mx2.example.org", 8);
+        ca.revoke(&[8]);
+        let strange = ClientCa::new(gateway.path("strangers"));
+        strange.issue("mx1.example.org", 7);
+        made = Some((ca, strange));
+        // Of the listeners with StartTLS the first asks for a certificate, the second insists.
+        let text = asking_for_certificates(&text, &gateway.path("clients"));
+        let asks = |mode| format!("tls = \"starttls\"\nclient_certificate = \"{mode}\"\n");
+        text.replacen("tls = \"starttls\"\n", &asks("optional"), 1)
+            .replace("tls = \"starttls\"\nplain", &(asks("required") + "plain"))
+    });
+    let (ca, strange) = made.unwrap();
+    let add = ["service", "add", "dovecot", "--search"];
+    let mapped = ["--certificate", "mx1.example.org"];
+    gateway
+        .run(&[&add[..], &mapped[..]].concat())
+        .assert_success();
+    for resource in ["hosts", "mail"] {
+        gateway
+            .run(&["resource", "bind", resource, "--group", "staff"])
+            .assert_success();
+    }
+    let own = format!("dn:cn=dovecot,ou=services,{BASE}");
+    let (asking, insisting) = (gateway.hosts, gateway.mail);
+    let who = |address, certificate: Option<(&ClientCa, &str)>, more: &[&str]| {
+        let shown = certificate.map(|(ca, name)| (ca.folder.as_path(), name));
+        let arguments = [&["-ZZ"][..], more].concat();
+        let ran = showing(
+            shown,
+            &format!("ldap://{address}"),
+            "ldapwhoami",
+            &arguments,
+        );
+        (ran.code, ran.stdout.trim().to_owned())
+    };
+    let good = Some((&ca, "mx1.example.org"));
+    for address in [asking, insisting] {
+        assert_eq!(who(address, good, &EXTERNAL), (Some(0), own.clone()));
+        // One that was revoked, or is another CA's, ends the handshake, required or not.
+        for bad in [(&ca, "mx2.example.org"), (&strange, "mx1.example.org")] {
+            let (code, said) = who(address, Some(bad), &EXTERNAL);
+            assert!(!matches!(code, Some(0 | 7 | 49)), "{code:?} {said}");
+        }
+    }
+    // Without one: a password where it is asked for, nothing at all where it is required.
+    let alice = dn("alice");
+    let password = ["-x", "-D", &alice, "-w", PASSWORD];
+    let bound = (Some(0), format!("dn:{alice}"));
+    assert_eq!(who(asking, None, &password), bound);
+    let (code, _) = who(asking, None, &EXTERNAL);
+    assert_ne!(code, Some(0));
+    for more in [&EXTERNAL[..], &password, &["-x"]] {
+        let (code, said) = who(insisting, None, more);
+        assert!(!matches!(code, Some(0 | 7 | 49)), "{code:?} {said}");
+    }
+    // Shown, a certificate is no login: users bind beside it as ever.
+    assert_eq!(who(insisting, good, &password), bound);
 }
 
 #[test]
