@@ -32,6 +32,7 @@ enum Pam {
     AccountExpired,
     UnknownUser,
     PasswordNotChanged,
+    SystemError,
 }
 
 /// What each state is told: a login with the right password, one with a wrong one, and account
@@ -56,7 +57,7 @@ const STATES: [(&str, Pam, Pam); 10] = [
 
 impl Pam {
     /// What `pamtester` prints for it, besides what it prints for a success.
-    const PRINTED: [(&'static str, Self); 6] = [
+    const PRINTED: [(&'static str, Self); 7] = [
         ("Authentication failure", Self::AuthenticationFailure),
         (
             "Authentication token is no longer valid",
@@ -69,6 +70,7 @@ impl Pam {
             "Authentication token manipulation error",
             Self::PasswordNotChanged,
         ),
+        ("System error", Self::SystemError),
     ];
 }
 

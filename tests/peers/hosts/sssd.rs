@@ -277,6 +277,45 @@ fn the_login_that_finds_the_store_broken_is_the_last_that_suffers() {
 }
 
 #[test]
+fn a_change_that_is_due_stops_who_types_no_password_where_sssd_is_told_to() {
+    if !inside(
+        "hosts::sssd::a_change_that_is_due_stops_who_types_no_password_where_sssd_is_told_to",
+    ) {
+        return;
+    }
+    let gateway = gateway("ldap.example.org", Setting::default());
+    add_states(&gateway);
+    let more = "ldap_access_order = filter, ppolicy, pwd_expire_policy_renew\n\
+                ldap_pwd_policy = shadow\n";
+    let host = host(&[("ldap.example.org", &gateway)], more);
+    for (user, login, account) in STATES {
+        let (login, account) = match user {
+            "mustchange" => (login, Pam::NewPasswordRequired),
+            // There is no day on which the password was set.
+            "pending" => (Pam::SystemError, account),
+            _ => (login, account),
+        };
+        assert_eq!(host.log_in(user, PASSWORD), login, "{user}");
+        assert_eq!(host.account(user), account, "{user} without a password");
+    }
+    let led = ["authenticate", "chauthtok(PAM_CHANGE_EXPIRED_AUTHTOK)"];
+    let typed = [PASSWORD, PASSWORD, NEW, NEW];
+    assert_eq!(host.pam("mustchange", &led, &typed).0, Pam::Success);
+    // SSSD looks at the user anew after `pam_id_timeout`, five seconds.
+    eventually(
+        || host.complaints(),
+        || host.account("mustchange") == Pam::Success,
+    );
+    assert_eq!(host.log_in("mustchange", NEW), Pam::Success);
+    let due = ["user", "set", "active", "must_change_password=true"];
+    gateway.run(&due).assert_success();
+    eventually(
+        || host.complaints(),
+        || host.account("active") == Pam::NewPasswordRequired,
+    );
+}
+
+#[test]
 fn passwords_are_changed() {
     if !inside("hosts::sssd::passwords_are_changed") {
         return;
