@@ -5,6 +5,7 @@
 pub mod account;
 pub mod certificate;
 pub mod challenge;
+pub mod device;
 pub mod event;
 pub mod id;
 pub mod login;
