@@ -24,6 +24,7 @@ static CLIENT: LazyLock<Arc<ClientSettings>> = LazyLock::new(|| {
         resource: ResourceName::parse("vpn").unwrap(),
         ssid: Vec::new(),
         ssid_default: None,
+        mab: false,
     };
     let networks = ["192.0.2.0/24".parse().unwrap()];
     let secret = Secret::new(b"testing123".to_vec());

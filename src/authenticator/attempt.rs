@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::domain::certificate::CertificateNames;
 use crate::domain::challenge::ChallengeResponse;
+use crate::domain::device::MacAddress;
 use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
-use crate::domain::resource::{Asking, Circumstances};
+use crate::domain::resource::{Asking, Circumstances, ClientResources};
 use crate::domain::secret::{Password, PasswordShape};
 use crate::domain::time::Now;
 
@@ -75,6 +76,24 @@ pub struct Attempt {
     pub origin: Origin,
     /// Whether the client asked for password policy, so that "must change" can be told.
     pub asked_for_password_policy: bool,
+}
+
+/// One attempt of a device to get in somewhere by its address alone. RADIUS only: the client says
+/// whose port or association it is, and the device itself says nothing else.
+#[derive(Debug, Clone)]
+pub struct DeviceAttempt {
+    /// The request, for the log.
+    pub request: RequestId,
+    /// When it arrived: refusals leave at whole multiples of `refusal_delay` after it.
+    pub received: Now,
+    /// The client that it came through.
+    pub client: Arc<ClientResources>,
+    /// `Called-Station-Id`, by which the client's entry may choose the resource.
+    pub called_station: Option<String>,
+    /// The device's address, as the client saw it.
+    pub address: MacAddress,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// What a service account's attempt brings as proof. A password comes for the name that was

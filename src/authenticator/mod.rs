@@ -8,6 +8,7 @@ pub mod attempt;
 mod challenged;
 mod comparison;
 mod decision;
+mod devices;
 mod flights;
 mod memory;
 mod places;
@@ -34,11 +35,11 @@ use crate::policy::conditions::conditions;
 use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
 
 pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
-pub use attempt::{Attempt, Claim, Evidence, ServiceAttempt, ServiceEvidence};
+pub use attempt::{Attempt, Claim, DeviceAttempt, Evidence, ServiceAttempt, ServiceEvidence};
 pub use settings::Settings;
 pub use verdict::{
-    Authenticated, AuthenticatedService, ChangeProof, Ground, MsChapV2Failure, MsChapV2Success,
-    Refusal, ServiceVerdict, Undecided, Verdict,
+    AdmittedDevice, Authenticated, AuthenticatedService, ChangeProof, DeviceVerdict, Ground,
+    MsChapV2Failure, MsChapV2Success, Refusal, ServiceVerdict, Undecided, Verdict,
 };
 
 /// An answer to come, behind a trait object.
@@ -76,6 +77,13 @@ pub trait Decide: Send + Sync {
     ) -> Answer<'a, Result<bool, Undecided>>;
 }
 
+/// What front ends see of the authenticator that devices come by, which have no account.
+pub trait DecideDevices: Send + Sync {
+    /// Decides a device's attempt; a refusal is answered when [`Decide::decide`]'s would be.
+    fn decide_device(&self, attempt: DeviceAttempt)
+    -> Answer<'_, Result<DeviceVerdict, Undecided>>;
+}
+
 /// What a front end sees of the throttles where the attempt itself comes by way of somebody else:
 /// a mail server asks here on behalf of its client before it logs the client in over LDAP.
 pub trait Throttles: Send + Sync {
@@ -106,6 +114,7 @@ struct Core<S> {
     announced: announced::Announced,
     /// Stands for the network password where there is none.
     decoy: NetworkPassword,
+    sightings: devices::Sightings,
     background: TaskTracker,
 }
 
@@ -134,6 +143,7 @@ impl<S: AttemptStore> Authenticator<S> {
             throttle: throttle::Throttle::new(),
             announced: announced::Announced::default(),
             decoy,
+            sightings: devices::Sightings::new(),
             background: TaskTracker::new(),
         })))
     }
@@ -216,6 +226,26 @@ impl<S: AttemptStore> Throttles for Authenticator<S> {
         conclusion: Conclusion,
     ) -> Answer<'_, Result<(), Undecided>> {
         Box::pin(async move { self.0.conclude(&announcement, conclusion).await })
+    }
+}
+
+impl<S: AttemptStore> DecideDevices for Authenticator<S> {
+    fn decide_device(
+        &self,
+        attempt: DeviceAttempt,
+    ) -> Answer<'_, Result<DeviceVerdict, Undecided>> {
+        let received = attempt.received;
+        let core = Arc::clone(&self.0);
+        Box::pin(async move {
+            let verdict = self
+                .0
+                .to_the_end(async move { core.judge_device(&attempt).await })
+                .await?;
+            if let DeviceVerdict::Refused(_) = verdict {
+                self.0.delay(received).await;
+            }
+            Ok(verdict)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::policy::asking::ssid_of;
 use crate::store::attempts::AttemptStore;
 
 use super::announced::Announcement;
-use super::attempt::{Attempt, ServiceAttempt};
+use super::attempt::{Attempt, DeviceAttempt, ServiceAttempt};
 use super::verdict::Undecided;
 
 /// What every event of one attempt has in common.
@@ -49,6 +49,18 @@ impl Report {
             protocol: Protocol::Ldap,
             asking: Asking::Connection(attempt.circumstances.clone()),
             origin: Origin::of(attempt.circumstances.source.clone()),
+            resource: None,
+            subject,
+        }
+    }
+
+    pub(super) fn of_device(attempt: &DeviceAttempt, asking: Asking, subject: Subject) -> Self {
+        Self {
+            request: attempt.request,
+            received: attempt.received,
+            protocol: Protocol::Radius,
+            asking,
+            origin: attempt.origin.clone(),
             resource: None,
             subject,
         }

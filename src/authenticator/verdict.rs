@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::id::{AccountId, Epoch, ServiceId};
+use crate::domain::device::MacAddress;
+use crate::domain::id::{AccountId, DeviceId, Epoch, ServiceId};
 use crate::domain::name::{ResourceName, ServiceName, Username};
 pub use crate::domain::refusal::Refusal;
 use crate::domain::reply::ReplyAttributes;
@@ -192,6 +193,66 @@ impl AuthenticatedService {
     /// Whether it may read people and groups.
     pub fn may_search(&self) -> bool {
         self.may_search
+    }
+}
+
+/// The answer to a device's attempt.
+#[must_use]
+#[derive(Debug)]
+pub enum DeviceVerdict {
+    /// Let in.
+    Granted(AdmittedDevice),
+    /// Refused; the reason is for the log.
+    Refused(Refusal),
+}
+
+/// Proof that a device is let in by its address: made by the authenticator alone, and no road leads
+/// from it to an account.
+#[derive(Debug)]
+pub struct AdmittedDevice {
+    pub(super) device: DeviceId,
+    pub(super) address: MacAddress,
+    pub(super) resource: ResourceName,
+    pub(super) reply: ReplyAttributes,
+}
+
+impl AdmittedDevice {
+    /// The device.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Its address.
+    pub fn address(&self) -> MacAddress {
+        self.address
+    }
+
+    /// The resource it got into.
+    pub fn resource(&self) -> &ResourceName {
+        &self.resource
+    }
+
+    /// What its network is told about it.
+    pub fn reply(&self) -> &ReplyAttributes {
+        &self.reply
+    }
+}
+
+#[cfg(test)]
+impl AdmittedDevice {
+    /// A proof out of nothing, for unit tests of front ends alone.
+    pub(crate) fn for_tests(
+        device: DeviceId,
+        address: &str,
+        resource: &str,
+        reply: ReplyAttributes,
+    ) -> Self {
+        Self {
+            device,
+            address: MacAddress::parse(address).unwrap(),
+            resource: ResourceName::parse(resource).unwrap(),
+            reply,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, ChangeEvent, Event, EventBody, Subject};
 use crate::domain::id::EventId;
 use crate::domain::time::{DayEdge, Timestamp};
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// About this user.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
+    /// About this device, when it was let in by its address or was to be.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "user")]
+    device: Option<MacAddress>,
     /// At this resource.
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
@@ -65,7 +69,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ex
         .map(|text| opened.moment(text, DayEdge::End))
         .transpose()?;
     let query = EventQuery {
-        user: arguments.user.clone(),
+        // A device stands where a username would.
+        user: match arguments.device {
+            Some(device) => Some(device.to_string()),
+            None => arguments.user.clone(),
+        },
         resource: arguments.resource.clone(),
         since,
         until,
@@ -189,6 +197,8 @@ fn attempt_line(attempt: &AttemptEvent) -> String {
         Subject::Account { username, .. } => username.to_string(),
         Subject::Service { service } => format!("service {service}"),
         Subject::Certificate { certificate } => format!("certificate of {certificate}"),
+        Subject::Device { device } => format!("device {device}"),
+        Subject::Devices => "more devices".to_owned(),
         Subject::Unknown { digest, length } => {
             let digest = digest.get(..8).unwrap_or(digest);
             format!("unknown name ({length} bytes, {digest})")

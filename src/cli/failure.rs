@@ -172,6 +172,7 @@ fn of_directory(error: &DirectoryError) -> u8 {
         DirectoryError::NothingGiven => USAGE,
         DirectoryError::NoRandomness => IO,
         DirectoryError::Name(_)
+        | DirectoryError::Address(_)
         | DirectoryError::Time(_)
         | DirectoryError::Span(_)
         | DirectoryError::SudoValue(_)

@@ -8,6 +8,7 @@ mod certs;
 mod check;
 mod context;
 mod demo;
+mod device;
 mod events;
 mod explain;
 mod failure;
@@ -104,6 +105,9 @@ enum Command {
     /// Resources, and who is bound to them.
     #[command(subcommand)]
     Resource(resource::Verb),
+    /// Devices that are let in by their address alone.
+    #[command(subcommand)]
+    Device(device::Verb),
     /// Rules for sudo on hosts.
     #[command(subcommand)]
     Sudo(sudo::Verb),
@@ -149,6 +153,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::User(verb) => user::run(verb, context),
         Command::Group(verb) => group::run(verb, context),
         Command::Resource(verb) => resource::run(verb, context),
+        Command::Device(verb) => device::run(verb, context),
         Command::Sudo(verb) => sudo::run(verb, context),
         Command::Service(verb) => service::run(verb, context),
         Command::Watch(arguments) => watch::run(arguments, context),

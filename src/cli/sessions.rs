@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::radius::RadiusSockets;
 use crate::directory::SessionView;
+use crate::domain::device::MacAddress;
 use crate::store::sessions::SessionFilter;
 
 use super::context::Context;
@@ -15,6 +16,9 @@ pub(super) struct Arguments {
     /// Of this user.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
+    /// Of this device, which was let in by its address.
+    #[arg(long, value_name = "ADDRESS")]
+    device: Option<MacAddress>,
     /// At this resource.
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
@@ -31,6 +35,7 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Exi
     let opened = context.open()?;
     let filter = SessionFilter {
         user: arguments.user,
+        device: arguments.device,
         resource: arguments.resource,
         client: arguments.client,
         ended: arguments.all,
@@ -54,10 +59,11 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Exi
 fn row(session: &SessionView) -> Vec<String> {
     let text = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     vec![
-        session
-            .user
-            .as_ref()
-            .map_or_else(|| format!("({})", session.user_name), ToString::to_string),
+        match (&session.user, session.device) {
+            (Some(user), _) => user.to_string(),
+            (None, Some(device)) => format!("device {device}"),
+            (None, None) => format!("({})", session.user_name),
+        },
         text(session.resource.as_ref().map(ToString::to_string)),
         session.client.to_string(),
         session.nas.clone(),

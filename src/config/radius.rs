@@ -88,6 +88,8 @@ pub struct RadiusClient {
     pub limit_proxy_state: bool,
     /// How it is asked to end sessions.
     pub disconnect: Disconnect,
+    /// Whether known devices are let in through it by their address alone.
+    pub mab: bool,
     /// Other resources by SSID, the tail of `Called-Station-Id` (RFC 3580 3.20).
     pub ssid: BTreeMap<String, ResourceName>,
     /// The resource of an SSID that `ssid` does not name; refused where absent.
@@ -106,6 +108,7 @@ impl RadiusClient {
                 .map(|(ssid, resource)| (ssid.clone(), resource.clone()))
                 .collect(),
             ssid_default: self.ssid_default.clone(),
+            mab: self.mab,
         }
     }
 
@@ -171,6 +174,8 @@ struct Entry {
     #[serde(default)]
     disconnect: Disconnect,
     #[serde(default)]
+    mab: bool,
+    #[serde(default)]
     ssid: BTreeMap<Ssid, ResourceName>,
     ssid_default: Option<ResourceName>,
 }
@@ -210,6 +215,7 @@ impl TryFrom<Entry> for RadiusClient {
             require_message_authenticator: entry.require_message_authenticator,
             limit_proxy_state: entry.limit_proxy_state,
             disconnect: entry.disconnect,
+            mab: entry.mab,
             ssid: entry
                 .ssid
                 .into_iter()

@@ -1,6 +1,7 @@
 //! Why the directory did not do what was asked. Each message says what to do instead.
 
 use crate::domain::account::Status;
+use crate::domain::device::NotAMacAddress;
 use crate::domain::name::{GroupName, NotAName, Username};
 use crate::domain::secret::PasswordShape;
 use crate::domain::sudo::{NotASudoRule, NotASudoValue};
@@ -32,6 +33,9 @@ pub enum DirectoryError {
     /// A text is no name of its kind.
     #[error(transparent)]
     Name(#[from] NotAName),
+    /// A text is no device's address.
+    #[error(transparent)]
+    Address(#[from] NotAMacAddress),
     /// A text is no time.
     #[error(transparent)]
     Time(#[from] NotATime),

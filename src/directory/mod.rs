@@ -6,6 +6,7 @@
 
 mod bindings;
 mod changing;
+mod devices;
 pub mod entry;
 mod error;
 mod events;
@@ -43,6 +44,7 @@ use crate::store::records::NewMail;
 use crate::store::{AttemptStore, EventStore};
 
 pub use bindings::{Grantee, Matched};
+pub use devices::{DeviceView, NewDevice, SetDevice};
 pub use entry::{Group, Person, Standing, SudoRole};
 pub use error::DirectoryError;
 pub use explain::{Answer, Counted, Explanation, Holding, Question};

@@ -8,20 +8,23 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::authenticator::{Answer, Undecided};
+use crate::domain::device::MacAddress;
 use crate::domain::event::{Actor, ChangeEvent};
 use crate::domain::id::{AccountId, SessionId};
 use crate::domain::name::{ClientName, ResourceName, Username};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::Asking;
 use crate::domain::rules::PolicySettings;
-use crate::domain::session::{Ending, Nas, Octets, Particulars, SessionReport, Usage};
+use crate::domain::session::{
+    Ending, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+};
 use crate::domain::time::{Now, Timestamp};
 use crate::policy::access::{self, Access};
 use crate::policy::conditions::conditions;
 use crate::policy::naming;
 use crate::store::changes::DirectoryStore;
 use crate::store::sessions::{
-    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, SessionStore,
+    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, SessionStore, Standing,
 };
 use crate::store::{AttemptStore, EventStore};
 
@@ -83,8 +86,11 @@ where
                 let asks = settings.resources.asking(asking);
                 report.resource = asks.map(|resource| resource.name.clone());
             }
-            if let (None, Octets::Text(typed)) = (report.account, &report.particulars.user_name) {
-                report.login = naming::interpret(typed, &settings.realms);
+            if let (SessionOwner::Unknown, Octets::Text(typed)) =
+                (&report.owner, &report.particulars.user_name)
+            {
+                let login = naming::interpret(typed, &settings.realms);
+                report.owner = login.map_or(SessionOwner::Unknown, SessionOwner::Login);
             }
             let recorded = self.store.record_session(report).await;
             recorded.map_err(undecided)
@@ -294,7 +300,7 @@ impl Outcome {
 /// hour.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// The reason for which a session's resource no longer admits its account; none where it does.
+/// The reason for which a session's resource no longer admits whose it is; none where it does.
 fn no_longer(
     open: &OpenSession,
     settings: &Settings,
@@ -302,14 +308,26 @@ fn no_longer(
     now: Now,
 ) -> Option<&'static str> {
     let resource = open.record.resource.as_ref()?;
-    let Some(facts) = &open.facts else {
-        return Some("user_removed");
+    let (facts, bound) = match &open.standing {
+        Standing::Account { facts: None, .. } => return Some("user_removed"),
+        Standing::Device { resources: None } => return Some("device_removed"),
+        Standing::Account {
+            facts: Some(facts),
+            bound,
+        } => (facts, *bound),
+        Standing::Device {
+            resources: Some(admitted),
+        } => {
+            let folded = resource.folded();
+            let admits = admitted.iter().any(|name| name.folded() == folded);
+            return (!admits).then_some(Refusal::DeviceNotBound.as_str());
+        }
     };
     let Some(resource) = settings.resources.get(resource) else {
         return Some("resource_removed");
     };
     let conditions = conditions(facts, policy, now);
-    match access::judge(conditions, open.bound, resource, false) {
+    match access::judge(conditions, bound, resource, false) {
         Access::Granted => None,
         Access::ChangeOnly => Some(Refusal::MustChange.as_str()),
         Access::Refused(reason) => Some(reason.as_str()),
@@ -325,6 +343,8 @@ pub struct SessionView {
     pub user: Option<Username>,
     /// The account.
     pub account: Option<AccountId>,
+    /// The device that was let in by its address alone; none where it is a user's, or was removed.
+    pub device: Option<MacAddress>,
     /// The name that the client says.
     pub user_name: String,
     /// The resource that the user got into.
@@ -371,6 +391,7 @@ impl SessionView {
             id: record.id,
             user: record.username,
             account: record.account,
+            device: record.address,
             user_name: particulars.user_name.shown(),
             resource: record.resource,
             client: record.nas.client,

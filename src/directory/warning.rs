@@ -33,6 +33,8 @@ pub enum Warning {
     NoPortal,
     /// The forced change lies in the past: the password is expired at once.
     ExpiredAtOnce(Username),
+    /// A resource that no device can reach.
+    NoClientForDevices(ResourceName),
     /// A binding of something the configuration does not define.
     UnknownResource(ResourceName),
 }
@@ -66,6 +68,11 @@ impl fmt::Display for Warning {
                     "the password of '{username}' is expired from now on"
                 )
             }
+            Self::NoClientForDevices(resource) => write!(
+                formatter,
+                "no RADIUS client that lets devices in asks for '{resource}' (set mab = true in \
+                 its [[radius.client]])"
+            ),
             Self::UnknownResource(resource) => write!(
                 formatter,
                 "the configuration defines no resource '{resource}': the binding opens nothing"

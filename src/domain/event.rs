@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::certificate::CertificateNames;
+use super::device::MacAddress;
 use super::id::{AccountId, EventId, RequestId};
 use super::name::{ClientName, ListenerName, ResourceName, ServiceName, Username};
 use super::origin::{Origin, Protocol};
@@ -55,6 +56,13 @@ pub enum Subject {
         /// The names it is known by, as far as they fit into [`Subject::LONGEST_CERTIFICATE`].
         certificate: String,
     },
+    /// A device, known or not: its address, as its client saw it.
+    Device {
+        /// The address.
+        device: MacAddress,
+    },
+    /// Devices that were refused, too many to be named one by one.
+    Devices,
     /// No account matched: people type passwords here, so only a keyed digest and the length
     /// are kept.
     Unknown {

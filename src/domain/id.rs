@@ -68,6 +68,10 @@ identifier!(
     ServiceId
 );
 identifier!(
+    /// A device that is known by its address alone.
+    DeviceId
+);
+identifier!(
     /// One request on any protocol; ties log lines and events together.
     RequestId
 );

@@ -39,6 +39,10 @@ pub enum Refusal {
     Suspended,
     /// Not bound to the resource.
     NotBound,
+    /// The address belongs to no known device.
+    UnknownDevice,
+    /// A known device, and not for this resource.
+    DeviceNotBound,
     /// A session of before, taken up again after the account's credentials changed.
     SessionOver,
     /// A response to a challenge, and the account has no network password.
@@ -74,6 +78,8 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Suspended => "suspended",
             Self::NotBound => "not_bound",
+            Self::UnknownDevice => "unknown_device",
+            Self::DeviceNotBound => "device_not_bound",
             Self::SessionOver => "session_over",
             Self::NoNetworkPassword => "no_network_password",
             Self::NetworkPasswordNotAdmitted => "network_password_not_admitted",
@@ -95,6 +101,8 @@ impl Refusal {
                 | Self::NetworkPasswordNotAdmitted
                 | Self::NetworkPasswordUnreadable
                 | Self::UnknownCertificate
+                | Self::UnknownDevice
+                | Self::DeviceNotBound
         )
     }
 }

@@ -196,6 +196,8 @@ pub struct ClientResources {
     pub ssid: Vec<(String, ResourceName)>,
     /// The resource of an unmapped SSID.
     pub ssid_default: Option<ResourceName>,
+    /// Whether known devices are let in by their address alone (MAC authentication bypass).
+    pub mab: bool,
 }
 
 /// Who asks: the ground on which the resource is chosen, never anything the user typed.

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::AccountId;
+use super::device::MacAddress;
+use super::id::{AccountId, DeviceId};
 use super::login::LoginName;
 use super::name::{ClientName, ResourceName};
 use super::time::Timestamp;
@@ -105,6 +106,21 @@ pub struct Particulars {
     pub terminate_cause: Option<u32>,
 }
 
+/// Whose a session is, as far as its report tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionOwner {
+    /// This account's: a Class of ours says so.
+    Account(AccountId),
+    /// This device's: a Class of ours says so.
+    Device(DeviceId),
+    /// The account's that User-Name may stand for.
+    Login(LoginName),
+    /// The device's that has this address.
+    Address(MacAddress),
+    /// Nobody's that is known.
+    Unknown,
+}
+
 /// A report about one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionReport {
@@ -118,10 +134,8 @@ pub struct SessionReport {
     pub at: Timestamp,
     /// When it came.
     pub received: Timestamp,
-    /// The account, where a Class of ours tells it for certain.
-    pub account: Option<AccountId>,
-    /// Otherwise what User-Name may stand for.
-    pub login: Option<LoginName>,
+    /// Whose it is.
+    pub owner: SessionOwner,
     /// The resource that the user got into.
     pub resource: Option<ResourceName>,
     /// All else.

@@ -95,6 +95,8 @@ impl MsChapV2Failure {
             | Refusal::NetworkPasswordNotAdmitted
             | Refusal::NetworkPasswordUnreadable
             | Refusal::ServiceSource
+            | Refusal::UnknownDevice
+            | Refusal::DeviceNotBound
             | Refusal::UnknownCertificate => Self::Authentication,
         }
     }

@@ -16,18 +16,21 @@ use uuid::Uuid;
 use super::client::ClientSettings;
 use super::reason::DropReason;
 use super::wire::{Authenticator, Packet, kind};
-use crate::authenticator::Authenticated;
-use crate::domain::id::AccountId;
+use crate::authenticator::{AdmittedDevice, Authenticated};
+use crate::domain::device::MacAddress;
+use crate::domain::id::{AccountId, DeviceId};
 use crate::domain::name::ResourceName;
 use crate::domain::reply::OWN_CLASS;
 use crate::domain::resource::Asking;
-use crate::domain::session::{Happened, Nas, Octets, Particulars, SessionReport, Usage};
+use crate::domain::session::{
+    Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+};
 use crate::domain::time::{Now, Timestamp};
 
 /// Octets of the MAC in it.
 const PROOF: usize = 16;
-/// Octets of an account's identifier.
-const ACCOUNT: usize = 16;
+/// Octets of the identifier of an account or a device.
+const OWNER: usize = 16;
 /// The longest delay believed: a client that was cut off sends what it kept.
 const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
 
@@ -55,44 +58,80 @@ pub struct OneSession {
     pub asking: Asking,
 }
 
+/// Whose sessions a Class speaks of. One kind's proof is none of the other's.
+#[derive(Clone, Copy)]
+enum Kind {
+    Account,
+    Device,
+}
+
+impl Kind {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Account => b"doorward class 1\0",
+            Self::Device => b"doorward class 1 device\0",
+        }
+    }
+}
+
 /// The Class for an Access-Accept: "dw1", a MAC, the account, the resource.
 pub fn class(client: &ClientSettings, proof: &Authenticated) -> Vec<u8> {
-    let account = proof.account().as_uuid().into_bytes();
     let resource = proof.resource().map_or("", ResourceName::as_str);
+    write_class(client, Kind::Account, proof.account().as_uuid(), resource)
+}
+
+/// As [`class`], for a device; nothing in it can be taken for an account.
+pub fn class_of_device(client: &ClientSettings, proof: &AdmittedDevice) -> Vec<u8> {
+    let resource = proof.resource().as_str();
+    write_class(client, Kind::Device, proof.device().as_uuid(), resource)
+}
+
+fn write_class(client: &ClientSettings, kind: Kind, owner: Uuid, resource: &str) -> Vec<u8> {
+    let owner = owner.into_bytes();
     let mut class = OWN_CLASS.as_bytes().to_vec();
-    class.extend_from_slice(&proof_of(client, &account, resource));
-    class.extend_from_slice(&account);
+    class.extend_from_slice(&proof_of(client, kind, &owner, resource));
+    class.extend_from_slice(&owner);
     class.extend_from_slice(resource.as_bytes());
     class
 }
 
-/// The account and the resource that a Class of ours names; nothing where it is none, or was made
-/// for another client.
+/// Whose the session is and the resource that a Class of ours names; nothing where it is none, or
+/// was made for another client.
 pub fn read_class(
     client: &ClientSettings,
     class: &[u8],
-) -> Option<(AccountId, Option<ResourceName>)> {
+) -> Option<(SessionOwner, Option<ResourceName>)> {
     let rest = class.strip_prefix(OWN_CLASS.as_bytes())?;
     let (proof, rest) = rest.split_first_chunk::<PROOF>()?;
-    let (account, resource) = rest.split_first_chunk::<ACCOUNT>()?;
+    let (owner, resource) = rest.split_first_chunk::<OWNER>()?;
     let resource = std::str::from_utf8(resource).ok()?;
-    if !super::wire::same(&proof_of(client, account, resource), proof) {
+    let is = |kind| super::wire::same(&proof_of(client, kind, owner, resource), proof);
+    let owner = Uuid::from_bytes(*owner);
+    let owner = if is(Kind::Account) {
+        SessionOwner::Account(AccountId::from_uuid(owner))
+    } else if is(Kind::Device) {
+        SessionOwner::Device(DeviceId::from_uuid(owner))
+    } else {
         return None;
-    }
-    let account = AccountId::from_uuid(Uuid::from_bytes(*account));
-    Some((account, ResourceName::parse(resource).ok()))
+    };
+    Some((owner, ResourceName::parse(resource).ok()))
 }
 
-fn proof_of(client: &ClientSettings, account: &[u8; ACCOUNT], resource: &str) -> Authenticator {
+fn proof_of(
+    client: &ClientSettings,
+    kind: Kind,
+    owner: &[u8; OWNER],
+    resource: &str,
+) -> Authenticator {
     let mut short = [0; PROOF];
     // HMAC takes a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(client.secret().expose()) else {
         return short;
     };
-    mac.update(b"doorward class 1\0");
+    mac.update(kind.label());
     mac.update(client.name().as_str().as_bytes());
     mac.update(&[0]);
-    mac.update(account);
+    mac.update(owner);
     mac.update(resource.as_bytes());
     let whole = mac.finalize().into_bytes();
     short
@@ -148,10 +187,6 @@ pub fn read(packet: &Packet<'_>, way: &Way<'_>) -> Result<Option<Report>, DropRe
     let known = packet
         .all(kind::CLASS)
         .find_map(|class| read_class(way.client, class));
-    let (account, resource) = match known {
-        Some((account, resource)) => (Some(account), resource),
-        None => (None, None),
-    };
     let local = way.local.ip().to_canonical();
     let particulars = Particulars {
         user_name: octets(packet, kind::USER_NAME).unwrap_or(Octets::Text(String::new())),
@@ -166,6 +201,7 @@ pub fn read(packet: &Packet<'_>, way: &Way<'_>) -> Result<Option<Report>, DropRe
         usage: usage(packet),
         terminate_cause: number(kind::ACCT_TERMINATE_CAUSE),
     };
+    let (owner, resource) = known.unwrap_or_else(|| (unclassed(way.client, &particulars), None));
     let asking = Asking::Radius {
         client: Arc::clone(&way.client.resources),
         called_station: particulars.called_station.as_ref().map(Octets::shown),
@@ -176,8 +212,7 @@ pub fn read(packet: &Packet<'_>, way: &Way<'_>) -> Result<Option<Report>, DropRe
         happened,
         at,
         received: way.now.wall,
-        account,
-        login: None,
+        owner,
         resource,
         particulars,
     };
@@ -185,6 +220,17 @@ pub fn read(packet: &Packet<'_>, way: &Way<'_>) -> Result<Option<Report>, DropRe
         report,
         asking,
     }))))
+}
+
+/// Whose a session without a Class of ours may be, as far as the report itself tells.
+fn unclassed(client: &ClientSettings, said: &Particulars) -> SessionOwner {
+    let address = |octets: &Octets| MacAddress::parse(&octets.shown()).ok();
+    match (address(&said.user_name), said.calling_station.as_ref()) {
+        (Some(named), Some(station)) if client.resources.mab && address(station) == Some(named) => {
+            SessionOwner::Address(named)
+        }
+        _ => SessionOwner::Unknown,
+    }
 }
 
 fn usage(packet: &Packet<'_>) -> Usage {

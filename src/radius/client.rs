@@ -208,6 +208,7 @@ mod tests {
             resource: ResourceName::parse("vpn").unwrap(),
             ssid: Vec::new(),
             ssid_default: None,
+            mab: false,
         };
         ClientSettings::new(&networks, Secret::new(b"s".to_vec()), Arc::new(resources)).unwrap()
     }

@@ -25,7 +25,7 @@ use super::request::{self, Place, Wanted};
 use super::sessions::{SessionId, Sessions};
 use super::transport::{Service, Transport};
 use super::wire::{self, Code, IntegrityFault, Keys, Packet, Presence, kind};
-use crate::authenticator::{Attempt, Undecided, Verdict};
+use crate::authenticator::{Attempt, DeviceAttempt, DeviceVerdict, Undecided, Verdict};
 use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::Asking;
@@ -73,6 +73,9 @@ pub enum Step {
     /// Ask the authenticator, then call [`Exchanges::answer`]; where that cannot be,
     /// [`Exchanges::abandon`].
     Ask(Box<Question>),
+    /// Ask the authenticator about a device, then call [`Exchanges::answer_device`]; where that
+    /// cannot be, [`Exchanges::abandon`].
+    AskDevice(Box<DeviceQuestion>),
     /// Run this outside of any lock and bring the result to [`Exchanges::conversed`]; where that
     /// cannot be, [`Exchanges::return_unrun`].
     Converse(Box<Conversing>),
@@ -107,6 +110,17 @@ impl std::fmt::Debug for Question {
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
+}
+
+/// A question to the authenticator about a device.
+#[derive(Debug)]
+pub struct DeviceQuestion {
+    /// The exchange that waits for the answer.
+    pub open: Open,
+    /// What to ask.
+    pub attempt: DeviceAttempt,
+    /// What the client says about the device's whereabouts, for the log.
+    pub place: Place,
 }
 
 /// An exchange that waits for its verdict.
@@ -196,6 +210,26 @@ impl Exchanges {
                 None => envelope.reject(None),
             },
             Ok(Verdict::ChangeOnly(_)) => envelope.reject(None),
+            Err(undecided) => {
+                self.duplicates.forget(id.ticket);
+                return Step::Drop(reason_of(&undecided));
+            }
+        };
+        self.conclude(id, reply, now)
+            .map_or_else(Step::Drop, Step::Reply)
+    }
+
+    /// As [`Exchanges::answer`], for a device.
+    pub fn answer_device(
+        &mut self,
+        open: Open,
+        verdict: Result<DeviceVerdict, Undecided>,
+        now: Monotonic,
+    ) -> Step {
+        let Open { id, envelope, .. } = open;
+        let reply = match verdict {
+            Ok(DeviceVerdict::Granted(proof)) => envelope.accept_device(&proof),
+            Ok(DeviceVerdict::Refused(_)) => envelope.reject(None),
             Err(undecided) => {
                 self.duplicates.forget(id.ticket);
                 return Step::Drop(reason_of(&undecided));
@@ -337,7 +371,8 @@ impl Exchanges {
         keys: Keys,
     ) -> Result<Step, DropReason> {
         let client = arrival.client;
-        let wanted = request::read(packet, &keys, arrival.challenges)?;
+        let mab = client.resources.mab;
+        let wanted = request::read(packet, &keys, arrival.challenges, mab)?;
         let envelope = Envelope::new(packet, client, keys).map_err(|_| DropReason::ReplyTooLong)?;
         let now = arrival.now;
         let ticket = match self.admit(arrival, packet, presence)? {
@@ -371,6 +406,27 @@ impl Exchanges {
                     evidence: login.evidence,
                 };
                 return Ok(ask(open, login, asking, origin, place, now));
+            }
+            Wanted::Device { address, place } => {
+                let attempt = DeviceAttempt {
+                    request: RequestId::new(now.wall),
+                    received: now,
+                    client: Arc::clone(&client.resources),
+                    called_station: place.called_station.clone(),
+                    address,
+                    origin: origin(&place),
+                };
+                let open = Open {
+                    id,
+                    envelope,
+                    dialogue: None,
+                    ms_chap: None,
+                };
+                return Ok(Step::AskDevice(Box::new(DeviceQuestion {
+                    open,
+                    attempt,
+                    place,
+                })));
             }
             Wanted::Eap(eap) => match self.find(arrival, &eap) {
                 Ok((session, conversation)) => {

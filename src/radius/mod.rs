@@ -11,6 +11,7 @@
 
 pub mod accounting;
 pub mod attributes;
+pub mod bypass;
 pub mod challenges;
 pub mod client;
 pub mod disconnect;

@@ -3,8 +3,9 @@
 //! Must not know who watches, sockets or clocks.
 
 use super::reason::{DropReason, RejectReason};
-use crate::authenticator::{Attempt, Claim, Evidence, Undecided, Verdict};
+use crate::authenticator::{Attempt, Claim, DeviceVerdict, Evidence, Undecided, Verdict};
 use crate::domain::challenge::ChallengeResponse;
+use crate::domain::refusal::Refusal;
 use crate::eap::seen::{Content, Record, SeenInside, SeenPacket, Side};
 use crate::eap::{Failure, Note, packet};
 use crate::watch::{Alert, Name, Step, Words, said, way_out, words_of_refusal};
@@ -283,6 +284,14 @@ pub fn rejected(reason: RejectReason) -> Told {
             "it has no password that can be compared here, or EAP where there is no [eap]: choose \
              PAP or EAP on the client",
         ),
+        RejectReason::MabDisabled => Some(
+            "the client asks about a device (Call-Check): set mab = true in its [[radius.client]] \
+             if devices are to be let in by their address",
+        ),
+        RejectReason::MabMalformed => Some(
+            "User-Name, Calling-Station-Id and the password must be one address: leave a common \
+             password for MAB unset on the client",
+        ),
         RejectReason::EapStateUnknown => Some(
             "the conversation lapsed, or the daemon restarted meanwhile: the device's next try \
              begins anew",
@@ -322,16 +331,36 @@ pub fn verdict(verdict: &Result<Verdict, Undecided>) -> Told {
             Words::of("refused: must_change, the password must be changed first, which RADIUS cannot ask: ")
                 .name(Name::user(proof.username().as_str())),
         ),
-        Ok(Verdict::Refused(refusal)) => told(Words::of(format!(
-            "refused: {refusal}, {}",
-            words_of_refusal(*refusal)
-        )))
-        .advise(Some(way_out(*refusal))),
-        Err(Undecided::Busy) => told(Words::of("no verdict: busy"))
-            .advise(Some("the hashing queue is full, or as many guesses are under way as may be")),
-        Err(Undecided::Unavailable(why)) => told(Words::of(format!(
-            "no verdict: the store cannot answer: {}",
-            said(why)
-        ))),
+        Ok(Verdict::Refused(refusal)) => refused(*refusal),
+        Err(undecided) => no_verdict(undecided),
+    }
+}
+
+/// What the authenticator said about a device.
+pub fn verdict_of_device(verdict: &Result<DeviceVerdict, Undecided>) -> Told {
+    match verdict {
+        Ok(DeviceVerdict::Granted(proof)) => {
+            let text = format!("granted: device {}", proof.address());
+            Told::new(Step::Verdict, Words::of(text))
+        }
+        Ok(DeviceVerdict::Refused(refusal)) => refused(*refusal),
+        Err(undecided) => no_verdict(undecided),
+    }
+}
+
+fn refused(refusal: Refusal) -> Told {
+    let text = format!("refused: {refusal}, {}", words_of_refusal(refusal));
+    Told::new(Step::Verdict, Words::of(text)).advise(Some(way_out(refusal)))
+}
+
+fn no_verdict(undecided: &Undecided) -> Told {
+    match undecided {
+        Undecided::Busy => Told::new(Step::Verdict, Words::of("no verdict: busy")).advise(Some(
+            "the hashing queue is full, or as many guesses are under way as may be",
+        )),
+        Undecided::Unavailable(why) => {
+            let text = format!("no verdict: the store cannot answer: {}", said(why));
+            Told::new(Step::Verdict, Words::of(text))
+        }
     }
 }

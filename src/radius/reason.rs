@@ -95,6 +95,11 @@ reasons! {
         UnsupportedAuthentication => "unsupported_authentication",
         /// A User-Password beside other credentials (RFC 2865 §4.1, RFC 3579 §3.1).
         AmbiguousCredentials => "ambiguous_credentials",
+        /// A device's address in the place of credentials, from a client that lets no device in.
+        MabDisabled => "mab_disabled",
+        /// A device's request (Call-Check) whose User-Name, Calling-Station-Id and password are not
+        /// one address.
+        MabMalformed => "mab_malformed",
         /// A State that was used, has lapsed, or was given to another client, user or device.
         EapStateUnknown => "eap_state_unknown",
         /// The peer wants no EAP method that is enabled.

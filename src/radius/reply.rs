@@ -13,7 +13,8 @@ use super::wire::{
     Authenticator, Code, Draft, Keys, MAX_LENGTH, MAX_VALUE, MppeKey, Oversized, Packet,
     ProxyStates, kind,
 };
-use crate::authenticator::{Authenticated, Refusal};
+use crate::authenticator::{AdmittedDevice, Authenticated, Refusal};
+use crate::domain::reply::ReplyAttributes;
 use crate::eap::{Challenge, Granted, packet};
 
 /// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
@@ -90,9 +91,28 @@ impl Envelope {
         let mut named = bare.clone();
         named.push(kind::USER_NAME, proof.username().as_str().as_bytes())?;
         named.push(kind::CLASS, &accounting::class(&self.client, proof))?;
-        self.push_reply(&mut named, proof, AtTimeout::End)?;
-        if named.push_proxy_states(&self.proxy_states).is_ok() {
-            return self.seal(&named);
+        self.push_reply(&mut named, proof.reply(), proof.username(), AtTimeout::End)?;
+        self.accepted(named, bare)
+    }
+
+    /// An Access-Accept for a device: Message-Authenticator, the Class that tells whose the session
+    /// is, the reply attributes, the Proxy-States.
+    ///
+    /// # Errors
+    /// Never, where [`Envelope::new`] succeeded.
+    pub fn accept_device(&self, proof: &AdmittedDevice) -> Result<Reply, Oversized> {
+        let mut draft = self.draft(Code::AccessAccept);
+        let class = accounting::class_of_device(&self.client, proof);
+        draft.push(kind::CLASS, &class)?;
+        let at_timeout = AtTimeout::Reauthenticate;
+        self.push_reply(&mut draft, proof.reply(), &proof.address(), at_timeout)?;
+        self.accepted(draft, self.draft(Code::AccessAccept))
+    }
+
+    /// With its Proxy-States: whole, or bare where they leave no room.
+    fn accepted(&self, mut full: Draft, mut bare: Draft) -> Result<Reply, Oversized> {
+        if full.push_proxy_states(&self.proxy_states).is_ok() {
+            return self.seal(&full);
         }
         // User-Name and Class are a courtesy, Proxy-State a duty.
         bare.push_proxy_states(&self.proxy_states)?;
@@ -120,7 +140,8 @@ impl Envelope {
         draft.push(kind::USER_NAME, name)?;
         let class = accounting::class(&self.client, &granted.proof);
         draft.push(kind::CLASS, &class)?;
-        self.push_reply(&mut draft, &granted.proof, AtTimeout::Reauthenticate)?;
+        let (reply, user) = (granted.proof.reply(), granted.proof.username());
+        self.push_reply(&mut draft, reply, user, AtTimeout::Reauthenticate)?;
         draft.push_proxy_states(&self.proxy_states)?;
         self.seal(&draft)
     }
@@ -192,20 +213,21 @@ impl Envelope {
         })
     }
 
-    /// Appends the user's reply attributes, as many as leave room for the Proxy-States: what every
+    /// Appends somebody's reply attributes, as many as leave room for the Proxy-States: what every
     /// Access-Accept for somebody does once all that it cannot do without is in it.
     fn push_reply(
         &self,
         draft: &mut Draft,
-        proof: &Authenticated,
+        reply: &ReplyAttributes,
+        whose: &dyn std::fmt::Display,
         at_timeout: AtTimeout,
     ) -> Result<(), Oversized> {
         let to_come = self.proxy_states.length();
-        let left_out = push_attributes(draft, proof.reply(), at_timeout, to_come)?;
+        let left_out = push_attributes(draft, reply, at_timeout, to_come)?;
         if let Some(first) = left_out.first() {
             warn!(
                 client.name = %self.client.name(),
-                user = %proof.username(),
+                user = %whose,
                 attributes = left_out.len(),
                 first = first.name(),
                 "reply attributes are left out: the Access-Accept has no room for them"

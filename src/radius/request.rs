@@ -1,9 +1,11 @@
 //! What an Access-Request says, once its sender is known: who logs in, with what, from where.
 
+use super::bypass::{self, Asked, Shown};
 use super::challenges::{self, Challenged, MsChapAsked};
 use super::reason::{DropReason, RejectReason};
 use super::wire::{Keys, Packet, kind};
 use crate::authenticator::{Claim, Evidence};
+use crate::domain::device::MacAddress;
 
 /// Someone logs in with a password, or with a response to a challenge.
 pub struct Login {
@@ -76,6 +78,13 @@ pub struct Place {
 pub enum Wanted {
     /// Ask about this login.
     Login(Login),
+    /// Ask about this device, which is known by its address alone.
+    Device {
+        /// Its address.
+        address: MacAddress,
+        /// Where it is.
+        place: Place,
+    },
     /// Go on with this conversation, or begin it.
     Eap(Eap),
     /// Reject it without asking about any account.
@@ -88,11 +97,16 @@ pub enum Wanted {
 }
 
 /// Reads an Access-Request whose Message-Authenticator has been dealt with. Responses to challenges
-/// are taken where `challenges` can be checked.
+/// are taken where `challenges` can be checked, devices by their address where `mab` says so.
 ///
 /// # Errors
 /// Where it must be dropped.
-pub fn read(packet: &Packet<'_>, keys: &Keys, challenges: bool) -> Result<Wanted, DropReason> {
+pub fn read(
+    packet: &Packet<'_>,
+    keys: &Keys,
+    challenges: bool,
+    mab: bool,
+) -> Result<Wanted, DropReason> {
     let username = only(packet, kind::USER_NAME)?.unwrap_or_default();
     let hidden = only(packet, kind::USER_PASSWORD)?;
     let place = Place {
@@ -103,6 +117,35 @@ pub fn read(packet: &Packet<'_>, keys: &Keys, challenges: bool) -> Result<Wanted
     };
     let eap = eap_message(packet)?;
     let answered = challenges::read(packet, keys, username)?;
+    let password = match (hidden, &eap, &answered) {
+        (Some(hidden), None, Challenged::No) => {
+            let revealed = keys.reveal_password(hidden, packet.authenticator());
+            Some(revealed.map_err(|_| DropReason::MalformedPassword)?)
+        }
+        _ => None,
+    };
+    let alone = hidden.is_none() && eap.is_none();
+    let asked = Asked {
+        mab,
+        service_type: number(packet, kind::SERVICE_TYPE),
+        user_name: username,
+        calling_station: place.calling_station.as_deref(),
+        shown: match (&password, &answered) {
+            (Some(password), _) if !password.is_empty() => Shown::Password(password),
+            (Some(_), _) => Shown::Nothing,
+            (None, Challenged::No) if alone => Shown::Nothing,
+            (None, Challenged::Response { response, .. }) if alone => Shown::Response(response),
+            (None, _) => Shown::Other,
+        },
+    };
+    match bypass::device(&asked) {
+        Ok(Some(address)) => return Ok(Wanted::Device { address, place }),
+        Ok(None) => {}
+        Err(reason) => {
+            let eap = eap.as_deref().map(identifier_of);
+            return Ok(Wanted::Reject { reason, eap });
+        }
+    }
     let login = |evidence, ms_chap, place| {
         Wanted::Login(Login {
             claim: Claim::of(username),
@@ -111,13 +154,10 @@ pub fn read(packet: &Packet<'_>, keys: &Keys, challenges: bool) -> Result<Wanted
             place,
         })
     };
+    if let Some(password) = password {
+        return Ok(login(Evidence::password(&password), None, place));
+    }
     Ok(match (hidden, eap, answered) {
-        (Some(hidden), None, Challenged::No) => {
-            let password = keys
-                .reveal_password(hidden, packet.authenticator())
-                .map_err(|_| DropReason::MalformedPassword)?;
-            login(Evidence::password(&password), None, place)
-        }
         (None, Some(packet_of_eap), Challenged::No) => Wanted::Eap(Eap {
             packet: packet_of_eap,
             state: only(packet, kind::STATE)?.map(<[u8]>::to_vec),

@@ -31,13 +31,17 @@ use self::story::Story;
 use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
-use super::exchange::{Arrival, Conversing, ExchangeId, Exchanges, Question, Recording, Step};
+use super::exchange::{
+    Arrival, Conversing, DeviceQuestion, ExchangeId, Exchanges, Question, Recording, Step,
+};
 use super::reason::DropReason;
+use super::request::Place;
 use super::transport::{Service, Transport};
 use super::wire::MAX_LENGTH;
-use crate::authenticator::{Decide, Undecided, Verdict};
+use crate::authenticator::{Decide, DecideDevices, DeviceVerdict, Undecided, Verdict};
 use crate::directory::OnlineSessions;
-use crate::domain::time::Clock;
+use crate::domain::id::RequestId;
+use crate::domain::time::{Clock, Monotonic};
 use crate::eap;
 use crate::watch::Watch;
 
@@ -145,6 +149,7 @@ impl Server {
         listen: &Listen,
         settings: Settings,
         decide: Arc<dyn Decide>,
+        devices: Arc<dyn DecideDevices>,
         sessions: Arc<dyn OnlineSessions>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BindFault> {
@@ -177,6 +182,7 @@ impl Server {
             report: Report::new(&clock),
             watch: listen.watch.clone(),
             decide,
+            devices,
             sessions,
             clock,
         };
@@ -251,6 +257,7 @@ struct Shared {
     report: Report,
     watch: Watch,
     decide: Arc<dyn Decide>,
+    devices: Arc<dyn DecideDevices>,
     sessions: Arc<dyn OnlineSessions>,
     clock: Arc<dyn Clock>,
 }
@@ -384,6 +391,10 @@ async fn take(
             let task = task(Work::Ask(question));
             work(shared, socket, service, task, back.clone());
         }
+        Step::AskDevice(question) => {
+            let task = task(Work::AskDevice(question));
+            work(shared, socket, service, task, back.clone());
+        }
         Step::Converse(conversing) => {
             let task = task(Work::Converse(conversing));
             work(shared, socket, service, task, back.clone());
@@ -398,6 +409,7 @@ async fn take(
 /// What takes longer than the loop may wait.
 enum Work {
     Ask(Box<Question>),
+    AskDevice(Box<DeviceQuestion>),
     Converse(Box<Conversing>),
     Record(Box<Recording>),
 }
@@ -418,12 +430,13 @@ fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task
     } = task;
     let id = match &work {
         Work::Ask(question) => question.open.id(),
+        Work::AskDevice(question) => question.open.id(),
         Work::Converse(conversing) => conversing.id(),
         Work::Record(recording) => recording.open.id(),
     };
     let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
         match work {
-            Work::Ask(_) | Work::Record(_) => shared.exchanges().abandon(id),
+            Work::Ask(_) | Work::AskDevice(_) | Work::Record(_) => shared.exchanges().abandon(id),
             Work::Converse(conversing) => shared.exchanges().return_unrun(*conversing),
         }
         story.dropped(DropReason::Overloaded);
@@ -442,6 +455,7 @@ fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task
     shared.tasks.spawn(async move {
         let step = match work {
             Work::Ask(question) => flight.decide(*question, &client, &back).await,
+            Work::AskDevice(question) => flight.decide_device(*question, &client, &back).await,
             Work::Record(recording) => flight.record(*recording).await,
             Work::Converse(conversing) => {
                 let conversed = conversing.run();
@@ -470,21 +484,61 @@ struct Flight {
 impl Flight {
     /// Asks the authenticator.
     async fn decide(&self, question: Question, client: &ClientSettings, back: &Return) -> Step {
-        let span = span_of(&question, client, back.peer());
+        let span = span_of(
+            question.attempt.request,
+            &question.place,
+            client,
+            back.peer(),
+        );
         let Question { open, attempt, .. } = question;
         self.story.question(&attempt);
         let received = attempt.received.mono;
         let decided = self.shared.decide.decide(attempt);
         let verdict = decided.instrument(span.clone()).await;
-        let now = self.shared.clock.now();
-        let duration_ms = u64::try_from(now.mono.since(received).as_millis()).unwrap_or(u64::MAX);
-        span.record("verdict", verdict_name(&verdict));
-        span.record("duration_ms", duration_ms);
-        span.in_scope(|| debug!("decided"));
+        let now = self.decided(&span, received, verdict_name(&verdict));
         self.story.verdict(&verdict);
-        let step = self.shared.exchanges().answer(open, verdict, now.mono);
+        let step = self.shared.exchanges().answer(open, verdict, now);
         self.story.notes();
         step
+    }
+
+    /// Asks the authenticator about a device.
+    async fn decide_device(
+        &self,
+        question: DeviceQuestion,
+        client: &ClientSettings,
+        back: &Return,
+    ) -> Step {
+        let span = span_of(
+            question.attempt.request,
+            &question.place,
+            client,
+            back.peer(),
+        );
+        let DeviceQuestion { open, attempt, .. } = question;
+        self.story.question_of_device(&attempt);
+        let received = attempt.received.mono;
+        span.record("device", tracing::field::display(attempt.address));
+        let decided = self.shared.devices.decide_device(attempt);
+        let verdict = decided.instrument(span.clone()).await;
+        let word = match &verdict {
+            Ok(DeviceVerdict::Granted(_)) => "granted",
+            Ok(DeviceVerdict::Refused(refusal)) => refusal.as_str(),
+            Err(undecided) => undecided_name(undecided),
+        };
+        let now = self.decided(&span, received, word);
+        self.story.verdict_of_device(&verdict);
+        self.shared.exchanges().answer_device(open, verdict, now)
+    }
+
+    /// Writes down how a decision ended; says when that was.
+    fn decided(&self, span: &Span, received: Monotonic, verdict: &str) -> Monotonic {
+        let now = self.shared.clock.now().mono;
+        let duration_ms = u64::try_from(now.since(received).as_millis()).unwrap_or(u64::MAX);
+        span.record("verdict", verdict);
+        span.record("duration_ms", duration_ms);
+        span.in_scope(|| debug!("decided"));
+        now
     }
 
     /// Has a report recorded.
@@ -529,7 +583,11 @@ impl Flight {
                     .dropped(reason, Some(client), back.peer());
             }
             // What was worked on yields a reply or silence.
-            Step::Resend(_) | Step::Ask(_) | Step::Converse(_) | Step::Record(_) => {}
+            Step::Resend(_)
+            | Step::Ask(_)
+            | Step::AskDevice(_)
+            | Step::Converse(_)
+            | Step::Record(_) => {}
         }
     }
 }
@@ -547,17 +605,17 @@ async fn send(socket: &Socket, service: Service, bytes: &[u8], back: &Return) {
     }
 }
 
-fn span_of(question: &Question, client: &ClientSettings, peer: SocketAddr) -> Span {
-    let place = &question.place;
+fn span_of(request: RequestId, place: &Place, client: &ClientSettings, peer: SocketAddr) -> Span {
     info_span!(
         "radius.request",
-        request.id = %question.attempt.request,
+        request.id = %request,
         client.name = %client.name(),
         client.address = %peer,
         nas.identifier = place.nas_identifier.as_deref(),
         nas.port_type = place.nas_port_type,
         station.called = place.called_station.as_deref(),
         station.calling = place.calling_station.as_deref(),
+        device = tracing::field::Empty,
         verdict = tracing::field::Empty,
         duration_ms = tracing::field::Empty,
     )
@@ -568,7 +626,13 @@ fn verdict_name(verdict: &Result<Verdict, Undecided>) -> &'static str {
         Ok(Verdict::Granted(_)) => "granted",
         Ok(Verdict::ChangeOnly(_)) => "change_only",
         Ok(Verdict::Refused(refusal)) => refusal.as_str(),
-        Err(Undecided::Busy) => "busy",
-        Err(Undecided::Unavailable(_)) => "unavailable",
+        Err(undecided) => undecided_name(undecided),
+    }
+}
+
+fn undecided_name(undecided: &Undecided) -> &'static str {
+    match undecided {
+        Undecided::Busy => "busy",
+        Undecided::Unavailable(_) => "unavailable",
     }
 }

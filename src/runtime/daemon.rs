@@ -149,10 +149,12 @@ impl Daemon {
                 listen.watch = watch.clone();
                 let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
                 let clock = Arc::clone(&as_clock);
+                let devices = Arc::clone(&authenticator) as _;
                 let sessions = Arc::clone(&directory) as _;
-                let server =
-                    radius::server::Server::bind(&listen, settings, decide, sessions, clock)
-                        .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
+                let server = radius::server::Server::bind(
+                    &listen, settings, decide, devices, sessions, clock,
+                )
+                .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
                 Some(server)
             }
             None => None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::account::AccountFacts;
 use crate::domain::certificate::CertificateNames;
+use crate::domain::device::MacAddress;
 use crate::domain::event::AttemptEvent;
 use crate::domain::id::{AccountId, Epoch, EventId, FailureId, PlaceId, ServiceId};
 use crate::domain::login::LoginName;
@@ -16,7 +17,7 @@ use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::time::Timestamp;
 
 use super::Unavailable;
-use super::records::NewMail;
+use super::records::{DeviceRecord, NewMail};
 
 /// What one read fetches of an account, consistent at one moment.
 #[derive(Debug, Clone)]
@@ -244,6 +245,12 @@ pub trait AttemptStore: Send + Sync + 'static {
         &self,
         names: &CertificateNames,
     ) -> impl Future<Output = Result<Vec<ServiceRecord>, Unavailable>> + Send;
+
+    /// Reads the device of an address.
+    fn read_device(
+        &self,
+        address: MacAddress,
+    ) -> impl Future<Output = Result<Option<DeviceRecord>, Unavailable>> + Send;
 
     /// Charges an attempt, durably, before anything is compared.
     fn take_place(

@@ -4,11 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::certificate::CertificateName;
+use crate::domain::device::MacAddress;
 use crate::domain::event::{Actor, ChangeEvent, Event};
-use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
+use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{
     GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
 };
+use crate::domain::reply::Vlan;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::ssh_key::{SshFingerprint, SshPublicKey};
@@ -17,7 +19,8 @@ use crate::domain::time::Timestamp;
 
 use super::Unavailable;
 use super::records::{
-    Binding, BoundTo, GroupRecord, NewMail, QueuedMail, ServiceSummary, SudoRuleRecord, UserRecord,
+    Binding, BoundTo, DeviceRecord, GroupRecord, NewMail, QueuedMail, ServiceSummary,
+    SudoRuleRecord, UserRecord,
 };
 
 /// A command: one change by one actor, with the mail it causes, in one transaction. The store
@@ -49,6 +52,32 @@ pub struct NewService {
     pub may_search: bool,
     /// Where it may come from; anywhere when empty.
     pub sources: Vec<ipnet::IpNet>,
+}
+
+/// A device to be added.
+#[derive(Debug, Clone)]
+pub struct NewDevice {
+    /// The new device.
+    pub device: DeviceId,
+    /// Its address.
+    pub address: MacAddress,
+    /// The resources that it may use.
+    pub resources: Vec<ResourceName>,
+    /// The VLAN that it is put into.
+    pub vlan: Option<Vlan>,
+    /// What it is.
+    pub description: Option<String>,
+}
+
+/// Fields of a device to set; absent ones stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DevicePatch {
+    /// The resources that it may use, all of them.
+    pub resources: Option<Vec<ResourceName>>,
+    /// The VLAN that it is put into.
+    pub vlan: Option<Option<Vlan>>,
+    /// What it is.
+    pub description: Option<Option<String>>,
 }
 
 /// A user to be added.
@@ -260,6 +289,20 @@ pub enum Change {
     RemoveService {
         /// Its name.
         name: ServiceName,
+    },
+    /// Adds a device.
+    AddDevice(NewDevice),
+    /// Sets fields of a device.
+    SetDevice {
+        /// Its address.
+        address: MacAddress,
+        /// The fields.
+        patch: DevicePatch,
+    },
+    /// Removes a device.
+    RemoveDevice {
+        /// Its address.
+        address: MacAddress,
     },
     /// Adds a sudo rule.
     AddSudoRule {
@@ -479,6 +522,13 @@ pub trait DirectoryStore: Send + Sync + 'static {
 
     /// All service accounts, by name.
     fn services(&self) -> impl Future<Output = Result<Vec<ServiceSummary>, Unavailable>> + Send;
+
+    /// Devices after the one named, in the order of their identifiers, at most `limit`.
+    fn devices(
+        &self,
+        after: Option<DeviceId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeviceRecord>, Unavailable>> + Send;
 
     /// All bindings, by resource.
     fn bindings(&self) -> impl Future<Output = Result<Vec<Binding>, Unavailable>> + Send;

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::account::AccountFacts;
 use crate::domain::certificate::CertificateName;
-use crate::domain::id::{AccountId, Epoch, GroupId, ServiceId, SudoRuleId};
+use crate::domain::device::MacAddress;
+use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::reply::Vlan;
 use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
@@ -97,6 +99,25 @@ pub struct SudoRuleRecord {
     /// When it was added.
     pub created: Timestamp,
     /// When it, or the name of a user in it, changed.
+    pub modified: Timestamp,
+}
+
+/// A device that is known by its address alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// The device.
+    pub device: DeviceId,
+    /// Its address.
+    pub address: MacAddress,
+    /// The resources that it may use.
+    pub resources: Vec<ResourceName>,
+    /// The VLAN that it is put into; the port's own where absent.
+    pub vlan: Option<Vlan>,
+    /// What it is.
+    pub description: Option<String>,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it was changed.
     pub modified: Timestamp,
 }
 

@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use crate::domain::account::AccountFacts;
+use crate::domain::device::MacAddress;
 use crate::domain::event::ChangeEvent;
-use crate::domain::id::{AccountId, SessionId};
+use crate::domain::id::{AccountId, DeviceId, SessionId};
 use crate::domain::name::{ResourceName, Username};
 use crate::domain::session::{Ending, Nas, Octets, Particulars, SessionReport};
 use crate::domain::time::Timestamp;
@@ -24,6 +25,10 @@ pub struct SessionRecord {
     pub account: Option<AccountId>,
     /// That account's username now; none where it was removed.
     pub username: Option<Username>,
+    /// The device, where it is one's.
+    pub device: Option<DeviceId>,
+    /// That device's address; none where it was removed.
+    pub address: Option<MacAddress>,
     /// The resource that the user got into.
     pub resource: Option<ResourceName>,
     /// When it began.
@@ -38,15 +43,30 @@ pub struct SessionRecord {
     pub particulars: Particulars,
 }
 
-/// An open session with what decides whether its resource still admits its account.
+/// An open session with what decides whether its resource still admits whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSession {
-    /// The session; its account and its resource are known.
+    /// The session; its resource is known, and its account or its device.
     pub record: SessionRecord,
-    /// The account's facts; none where it was removed.
-    pub facts: Option<AccountFacts>,
-    /// Whether it is bound to the session's resource, directly or through groups.
-    pub bound: bool,
+    /// How that stands.
+    pub standing: Standing,
+}
+
+/// How whoever has a session stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// An account.
+    Account {
+        /// Its facts; none where it was removed.
+        facts: Option<AccountFacts>,
+        /// Whether it is bound to the session's resource, directly or through groups.
+        bound: bool,
+    },
+    /// A device.
+    Device {
+        /// The resources that it may use; none where it was removed.
+        resources: Option<Vec<ResourceName>>,
+    },
 }
 
 /// Which sessions a read is about; absent keys match all. Text is compared without regard to case.
@@ -54,6 +74,8 @@ pub struct OpenSession {
 pub struct SessionFilter {
     /// Of this user, by the username it has now.
     pub user: Option<String>,
+    /// Of this device.
+    pub device: Option<MacAddress>,
     /// At this resource.
     pub resource: Option<String>,
     /// Reported by this client.
@@ -99,7 +121,7 @@ pub trait SessionStore: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<SessionRecord>, Unavailable>> + Send;
 
-    /// Open sessions of known accounts at known resources whose client may be asked at `now`, after
+    /// Open sessions of known accounts and devices at known resources whose client may be asked at `now`, after
     /// the one named, at most `limit`.
     fn open_sessions(
         &self,

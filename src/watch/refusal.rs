@@ -20,6 +20,8 @@ pub const fn words_of_refusal(refusal: Refusal) -> &'static str {
         Refusal::Expired => "the password has expired",
         Refusal::Suspended => "the account is suspended, or past its end",
         Refusal::NotBound => "the user is not bound to the resource",
+        Refusal::UnknownDevice => "no device has the address",
+        Refusal::DeviceNotBound => "the device is not for the resource",
         Refusal::SessionOver => "the account changed since the session that was taken up again",
         Refusal::NoNetworkPassword => "the user has no network password",
         Refusal::NetworkPasswordNotAdmitted => {
@@ -56,6 +58,8 @@ pub const fn way_out(refusal: Refusal) -> &'static str {
         }
         Refusal::Suspended => "doorward user resume",
         Refusal::NotBound => "doorward resource bind",
+        Refusal::UnknownDevice => "doorward device add",
+        Refusal::DeviceNotBound => "doorward device set --resource",
         Refusal::SessionOver => "none is needed: the next try is a whole login",
         Refusal::NoNetworkPassword => "doorward user network-password",
         Refusal::NetworkPasswordNotAdmitted => {

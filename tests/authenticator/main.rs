@@ -10,6 +10,8 @@ mod common_challenges;
 #[cfg(test)]
 mod counting;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod states;

@@ -5,6 +5,8 @@ mod configuration;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod network_passwords;

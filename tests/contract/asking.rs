@@ -57,6 +57,7 @@ fn client(resource: &str, ssid: &[(&str, &str)], default: Option<&str>) -> Clien
             .map(|(ssid, resource)| ((*ssid).to_owned(), name(resource)))
             .collect(),
         ssid_default: default.map(name),
+        mab: false,
     }
 }
 

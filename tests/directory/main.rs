@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod explaining;
 #[cfg(test)]
 mod online;

@@ -7,7 +7,9 @@ use doorward::directory::OnlineSessions as _;
 use doorward::directory::online::{Due, Outcome};
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::resource::{Asking, ClientResources};
-use doorward::domain::session::{Happened, Nas, Octets, Particulars, SessionReport, Usage};
+use doorward::domain::session::{
+    Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+};
 use doorward::store::changes::UserPatch;
 
 use crate::world::World;
@@ -26,8 +28,7 @@ async fn begin(world: &World, resource: &str, user_name: &str) {
         happened: Happened::Began,
         at: now,
         received: now,
-        account: None,
-        login: None,
+        owner: SessionOwner::Unknown,
         resource: None,
         particulars: Particulars {
             user_name: octets(user_name),
@@ -49,6 +50,7 @@ async fn begin(world: &World, resource: &str, user_name: &str) {
             resource: ResourceName::parse(resource).unwrap(),
             ssid: Vec::new(),
             ssid_default: None,
+            mab: false,
         }),
         called_station: None,
     };

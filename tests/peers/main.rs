@@ -17,6 +17,8 @@ mod challenges;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod disconnect;
 #[cfg(test)]
 mod eapol;

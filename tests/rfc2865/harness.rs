@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward::authenticator::{
-    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, ServiceAttempt,
-    ServiceVerdict, Undecided, Verdict,
+    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, DecideDevices,
+    DeviceAttempt, DeviceVerdict, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
 use doorward::directory::OnlineSessions;
 use doorward::directory::online::{Due, Look, Outcome};
@@ -53,7 +53,14 @@ impl Question {
     }
 }
 
+/// A question about a device.
+pub(crate) struct DeviceQuestion {
+    pub(crate) attempt: DeviceAttempt,
+    pub(crate) answer: oneshot::Sender<Result<DeviceVerdict, Undecided>>,
+}
+
 struct Told {
+    devices: mpsc::UnboundedSender<DeviceQuestion>,
     reports: mpsc::UnboundedSender<Reported>,
     asked: AtomicUsize,
     questions: mpsc::UnboundedSender<Question>,
@@ -111,6 +118,19 @@ impl OnlineSessions for Told {
     }
 }
 
+impl DecideDevices for Told {
+    fn decide_device(
+        &self,
+        attempt: DeviceAttempt,
+    ) -> Answer<'_, Result<DeviceVerdict, Undecided>> {
+        let (answer, answered) = oneshot::channel();
+        self.devices
+            .send(DeviceQuestion { attempt, answer })
+            .unwrap();
+        Box::pin(async { answered.await.expect("the test panics the authenticator") })
+    }
+}
+
 impl Decide for Told {
     fn decide(&self, attempt: Attempt) -> Answer<'_, Decision> {
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -156,6 +176,7 @@ pub(crate) struct Running {
     pub(crate) handle: Handle,
     told: Arc<Told>,
     questions: mpsc::UnboundedReceiver<Question>,
+    devices: mpsc::UnboundedReceiver<DeviceQuestion>,
     reports: mpsc::UnboundedReceiver<Reported>,
     authentication: SocketAddr,
     accounting: SocketAddr,
@@ -164,18 +185,26 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start() -> Self {
+        Self::letting_devices_in(false)
+    }
+
+    /// A server whose client lets devices in by their address, or not.
+    pub(crate) fn letting_devices_in(mab: bool) -> Self {
         let resources = ClientResources {
             client: ClientName::parse("loopback").unwrap(),
             resource: ResourceName::parse("vpn").unwrap(),
             ssid: Vec::new(),
             ssid_default: None,
+            mab,
         };
         let networks = ["127.0.0.1/32".parse().unwrap()];
         let client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();
         let settings = Settings::new(Clients::new(vec![client]).unwrap());
         let (sender, questions) = mpsc::unbounded_channel();
         let (reporter, reports) = mpsc::unbounded_channel();
+        let (device_sender, devices) = mpsc::unbounded_channel();
         let told = Arc::new(Told {
+            devices: device_sender,
             reports: reporter,
             asked: AtomicUsize::new(0),
             questions: sender,
@@ -190,6 +219,7 @@ impl Running {
             &listen,
             settings,
             decide,
+            Arc::clone(&told) as _,
             Arc::clone(&told) as _,
             Arc::new(Still),
         )
@@ -210,6 +240,7 @@ impl Running {
             handle,
             told,
             questions,
+            devices,
             reports,
             authentication,
             accounting,
@@ -237,6 +268,11 @@ impl Running {
     /// The next question, if it was asked already.
     pub(crate) fn question_now(&mut self) -> Option<Question> {
         self.questions.try_recv().ok()
+    }
+
+    /// The next question about a device, once it is asked.
+    pub(crate) async fn device_question(&mut self) -> DeviceQuestion {
+        self.devices.recv().await.unwrap()
     }
 
     /// The next report, once it is to be recorded.

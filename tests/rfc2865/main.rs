@@ -4,6 +4,8 @@
 //! Status-Server proves that everything sent before it was taken.
 
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod rfc_2866_accounting;

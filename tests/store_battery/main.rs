@@ -123,6 +123,9 @@ mod on_sqlite {
             a_service_hash_is_replaced,
             a_removed_service_is_gone,
             a_certificate_binds_one_service;
+        devices:
+            a_device_is_kept_changed_and_removed,
+            devices_come_in_pages;
         policy:
             the_default_policy_is_in_force_at_first,
             a_policy_follows_the_one_in_force,
@@ -152,6 +155,7 @@ mod on_sqlite {
             a_silent_session_ends_and_may_come_back,
             sessions_are_found_by_every_key_and_in_pages,
             open_sessions_show_what_decides_about_them,
+            a_session_of_a_device_is_no_accounts,
             a_disconnect_is_claimed_once_and_settled,
             what_was_ended_here_takes_the_last_word_of_its_client,
             old_sessions_are_forgotten_in_portions;

@@ -10,6 +10,7 @@ use crate::authenticator::report::Report;
 use crate::authenticator::{Authenticator, Settings};
 use crate::domain::account::{AccountFacts, Conditions};
 use crate::domain::certificate::CertificateNames;
+use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, Subject};
 use crate::domain::id::{AccountId, Epoch, EventId, RequestId, ServiceId};
 use crate::domain::name::{ListenerName, MailAddress, ResourceName, Username};
@@ -27,6 +28,7 @@ use crate::store::Unavailable;
 use crate::store::attempts::{
     AccountKey, AttemptRead, AttemptRecord, Confirmation, Fetch, PlaceAnswer, ServiceRecord,
 };
+use crate::store::records::DeviceRecord;
 
 const NOW: Now = Now {
     wall: Timestamp::from_millis(1_795_000_000_000),
@@ -65,6 +67,10 @@ impl AttemptStore for NoPlaces {
         _: &CertificateNames,
     ) -> Result<Vec<ServiceRecord>, Unavailable> {
         unreachable!("no service account here")
+    }
+
+    async fn read_device(&self, _: MacAddress) -> Result<Option<DeviceRecord>, Unavailable> {
+        unreachable!("no device here")
     }
 
     async fn take_place(&self, _: TakePlace) -> Result<PlaceAnswer, Unavailable> {

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::name::ClientName;
+use crate::domain::reply::ReplyAttributes;
 use crate::domain::resource::ClientResources;
 use crate::domain::secret::Secret;
 use crate::domain::time::Monotonic;
@@ -13,6 +14,7 @@ fn client(name: &str, secret: &str) -> Arc<ClientSettings> {
         resource: ResourceName::parse("vpn").unwrap(),
         ssid: Vec::new(),
         ssid_default: None,
+        mab: false,
     };
     let networks = ["192.0.2.0/24".parse().unwrap()];
     let secret = Secret::new(secret.as_bytes().to_vec());
@@ -95,7 +97,10 @@ fn a_stop_is_read_whole_with_its_gigawords() {
     assert_eq!(report.session.shown(), "0000001A");
     assert_eq!(report.received, NOW.wall);
     assert_eq!(report.at, NOW.wall.minus(Duration::from_secs(30)));
-    assert_eq!((report.account, &report.resource), (None, &None));
+    assert_eq!(
+        (report.owner, &report.resource),
+        (SessionOwner::Unknown, &None)
+    );
     assert_eq!(report.nas.identity.shown(), "10.0.0.1");
     let particulars = report.particulars;
     assert_eq!(
@@ -156,19 +161,65 @@ fn a_class_of_ours_tells_account_and_resource_and_no_other_does() {
             &nas,
             &[status(1), ID, (kind::CLASS, b"other"), (kind::CLASS, class)],
         );
-        (report.account, report.resource)
+        (report.owner, report.resource)
     };
+    let owner = SessionOwner::Account(account);
+    let nobody = (SessionOwner::Unknown, None);
     let wifi = ResourceName::parse("wifi").unwrap();
-    assert_eq!(known(&class), (Some(account), Some(wifi)));
+    assert_eq!(known(&class), (owner, Some(wifi)));
     for at in 0..class.len() {
         let mut forged = class.clone();
         forged[at] ^= 1;
-        assert_eq!(known(&forged), (None, None), "octet {at}");
+        assert_eq!(known(&forged), nobody, "octet {at}");
     }
-    assert_eq!(known(&class[..class.len() - 1]), (None, None));
+    assert_eq!(known(&class[..class.len() - 1]), nobody);
     for other in [client("nas", "another"), client("nas2", "a secret")] {
         assert_eq!(read_class(&other, &class), None);
     }
+}
+
+#[test]
+fn a_class_of_a_device_names_the_device_and_no_account() {
+    let (nas, device) = (client("nas", "a secret"), DeviceId::new(NOW.wall));
+    let reply = ReplyAttributes::default();
+    let proof = AdmittedDevice::for_tests(device, "001122aabbcc", "wired", reply);
+    let class = class_of_device(&nas, &proof);
+    let wired = ResourceName::parse("wired").ok();
+    assert_eq!(
+        read_class(&nas, &class),
+        Some((SessionOwner::Device(device), wired))
+    );
+    // The same octets as an account's Class would need another proof.
+    let account = AccountId::from_uuid(device.as_uuid());
+    let proof = Authenticated::for_tests(account, "alice", Some("wired"));
+    assert_ne!(super::class(&nas, &proof), class);
+}
+
+#[test]
+fn without_a_class_an_address_is_a_devices_where_its_client_lets_devices_in() {
+    let letting_in = |mab| {
+        let (nas, networks) = (client("nas", "a secret"), ["192.0.2.0/24".parse().unwrap()]);
+        let resources = ClientResources {
+            mab,
+            ..(*nas.resources).clone()
+        };
+        let client = ClientSettings::new(&networks, nas.secret().clone(), Arc::new(resources));
+        Arc::new(client.unwrap())
+    };
+    let owner = |mab, station: &[u8]| {
+        let said = [
+            status(1),
+            ID,
+            (kind::USER_NAME, b"001122aabbcc"),
+            (kind::CALLING_STATION_ID, station),
+        ];
+        session(&letting_in(mab), &said).owner
+    };
+    let address = MacAddress::parse("00-11-22-AA-BB-CC").unwrap();
+    let same = b"00-11-22-AA-BB-CC";
+    assert_eq!(owner(true, same), SessionOwner::Address(address));
+    assert_eq!(owner(false, same), SessionOwner::Unknown);
+    assert_eq!(owner(true, b"00-11-22-AA-BB-CD"), SessionOwner::Unknown);
 }
 
 proptest! {

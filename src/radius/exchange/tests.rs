@@ -1,5 +1,6 @@
 mod accounting;
 mod challenges;
+mod devices;
 mod eap_over_radius;
 mod over_tls;
 mod reply_attributes;
@@ -50,6 +51,7 @@ impl Fixture {
             resource: ResourceName::parse("wifi").unwrap(),
             ssid: Vec::new(),
             ssid_default: None,
+            mab: false,
         };
         let networks = ["192.0.2.0/24".parse().unwrap()];
         let mut client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Shared;
-use crate::authenticator::{Attempt, Undecided, Verdict};
+use crate::authenticator::{Attempt, DeviceAttempt, DeviceVerdict, Undecided, Verdict};
 use crate::directory::online::{Due, Outcome};
+use crate::domain::resource::Asking;
 use crate::domain::time::{Clock, Monotonic};
 use crate::eap::Journal;
 use crate::radius::client::ClientSettings;
@@ -182,21 +183,43 @@ impl Story {
     }
 
     pub(super) fn question(&self, attempt: &Attempt) {
+        if self.0.is_some() {
+            self.asked(&attempt.asking, narration::question(attempt));
+        }
+    }
+
+    pub(super) fn question_of_device(&self, attempt: &DeviceAttempt) {
+        if self.0.is_some() {
+            let asking = Asking::Radius {
+                client: Arc::clone(&attempt.client),
+                called_station: attempt.called_station.clone(),
+            };
+            let text = format!("device {} by its address alone", attempt.address);
+            self.asked(&asking, text.into());
+        }
+    }
+
+    fn asked(&self, asking: &Asking, who: Words) {
         let Some(open) = &self.0 else { return };
-        let chosen = open.watch.chosen(&attempt.asking);
+        let chosen = open.watch.chosen(asking);
         let place = match &chosen.resource {
             Some((name, kind)) => format!(" at {name} ({kind})"),
             None => " at no resource".to_owned(),
         };
         let because = chosen.because.into_iter();
         let details = because.map(|step| Detail::new("resource", step)).collect();
-        let words = narration::question(attempt).and(place);
-        self.tell(Step::Question, words, details, None);
+        self.tell(Step::Question, who.and(place), details, None);
     }
 
     pub(super) fn verdict(&self, verdict: &Result<Verdict, Undecided>) {
         if self.0.is_some() {
             self.told(narration::verdict(verdict));
+        }
+    }
+
+    pub(super) fn verdict_of_device(&self, verdict: &Result<DeviceVerdict, Undecided>) {
+        if self.0.is_some() {
+            self.told(narration::verdict_of_device(verdict));
         }
     }
 

@@ -5,8 +5,8 @@ use std::net::UdpSocket;
 
 use super::*;
 use crate::authenticator::{
-    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, ServiceAttempt,
-    ServiceVerdict,
+    Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, DeviceAttempt,
+    ServiceAttempt, ServiceVerdict,
 };
 use crate::directory::online::{Due, Look, Outcome};
 use crate::domain::id::AccountId;
@@ -51,6 +51,12 @@ impl Decide for Grant {
         _: &'a AuthenticatedService,
     ) -> Answer<'a, Result<bool, Undecided>> {
         unreachable!()
+    }
+}
+
+impl DecideDevices for Grant {
+    fn decide_device(&self, _: DeviceAttempt) -> Answer<'_, Result<DeviceVerdict, Undecided>> {
+        unreachable!("no client lets devices in")
     }
 }
 
@@ -113,6 +119,7 @@ fn settings(shared_secret: &str) -> Settings {
         resource: ResourceName::parse("vpn").unwrap(),
         ssid: Vec::new(),
         ssid_default: None,
+        mab: false,
     };
     let networks = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     let client = ClientSettings::new(&networks, secret(shared_secret), Arc::new(resources));
@@ -139,6 +146,7 @@ fn start(addresses: &[&str], turns: usize, max_in_flight: usize, settings: Setti
         &listen,
         settings,
         decide,
+        Arc::clone(&grant) as _,
         Arc::clone(&grant) as _,
         Arc::new(Still),
     )
@@ -367,8 +375,9 @@ async fn an_address_in_use_is_named() {
         ..Listen::nowhere()
     };
     let decide = Arc::new(Grant(Semaphore::new(0)));
-    let sessions = Arc::clone(&decide) as _;
-    let fault = Server::bind(&listen, settings("s"), decide, sessions, Arc::new(Still))
+    let (devices, sessions) = (Arc::clone(&decide) as _, Arc::clone(&decide) as _);
+    let clock = Arc::new(Still);
+    let fault = Server::bind(&listen, settings("s"), decide, devices, sessions, clock)
         .err()
         .unwrap();
     assert!(fault.to_string().contains(&address.to_string()), "{fault}");

@@ -4,6 +4,7 @@
 //! Codes and attribute numbers come from the `radius` crate. Must not know sockets, clocks, clients
 //! or accounts.
 
+mod chap;
 mod integrity;
 mod keys;
 mod mppe;
@@ -13,6 +14,7 @@ mod seal;
 mod tests;
 pub mod vendor;
 
+pub use chap::chap_response;
 pub use integrity::{
     IntegrityFault, Presence, check_message_authenticator, check_reply, check_signed,
     response_authenticator, same,
@@ -32,10 +34,10 @@ pub mod kind {
         FRAMED_IP_ADDRESS_TYPE as FRAMED_IP_ADDRESS, FRAMED_MTU_TYPE as FRAMED_MTU,
         NAS_IDENTIFIER_TYPE as NAS_IDENTIFIER, NAS_IP_ADDRESS_TYPE as NAS_IP_ADDRESS,
         NAS_PORT_TYPE as NAS_PORT, NAS_PORT_TYPE_TYPE as NAS_PORT_TYPE,
-        PROXY_STATE_TYPE as PROXY_STATE, SESSION_TIMEOUT_TYPE as SESSION_TIMEOUT,
-        STATE_TYPE as STATE, TERMINATION_ACTION_TYPE as TERMINATION_ACTION,
-        USER_NAME_TYPE as USER_NAME, USER_PASSWORD_TYPE as USER_PASSWORD,
-        VENDOR_SPECIFIC_TYPE as VENDOR_SPECIFIC,
+        PROXY_STATE_TYPE as PROXY_STATE, SERVICE_TYPE_TYPE as SERVICE_TYPE,
+        SESSION_TIMEOUT_TYPE as SESSION_TIMEOUT, STATE_TYPE as STATE,
+        TERMINATION_ACTION_TYPE as TERMINATION_ACTION, USER_NAME_TYPE as USER_NAME,
+        USER_PASSWORD_TYPE as USER_PASSWORD, VENDOR_SPECIFIC_TYPE as VENDOR_SPECIFIC,
     };
     pub use radius::core::rfc2866::{
         ACCT_DELAY_TIME_TYPE as ACCT_DELAY_TIME, ACCT_INPUT_OCTETS_TYPE as ACCT_INPUT_OCTETS,

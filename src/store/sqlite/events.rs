@@ -30,9 +30,11 @@ fn columns(body: &EventBody) -> Columns {
                 Subject::Account { account, username } => {
                     (Some(account_key(*account)), Some(username.folded()))
                 }
-                Subject::Service { .. } | Subject::Certificate { .. } | Subject::Unknown { .. } => {
-                    (None, None)
-                }
+                Subject::Device { device } => (None, Some(device.to_string().to_ascii_lowercase())),
+                Subject::Service { .. }
+                | Subject::Certificate { .. }
+                | Subject::Devices
+                | Subject::Unknown { .. } => (None, None),
             };
             Columns {
                 account,

@@ -102,13 +102,20 @@ pub(super) fn count_dropped(count: u64) {
     metrics::counter!("doorward_events_dropped_total").increment(count);
 }
 
-/// Events with equal keys are one: the same account, source, resource, reason and minute.
+/// Events with equal keys are one: the same account, source, resource, reason and minute. Devices
+/// try again all day long, each of them: theirs merge by the hour.
 fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
-    let minute = at.as_seconds().div_euclid(60);
+    let span = match &event.subject {
+        Subject::Device { .. } | Subject::Devices => 3600,
+        _ => 60,
+    };
+    let span = at.as_seconds().div_euclid(span);
     let subject = match &event.subject {
         Subject::Account { account, .. } => format!("account:{account}"),
         Subject::Service { service } => format!("service:{}", service.folded()),
         Subject::Certificate { certificate } => format!("certificate:{certificate}"),
+        Subject::Device { device } => format!("device:{device}"),
+        Subject::Devices => "devices".to_owned(),
         Subject::Unknown { digest, .. } => format!("unknown:{digest}"),
     };
     let resource = event
@@ -121,7 +128,7 @@ fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
         crate::domain::refusal::Refusal::as_str,
     );
     format!(
-        "{minute}|{subject}|{}|{resource}|{reason}",
+        "{span}|{subject}|{}|{resource}|{reason}",
         event.origin.source
     )
 }

@@ -8,6 +8,7 @@
 mod apply;
 mod attempts;
 mod backup;
+mod devices;
 mod events;
 mod fault;
 mod file;
@@ -44,8 +45,11 @@ pub use backup::{BackupError, backup, restore};
 pub use open::{OpenError, OpenOptions};
 
 use crate::domain::certificate::CertificateNames;
+use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, Event};
-use crate::domain::id::{AccountId, EventId, GroupId, PlaceId, ServiceId, SessionId, SudoRuleId};
+use crate::domain::id::{
+    AccountId, DeviceId, EventId, GroupId, PlaceId, ServiceId, SessionId, SudoRuleId,
+};
 use crate::domain::name::ResourceName;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
@@ -62,7 +66,8 @@ use super::changes::{
 };
 use super::events::EventQuery;
 use super::records::{
-    Binding, BoundTo, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord, UserRecord,
+    Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord,
+    UserRecord,
 };
 use super::sessions::{DisconnectOutcome, OpenSession, SessionFilter, SessionRecord};
 use super::{AttemptStore, DirectoryStore, EventStore, SessionStore, Store, Unavailable};
@@ -194,6 +199,13 @@ impl AttemptStore for SqliteStore {
         let names = names.clone();
         let read = self
             .read(move |view| attempts::services_certified(view.connection, &names))
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_device(&self, address: MacAddress) -> Result<Option<DeviceRecord>, Unavailable> {
+        let read = self
+            .read(move |view| devices::find(view.connection, address))
             .await?;
         Ok(read)
     }
@@ -331,6 +343,17 @@ impl DirectoryStore for SqliteStore {
 
     async fn services(&self) -> Result<Vec<ServiceSummary>, Unavailable> {
         let found = self.read(|view| groups::services(view.connection)).await?;
+        Ok(found)
+    }
+
+    async fn devices(
+        &self,
+        after: Option<DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<DeviceRecord>, Unavailable> {
+        let found = self
+            .read(move |view| devices::list(view.connection, after, limit))
+            .await?;
         Ok(found)
     }
 

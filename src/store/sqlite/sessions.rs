@@ -10,11 +10,16 @@ use uuid::Uuid;
 use crate::domain::id::SessionId;
 use crate::domain::login::LoginName;
 use crate::domain::name::{ClientName, ResourceName, Username};
-use crate::domain::session::{Ending, Happened, Nas, Octets, Particulars, SessionReport};
+use crate::domain::session::{
+    Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport,
+};
 use crate::domain::time::Timestamp;
-use crate::store::sessions::{DisconnectOutcome, OpenSession, SessionFilter, SessionRecord};
+use crate::store::sessions::{
+    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, Standing,
+};
 
 use super::attempts::{BOUND, FACTS, facts};
+use super::devices::{self, address, device_id, device_key};
 use super::events::record_change;
 use super::fault::Fault;
 use super::rows::{
@@ -24,10 +29,12 @@ use super::rows::{
 
 /// The columns of a session, in the order [`record`] reads them.
 const COLUMNS: &str = "s.id, s.client, s.nas, s.session, s.account, a.username, s.resource, \
-                       s.started, s.seen, s.ended, s.ending, s.disconnects, s.body";
+                       s.started, s.seen, s.ended, s.ending, s.disconnects, s.body, \
+                       s.device, d.address";
 /// How many of them there are.
-const COLUMN_COUNT: usize = 13;
-const TABLES: &str = "radius_sessions s LEFT JOIN accounts a ON a.id = s.account";
+const COLUMN_COUNT: usize = 15;
+const TABLES: &str = "radius_sessions s LEFT JOIN accounts a ON a.id = s.account \
+                      LEFT JOIN devices d ON d.id = s.device";
 
 fn session_key(session: SessionId) -> Key {
     session.as_uuid().into_bytes()
@@ -60,6 +67,11 @@ fn record(row: &Row<'_>) -> Result<SessionRecord, Fault> {
         resource: row
             .get::<_, Option<String>>(6)?
             .map(|text| ResourceName::parse(&text))
+            .transpose()?,
+        device: row.get::<_, Option<Key>>(13)?.map(device_id),
+        address: row
+            .get::<_, Option<String>>(14)?
+            .map(|text| address(&text))
             .transpose()?,
         started: instant(row, 7)?,
         seen: instant(row, 8)?,
@@ -104,35 +116,55 @@ fn account_of(connection: &Connection, login: &LoginName) -> Result<Option<Key>,
     Ok(None)
 }
 
+/// Whose a session is, as columns hold it; one of the two at most.
+#[derive(Clone, Copy, Default)]
+struct Owner {
+    account: Option<Key>,
+    device: Option<Key>,
+}
+
+impl Owner {
+    fn of(connection: &Connection, report: &SessionReport) -> Result<Self, Fault> {
+        let mut owner = Self::default();
+        match &report.owner {
+            SessionOwner::Account(account) => owner.account = Some(account_key(*account)),
+            SessionOwner::Login(login) => owner.account = account_of(connection, login)?,
+            SessionOwner::Device(device) => owner.device = Some(device_key(*device)),
+            SessionOwner::Address(address) => {
+                let found = devices::find(connection, *address)?;
+                owner.device = found.map(|found| device_key(found.device));
+            }
+            SessionOwner::Unknown => {}
+        }
+        Ok(owner)
+    }
+}
+
 /// Records a report.
 pub(super) fn record_report(connection: &Connection, report: &SessionReport) -> Result<(), Fault> {
-    let account = match (report.account, &report.login) {
-        (Some(account), _) => Some(account_key(account)),
-        (None, Some(login)) => account_of(connection, login)?,
-        (None, None) => None,
-    };
+    let owner = Owner::of(connection, report)?;
     let Some(known) = newest(connection, report)? else {
-        return insert(connection, report, account);
+        return insert(connection, report, owner);
     };
     let of_another = known.particulars.user_name != report.particulars.user_name;
     match known.ended {
         None if report.happened == Happened::Began && of_another => {
             end(connection, known.id, report.at, Ending::Replaced)?;
-            insert(connection, report, account)
+            insert(connection, report, owner)
         }
-        None => update(connection, &known, report, account),
-        Some(_) if of_another => insert(connection, report, account),
+        None => update(connection, &known, report, owner),
+        Some(_) if of_another => insert(connection, report, owner),
         // Given up too early.
         Some((_, Ending::Silent)) if report.happened != Happened::Began => {
-            update(connection, &known, report, account)
+            update(connection, &known, report, owner)
         }
         // The client's last word on what was ended without it.
         Some((ended, ending)) if report.happened == Happened::Over && ending != Ending::Stopped => {
-            update(connection, &known, report, account)?;
+            update(connection, &known, report, owner)?;
             end(connection, known.id, ended, ending)
         }
         Some((ended, _)) if is_late(report, &known, ended) => Ok(()),
-        Some(_) => insert(connection, report, account),
+        Some(_) => insert(connection, report, owner),
     }
 }
 
@@ -150,30 +182,27 @@ fn ending_of(report: &SessionReport) -> (Option<i64>, Option<&'static str>) {
     }
 }
 
-fn insert(
-    connection: &Connection,
-    report: &SessionReport,
-    account: Option<Key>,
-) -> Result<(), Fault> {
+fn insert(connection: &Connection, report: &SessionReport, owner: Owner) -> Result<(), Fault> {
     let lasted = std::time::Duration::from_secs(report.particulars.usage.seconds);
     let (ended, ending) = ending_of(report);
     run(
         connection,
         "INSERT INTO radius_sessions (id, client, nas, session, account, resource, started, seen,
-                                      ended, ending, disconnects, disconnect_at, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11)",
+                                      ended, ending, disconnects, disconnect_at, body, device)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12)",
         params![
             session_key(SessionId::new(report.received)),
             report.nas.client.as_str(),
             report.nas.identity.as_bytes(),
             report.session.as_bytes(),
-            account,
+            owner.account,
             report.resource.as_ref().map(ResourceName::as_str),
             report.at.minus(lasted).as_millis(),
             report.received.as_millis(),
             ended,
             ending,
             serde_json::to_string(&report.particulars)?,
+            owner.device,
         ],
     )?;
     Ok(())
@@ -184,7 +213,7 @@ fn update(
     connection: &Connection,
     known: &SessionRecord,
     report: &SessionReport,
-    account: Option<Key>,
+    owner: Owner,
 ) -> Result<(), Fault> {
     let old = &known.particulars;
     let mut new = report.particulars.clone();
@@ -212,16 +241,17 @@ fn update(
         connection,
         "UPDATE radius_sessions SET account = coalesce(?2, account),
              resource = coalesce(?3, resource), seen = max(seen, ?4), ended = ?5, ending = ?6,
-             body = ?7
+             body = ?7, device = coalesce(?8, device)
          WHERE id = ?1",
         params![
             session_key(known.id),
-            account,
+            owner.account,
             report.resource.as_ref().map(ResourceName::as_str),
             report.received.as_millis(),
             ended,
             ending,
             serde_json::to_string(&new)?,
+            owner.device,
         ],
     )?;
     Ok(())
@@ -286,6 +316,9 @@ pub(super) fn list(
     if let Some(user) = &filter.user {
         add("a.username_folded = #", &user.to_ascii_lowercase());
     }
+    if let Some(device) = &filter.device {
+        add("d.address = #", &device.to_string());
+    }
     if let Some(resource) = &filter.resource {
         add("s.resource = # COLLATE NOCASE", resource);
     }
@@ -312,8 +345,9 @@ pub(super) fn open(
     most: usize,
 ) -> Result<Vec<OpenSession>, Fault> {
     let sql = format!(
-        "SELECT {COLUMNS}, {FACTS} FROM {TABLES}
-         WHERE s.ended IS NULL AND s.account IS NOT NULL AND s.resource IS NOT NULL
+        "SELECT {COLUMNS}, d.resources, {FACTS} FROM {TABLES}
+         WHERE s.ended IS NULL AND (s.account IS NOT NULL OR s.device IS NOT NULL)
+             AND s.resource IS NOT NULL
              AND s.disconnect_at <= ?1 AND s.id > ?2
          ORDER BY s.id LIMIT ?3"
     );
@@ -323,27 +357,34 @@ pub(super) fn open(
         params![now.as_millis(), after(from.map(session_key)), limit(most)],
         |row| {
             let record = record(row)?;
-            let facts = match record.username {
-                Some(_) => Some(facts(row, COLUMN_COUNT)?),
-                None => None,
+            let standing = if record.device.is_some() {
+                let resources: Option<String> = row.get(COLUMN_COUNT)?;
+                let resources = resources.map(|text| serde_json::from_str(&text));
+                Standing::Device {
+                    resources: resources.transpose()?,
+                }
+            } else {
+                Standing::Account {
+                    facts: match record.username {
+                        Some(_) => Some(facts(row, COLUMN_COUNT + 1)?),
+                        None => None,
+                    },
+                    bound: false,
+                }
             };
-            Ok((record, facts))
+            Ok(OpenSession { record, standing })
         },
     )?;
     found
         .into_iter()
-        .map(|(record, facts)| {
-            let bound = match (record.account, &record.resource) {
-                (Some(account), Some(resource)) => {
-                    exists(connection, BOUND, (account_key(account), resource.folded()))?
-                }
-                _ => false,
-            };
-            Ok(OpenSession {
-                record,
-                facts,
-                bound,
-            })
+        .map(|mut open| {
+            let record = &open.record;
+            if let (Standing::Account { bound, .. }, Some(account), Some(resource)) =
+                (&mut open.standing, record.account, &record.resource)
+            {
+                *bound = exists(connection, BOUND, (account_key(account), resource.folded()))?;
+            }
+            Ok(open)
         })
         .collect()
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use doorward::domain::device::MacAddress;
 use doorward::domain::event::{Actor, ChangeEvent};
-use doorward::domain::id::{AccountId, SessionId};
+use doorward::domain::id::{AccountId, DeviceId, SessionId};
 use doorward::domain::login::LoginName;
 use doorward::domain::name::ClientName;
-use doorward::domain::session::{Ending, Happened, Nas, Octets, Particulars, SessionReport, Usage};
+use doorward::domain::session::{
+    Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+};
 use doorward::domain::time::Timestamp;
-use doorward::store::changes::Change;
-use doorward::store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord};
+use doorward::store::changes::{Change, NewDevice};
+use doorward::store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord, Standing};
 use doorward::store::{SessionStore as _, Store};
 
 use crate::world::*;
@@ -38,11 +41,7 @@ fn report(happened: Happened, after: u64) -> SessionReport {
         happened,
         at,
         received: at,
-        account: None,
-        login: Some(LoginName {
-            username: Some("alice".to_owned()),
-            mail: None,
-        }),
+        owner: called("alice"),
         resource: Some(resource("vpn")),
         particulars: Particulars {
             user_name: octets("alice"),
@@ -63,6 +62,14 @@ fn report(happened: Happened, after: u64) -> SessionReport {
             terminate_cause: (happened == Happened::Over).then_some(1),
         },
     }
+}
+
+/// What stands for whoever has this username.
+fn called(name: &str) -> SessionOwner {
+    SessionOwner::Login(LoginName {
+        username: Some(name.to_owned()),
+        mail: None,
+    })
 }
 
 fn began() -> SessionReport {
@@ -212,12 +219,12 @@ pub(crate) async fn the_account_is_the_one_that_class_names(fixture: &impl Fixtu
     add_user(&store, "alice").await;
     let bob = add_user(&store, "bob").await;
     let mut start = began();
-    start.account = Some(bob);
+    start.owner = SessionOwner::Account(bob);
     record(&store, &start).await;
     assert_eq!(only(&store).await.username, Some(username("bob")));
     // A later report without it takes nothing away.
     let mut update = report(Happened::GoesOn, 60);
-    update.login = None;
+    update.owner = SessionOwner::Unknown;
     record(&store, &update).await;
     assert_eq!(only(&store).await.account, Some(bob));
     apply(&store, Change::RemoveUser { account: bob })
@@ -231,7 +238,7 @@ pub(crate) async fn a_name_stands_for_its_account(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
     let mut by_mail = began();
-    by_mail.login = Some(LoginName {
+    by_mail.owner = SessionOwner::Login(LoginName {
         username: Some("alice.smith".to_owned()),
         mail: Some("alice@example.org".to_owned()),
     });
@@ -240,7 +247,7 @@ pub(crate) async fn a_name_stands_for_its_account(fixture: &impl Fixture) {
     let mut nobody = began();
     nobody.session = octets("2");
     nobody.received = START.plus(seconds(1));
-    nobody.login = Some(LoginName {
+    nobody.owner = SessionOwner::Login(LoginName {
         username: Some("nobody".to_owned()),
         mail: None,
     });
@@ -287,7 +294,7 @@ pub(crate) async fn sessions_are_found_by_every_key_and_in_pages(fixture: &impl 
         start.session = octets(&format!("s{number}"));
         start.received = START.plus(seconds(number));
         if number == 4 {
-            start.login = None;
+            start.owner = SessionOwner::Unknown;
             start.resource = Some(resource("Wifi"));
             start.nas.client = ClientName::parse("Wlc").unwrap();
         }
@@ -357,13 +364,19 @@ pub(crate) async fn open_sessions_show_what_decides_about_them(fixture: &impl Fi
     record(&store, &began()).await;
     let mut unknown = began();
     unknown.session = octets("unknown");
-    unknown.login = None;
+    unknown.owner = SessionOwner::Unknown;
     record(&store, &unknown).await;
     let look = async || store.open_sessions(START, None, 10).await.unwrap();
     let open = look().await;
     assert_eq!(open.len(), 1, "a session of nobody is left alone");
-    assert!(!open[0].bound);
-    assert_eq!(open[0].facts, Some(facts(&store, alice).await));
+    let facts = Some(facts(&store, alice).await);
+    assert_eq!(
+        open[0].standing,
+        Standing::Account {
+            facts,
+            bound: false
+        }
+    );
     apply(&store, Change::Bind(to_group("staff", "VPN")))
         .await
         .unwrap();
@@ -371,15 +384,86 @@ pub(crate) async fn open_sessions_show_what_decides_about_them(fixture: &impl Fi
         .await
         .unwrap();
     let open = look().await;
-    assert!(open[0].bound);
-    assert!(open[0].facts.as_ref().unwrap().suspended);
+    assert!(matches!(
+        &open[0].standing,
+        Standing::Account { facts: Some(facts), bound: true } if facts.suspended
+    ));
     apply(&store, Change::RemoveUser { account: alice })
         .await
         .unwrap();
     let open = look().await;
-    assert_eq!((open[0].bound, &open[0].facts), (false, &None));
+    assert_eq!(
+        open[0].standing,
+        Standing::Account {
+            facts: None,
+            bound: false
+        }
+    );
     record(&store, &report(Happened::Over, 90)).await;
     assert!(look().await.is_empty());
+}
+
+pub(crate) async fn a_session_of_a_device_is_no_accounts(fixture: &impl Fixture) {
+    let store = fixture.open();
+    add_user(&store, "alice").await;
+    let address = MacAddress::parse("00-11-22-AA-BB-CC").unwrap();
+    let device = DeviceId::new(START);
+    let new = NewDevice {
+        device,
+        address,
+        resources: vec![resource("vpn")],
+        vlan: None,
+        description: None,
+    };
+    apply(&store, Change::AddDevice(new)).await.unwrap();
+    for (session, owner) in [
+        ("by Class", SessionOwner::Device(device)),
+        ("by address", SessionOwner::Address(address)),
+    ] {
+        let mut start = began();
+        start.session = octets(session);
+        start.owner = owner;
+        record(&store, &start).await;
+    }
+    let mut stranger = began();
+    stranger.session = octets("unknown");
+    let other = MacAddress::parse("00-11-22-AA-BB-CD").unwrap();
+    stranger.owner = SessionOwner::Address(other);
+    record(&store, &stranger).await;
+
+    let found = every(&store).await;
+    for session in &found[..2] {
+        assert_eq!((session.account, &session.username), (None, &None));
+        assert_eq!(session.device, Some(device));
+        assert_eq!(session.address, Some(address));
+    }
+    assert_eq!((found[2].device, found[2].address), (None, None));
+    let mut update = report(Happened::GoesOn, 60);
+    update.session = octets("by Class");
+    update.owner = SessionOwner::Unknown;
+    record(&store, &update).await;
+    assert_eq!(every(&store).await[0].device, Some(device), "it stays");
+
+    let of_it = SessionFilter {
+        device: Some(address),
+        ..SessionFilter::default()
+    };
+    assert_eq!(store.sessions(&of_it, None, 10).await.unwrap().len(), 2);
+    let standings = async || {
+        let open = store.open_sessions(START, None, 10).await.unwrap();
+        open.into_iter()
+            .map(|open| open.standing)
+            .collect::<Vec<_>>()
+    };
+    let known = Standing::Device {
+        resources: Some(vec![resource("vpn")]),
+    };
+    assert_eq!(standings().await, [known.clone(), known]);
+    apply(&store, Change::RemoveDevice { address })
+        .await
+        .unwrap();
+    let gone = Standing::Device { resources: None };
+    assert_eq!(standings().await, [gone.clone(), gone]);
 }
 
 fn disconnected(session: SessionId, account: AccountId, at: Timestamp) -> DisconnectOutcome {

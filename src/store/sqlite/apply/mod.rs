@@ -2,6 +2,7 @@
 //! all in the writer's transaction.
 
 mod bindings;
+mod devices;
 mod groups;
 mod links;
 pub(super) mod policy;
@@ -152,6 +153,9 @@ fn perform(
             services::set_certificate(connection, name, certificate.as_ref())
         }
         Change::RemoveService { name } => services::remove(connection, name),
+        Change::AddDevice(device) => devices::add(connection, at, device),
+        Change::SetDevice { address, patch } => devices::set(connection, at, *address, patch),
+        Change::RemoveDevice { address } => devices::remove(connection, *address),
         Change::AddSudoRule { id, rule } => sudo::add(connection, at, *id, rule),
         Change::SetSudoRule { before, after } => sudo::set(connection, at, before, after),
         Change::RemoveSudoRule { name } => sudo::remove(connection, name),
