@@ -17,7 +17,7 @@
 //! | [`eap`] | EAP's conversation, pure, over rustls | `domain`, `authenticator` |
 //! | [`ldap`], [`radius`] | protocol front ends | `domain`, `authenticator`, `directory`, `watch`; `radius` also `eap`; never each other |
 //! | [`auth_policy`] | what mail servers ask about their clients | `domain`, `authenticator` |
-//! | [`watch`] | what happens now, for operators who watch | `domain` |
+//! | [`watch`] | what happens now, for operators who watch | `domain`, `authenticator` |
 //! | [`audit`], [`metrics`] | subscribers of what happened | `domain`, `store` |
 //! | [`config`] | the configuration file | `domain` |
 //! | [`runtime`], [`cli`] | listeners, clocks, commands: the only places that name a concrete store | everything |

@@ -12,7 +12,8 @@ use doorward::domain::time::{Monotonic, Now, Timestamp};
 use doorward::eap::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use doorward::eap::packet::{self, Packet, kind};
 use doorward::eap::settings::Bounds;
-use doorward::eap::{Conversation, Method, Outcome, Resumption, Settings, Step};
+use doorward::eap::{Conversation, Journal, Method, Outcome, Resumption, Settings, Step};
+use doorward::radius::narration;
 use libfuzzer_sys::fuzz_target;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
@@ -61,6 +62,13 @@ static SITE: LazyLock<(Arc<Settings>, [Arc<ClientConfig>; 2])> = LazyLock::new(|
     (Arc::new(settings), clients)
 });
 
+/// A conversation that somebody watches.
+fn watched() -> Conversation {
+    let mut conversation = Conversation::new(Arc::clone(&SITE.0), None);
+    conversation.listen(Journal::open(1));
+    conversation
+}
+
 /// Answers questions without ever granting; gives what comes of it.
 fn settle(conversation: &mut Conversation, step: Step, busy: bool) -> Step {
     let step = match step {
@@ -72,6 +80,7 @@ fn settle(conversation: &mut Conversation, step: Step, busy: bool) -> Step {
         Step::Ask(_) => conversation.answer(Ok(Verdict::Refused(Refusal::WrongPassword))),
         step => step,
     };
+    let _ = narration::notes(conversation.journal().take());
     match &step {
         Step::Send(challenge) => assert!(challenge.packet.len() <= LONGEST),
         Step::Done(Outcome::Granted(_)) => panic!("success without a proof"),
@@ -89,7 +98,7 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn packets(mut rest: &[u8]) {
-    let mut conversation = Conversation::new(Arc::clone(&SITE.0), None);
+    let mut conversation = watched();
     let mut identifier = 0;
     while let Some(piece) = piece(&mut rest) {
         // The first octet says whether the identifier is the one that is waited for.
@@ -113,7 +122,7 @@ fn tunnel(choice: u8, mut rest: &[u8]) {
     let config = Arc::clone(&SITE.1[usize::from(choice & 1)]);
     let name = ServerName::try_from("radius.example").unwrap();
     let mut tls = ClientConnection::new(config, name).unwrap();
-    let mut conversation = Conversation::new(Arc::clone(&SITE.0), None);
+    let mut conversation = watched();
     let mut assembly = Assembly::default();
     let mut outgoing: Option<Outgoing> = None;
     let mut step = conversation.receive(&packet::response(1, kind::IDENTITY, b"a"), NOW);

@@ -4,9 +4,12 @@
 
 use bytes::BytesMut;
 use doorward::ldap::decode::{Authentication, Operation, Request, decode, frame_bytes};
+use doorward::ldap::dn::DistinguishedName;
 use doorward::ldap::filter::Filter;
 use doorward::ldap::limits::{Limits, Phase};
+use doorward::ldap::narration;
 use doorward::ldap::result::Reply;
+use doorward::ldap::tree::Tree;
 use ldap3_proto::proto::{LdapBindCred, LdapMsg, LdapOp};
 use libfuzzer_sys::fuzz_target;
 
@@ -26,6 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(again.as_ref(), Ok(&search.filter));
             }
             let _ = format!("{request:?}");
+            let base = DistinguishedName::parse("dc=example,dc=org").expect("a DN");
+            let _ = narration::request(&request, &Tree::new(base, "Example"));
             compare(&request, bytes);
         }
         Err(error) => {

@@ -3,6 +3,7 @@
 #![no_main]
 
 use doorward::domain::secret::Secret;
+use doorward::radius::shown;
 use doorward::radius::wire::{
     Draft, Packet, Presence, check_message_authenticator, kind, reveal_password,
 };
@@ -12,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let secret = Secret::new(b"testing123".to_vec());
     let Ok(packet) = Packet::parse(bytes) else { return };
     assert!(packet.bytes().len() <= bytes.len());
+    assert!(shown::details(&packet).len() <= packet.attributes().count());
     let _ = check_message_authenticator(&packet, &secret);
     if let Some(hidden) = packet.first(kind::USER_PASSWORD) {
         let _ = reveal_password(hidden, packet.authenticator(), &secret);

@@ -21,6 +21,7 @@ pub mod entries;
 pub mod extended;
 pub mod filter;
 pub mod limits;
+pub mod narration;
 pub mod password;
 pub mod proxy_protocol;
 pub mod result;

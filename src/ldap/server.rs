@@ -19,6 +19,7 @@ mod connection;
 mod gate;
 mod local;
 mod socket;
+mod story;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,7 @@ use crate::authenticator::Decide;
 use crate::directory::{ChangeOwnPassword, Read};
 use crate::domain::origin::{PeerUser, Source};
 use crate::domain::time::Clock;
+use crate::watch::Watch;
 
 /// Gives the TLS configuration of this moment, so that certificates can be renewed, for clients
 /// that show a certificate or do not; none where there is no certificate, or no CA to verify
@@ -70,6 +72,8 @@ pub struct Services {
     pub tls: TlsSource,
     /// Bounds on connections, shared by all listeners.
     pub gate: Arc<Gate>,
+    /// Where it is told what happens.
+    pub watch: Watch,
 }
 
 /// One listener of the configuration, on one socket or more.
@@ -253,6 +257,7 @@ struct Arrived {
 
 impl Arrived {
     fn turn_away(&self, source: &Source, reason: &'static str) {
+        story::turned_away(&self.server.services, &self.settings, source, reason);
         let listener = self.settings.listener.to_string();
         debug!(listener, client.ip = %source, reason, "connection refused");
         counter!("doorward_ldap_connections_refused_total",

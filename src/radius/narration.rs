@@ -3,37 +3,9 @@
 //! Must not know who watches, sockets or clocks.
 
 use super::reason::{DropReason, RejectReason};
-use crate::authenticator::{Attempt, Claim, DeviceVerdict, Evidence, Undecided, Verdict};
-use crate::domain::challenge::ChallengeResponse;
-use crate::domain::refusal::Refusal;
 use crate::eap::seen::{Content, Record, SeenInside, SeenPacket, Side};
 use crate::eap::{Failure, Note, packet};
-use crate::watch::{Alert, Name, Step, Words, said, way_out, words_of_refusal};
-
-/// A line without what all lines of a story have in common.
-pub struct Told {
-    /// What it tells of.
-    pub step: Step,
-    /// What happened.
-    pub words: Words,
-    /// What can be done about it.
-    pub advice: Option<&'static str>,
-}
-
-impl Told {
-    fn new(step: Step, words: impl Into<Words>) -> Self {
-        Self {
-            step,
-            words: words.into(),
-            advice: None,
-        }
-    }
-
-    fn advise(mut self, advice: Option<&'static str>) -> Self {
-        self.advice = advice;
-        self
-    }
-}
+use crate::watch::{Alert, Name, Step, Told, Words};
 
 /// The name of an EAP type.
 fn method(number: u8) -> String {
@@ -302,65 +274,4 @@ pub fn rejected(reason: RejectReason) -> Told {
         "rejected without asking about an account: {reason}"
     ));
     Told::new(Step::Verdict, words).advise(advice)
-}
-
-/// Who claims to be whom, with what.
-pub fn question(attempt: &Attempt) -> Words {
-    let (Claim::Typed(typed) | Claim::Malformed(typed)) = &attempt.claim;
-    let with = match &attempt.evidence {
-        Evidence::Password(_) => "with a password",
-        Evidence::Response(ChallengeResponse::Chap { .. }) => "with a response of CHAP",
-        Evidence::Response(ChallengeResponse::MsChapV2(_)) => "with a response of MS-CHAPv2",
-        Evidence::Unusable(_) => "with octets that can be no password",
-        Evidence::Resumed(_) => "by a TLS session of before",
-    };
-    Words::of("asked about ")
-        .name(Name::user(typed))
-        .and(" ")
-        .and(with)
-}
-
-/// What the authenticator said.
-pub fn verdict(verdict: &Result<Verdict, Undecided>) -> Told {
-    let told = |words: Words| Told::new(Step::Verdict, words);
-    match verdict {
-        Ok(Verdict::Granted(proof)) => {
-            told(Words::of("granted: ").name(Name::user(proof.username().as_str())))
-        }
-        Ok(Verdict::ChangeOnly(proof)) => told(
-            Words::of("refused: must_change, the password must be changed first, which RADIUS cannot ask: ")
-                .name(Name::user(proof.username().as_str())),
-        ),
-        Ok(Verdict::Refused(refusal)) => refused(*refusal),
-        Err(undecided) => no_verdict(undecided),
-    }
-}
-
-/// What the authenticator said about a device.
-pub fn verdict_of_device(verdict: &Result<DeviceVerdict, Undecided>) -> Told {
-    match verdict {
-        Ok(DeviceVerdict::Granted(proof)) => {
-            let text = format!("granted: device {}", proof.address());
-            Told::new(Step::Verdict, Words::of(text))
-        }
-        Ok(DeviceVerdict::Refused(refusal)) => refused(*refusal),
-        Err(undecided) => no_verdict(undecided),
-    }
-}
-
-fn refused(refusal: Refusal) -> Told {
-    let text = format!("refused: {refusal}, {}", words_of_refusal(refusal));
-    Told::new(Step::Verdict, Words::of(text)).advise(Some(way_out(refusal)))
-}
-
-fn no_verdict(undecided: &Undecided) -> Told {
-    match undecided {
-        Undecided::Busy => Told::new(Step::Verdict, Words::of("no verdict: busy")).advise(Some(
-            "the hashing queue is full, or as many guesses are under way as may be",
-        )),
-        Undecided::Unavailable(why) => {
-            let text = format!("no verdict: the store cannot answer: {}", said(why));
-            Told::new(Step::Verdict, Words::of(text))
-        }
-    }
 }

@@ -134,6 +134,7 @@ impl Daemon {
         let decide: Arc<dyn Decide> = Arc::clone(&authenticator) as _;
         let read: Arc<dyn Read> = Arc::clone(&directory) as _;
         let gate = Gate::new(assemble::ldap_caps(&config), Arc::clone(&as_clock));
+        let (watch, watching) = watched(&config, &directory)?;
         let services = Services {
             decide: Arc::clone(&decide),
             directory: read,
@@ -141,9 +142,9 @@ impl Daemon {
             clock: Arc::clone(&as_clock),
             tls: tls_source(protection.as_ref()),
             gate: Arc::clone(&gate),
+            watch: watch.clone(),
         };
         let ldap = ldap_listeners(&config, &services)?;
-        let (watch, watching) = watched(&config, &directory)?;
         let radius = match assemble::radius_listen(&config) {
             Some(mut listen) => {
                 listen.watch = watch.clone();

@@ -157,20 +157,20 @@ impl Ring {
         self.news.notify_one();
     }
 
-    fn pop(&self) -> Option<Told> {
+    fn pop(&self) -> Option<News> {
         let mut held = self.held();
         if held.lost > 0 {
-            return Some(Told::Lost(std::mem::take(&mut held.lost)));
+            return Some(News::Lost(std::mem::take(&mut held.lost)));
         }
         let line = held.lines.pop_front()?;
         held.octets = held.octets.saturating_sub(line.size());
-        Some(Told::Line(line))
+        Some(News::Line(line))
     }
 }
 
 /// What a watcher is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum News {
     /// Something happened.
     Line(Arc<Line>),
     /// So many lines were lost here, since they were not taken in time.
@@ -185,7 +185,7 @@ pub struct Watching {
 
 impl Watching {
     /// What happens next. Nothing is lost where this is dropped before it is ready.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> News {
         loop {
             if let Some(told) = self.ring.pop() {
                 return told;

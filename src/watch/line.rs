@@ -78,6 +78,8 @@ pub enum Who {
     User,
     /// A service account's.
     Service,
+    /// A user's or a group's.
+    Entry,
 }
 
 /// What somebody typed for a name. It is shown only where an account has it: it may be a password.
@@ -98,6 +100,11 @@ impl Name {
     /// A name from the wire, which a service account is meant to have.
     pub fn service(typed: impl AsRef<[u8]>) -> Self {
         Self::new(Who::Service, typed.as_ref())
+    }
+
+    /// Something from the wire that is compared with names of users and groups.
+    pub fn entry(typed: impl AsRef<[u8]>) -> Self {
+        Self::new(Who::Entry, typed.as_ref())
     }
 
     fn new(who: Who, typed: &[u8]) -> Self {

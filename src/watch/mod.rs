@@ -8,6 +8,7 @@
 //! sockets, clocks or stores.
 
 mod alert;
+pub mod attempt;
 mod hub;
 mod line;
 mod refusal;
@@ -22,7 +23,8 @@ use crate::domain::name::ResourceName;
 use crate::domain::resource::{Asking, ResourceKind};
 
 pub use alert::Alert;
-pub use hub::{MAX_WATCHERS, Told, TooMany, Watch, Watching};
+pub use attempt::Told;
+pub use hub::{MAX_WATCHERS, News, TooMany, Watch, Watching};
 pub use line::{Detail, Line, Name, Who, Words, said};
 pub use refusal::{way_out, words_of_refusal};
 pub use sieve::{Sieve, Wanted};

@@ -55,10 +55,10 @@ async fn whoever_is_slow_loses_the_oldest_and_is_told_how_many() {
     for number in 0..10_000 {
         watch.tell(line(number, "wlc1", Words::of("x".repeat(50))));
     }
-    let Told::Lost(lost) = watching.next().await else {
+    let News::Lost(lost) = watching.next().await else {
         panic!("nothing was lost")
     };
-    let Told::Line(next) = watching.next().await else {
+    let News::Line(next) = watching.next().await else {
         panic!("no line")
     };
     assert_eq!(next.thread.number, lost, "the oldest went");
@@ -71,8 +71,8 @@ async fn whoever_is_slow_loses_the_oldest_and_is_told_how_many() {
 
 async fn next_number(watching: &mut Watching) -> u64 {
     match watching.next().await {
-        Told::Line(line) => line.thread.number,
-        Told::Lost(_) => panic!("lost again"),
+        News::Line(line) => line.thread.number,
+        News::Lost(_) => panic!("lost again"),
     }
 }
 

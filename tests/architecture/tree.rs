@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "radius",
         &["domain", "authenticator", "directory", "eap", "watch"],
     ),
-    ("watch", &["domain"]),
+    ("watch", &["domain", "authenticator"]),
     ("auth_policy", &["domain", "authenticator"]),
     ("audit", &["domain", "store"]),
     ("metrics", &["domain", "store"]),

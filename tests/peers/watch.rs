@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::common::{
-    Gateway, PASSWORD, Ran, SECRET, Setting, client, client_with_input, doorward, eventually,
+    BASE, Gateway, PASSWORD, Ran, SECRET, Setting, client, client_with_input, doorward, eventually,
 };
 
 /// `doorward watch` in the background, and what it printed so far.
@@ -380,4 +380,131 @@ fn a_stranger_is_refused() {
         "{}",
         gateway.log()
     );
+}
+
+fn ldap(gateway: &Gateway, program: &str, dn: &str, password: &str, more: &[&str]) -> Ran {
+    let url = format!("ldap://{}", gateway.hosts);
+    let mut arguments = vec!["-x", "-H", &url, "-D", dn, "-w", password];
+    arguments.extend(more);
+    client(program, "ldap-utils", &arguments)
+}
+
+#[test]
+fn a_connection_over_ldap_is_told_request_by_request() {
+    let gateway = Gateway::start(&Setting::default());
+    gateway.add_user("alice");
+    gateway.add_service("sssd");
+    let watcher = Watcher::start(&gateway, &["ldap"]);
+    let service = format!("cn=sssd,ou=services,{BASE}");
+    for filter in [
+        "(&(objectClass=posixAccount)(uid=alice))",
+        "(|(cn=staff)(uid=hunter2)(userPassword=hunter2))",
+    ] {
+        let search = ["-LLL", "-b", BASE, filter, "uid", "mail"];
+        ldap(&gateway, "ldapsearch", &service, PASSWORD, &search).assert_success();
+    }
+    let alice = format!("uid=alice,ou=people,{BASE}");
+    let entry = format!("uid=alice,ou=people,{BASE}");
+    let compare = [entry.as_str(), "userPassword:hunter2"];
+    ldap(&gateway, "ldapcompare", &alice, PASSWORD, &compare);
+    ldap(&gateway, "ldapwhoami", &alice, "not this one", &[]);
+    let typed = format!("uid=hunter2,ou=people,{BASE}");
+    ldap(&gateway, "ldapwhoami", &typed, PASSWORD, &[]);
+    let printed = watcher.told("refused: unknown_user");
+    has(
+        &printed,
+        &[
+            "connection from 127.0.0.1 to hosts, StartTLS is offered",
+            "bind as cn='sssd',ou=services,dc=example,dc=org with a password",
+            "asked about service account 'sssd' with a password",
+            "granted: service account 'sssd', may search",
+            "search, subtree of 'dc=example,dc=org', as 'sssd'",
+            "filter = (&(objectClass=posixAccount)(uid='alice'))",
+            "attributes = 'uid' 'mail'",
+            "answered as hosts (endpoint) sees it",
+            "resource = hosts: every key of its `match` holds",
+            "success (0), 1 entries, after ",
+            "filter = (|(cn='staff')(uid=(unknown name, 7 octets))(userPassword=…))",
+            "compare uid='alice',ou=people,dc=example,dc=org with (userPassword=…), as 'alice'",
+            "bind as uid='alice',ou=people,dc=example,dc=org with a password",
+            "asked about 'alice' with a password at hosts (endpoint)",
+            "refused: wrong_password, the password is wrong",
+            "invalidCredentials (49), after ",
+            "bind as uid=(unknown name, 7 octets),ou=people,dc=example,dc=org with a password",
+            "unbind",
+            "connection closed: unbind",
+        ],
+    );
+}
+
+#[test]
+fn tls_over_ldap_is_told_too() {
+    let gateway = Gateway::start(&Setting::default());
+    gateway.add_user("alice");
+    let watcher = Watcher::start(&gateway, &["ldap"]);
+    let alice = format!("uid=alice,ou=people,{BASE}");
+    let url = format!("ldap://{}", gateway.hosts);
+    let whoami = |ca: &std::path::Path| {
+        let mut command = Command::new("ldapwhoami");
+        command
+            .env("LDAPTLS_CACERT", ca)
+            .env("LDAPTLS_REQCERT", "demand")
+            .args(["-x", "-ZZ", "-H", &url, "-D", &alice, "-w", PASSWORD]);
+        Ran::from(command.output().unwrap())
+    };
+    // By address the name in the certificate does not fit.
+    assert_ne!(whoami(&gateway.path("certs/ca.pem")).code, Some(0));
+    let printed = watcher.told("connection closed: ");
+    has(&printed, &["  StartTLS", "success (0), after "]);
+    // A client that speaks TLS where it should not.
+    let arguments = ["s_client", "-connect", &gateway.hosts.to_string()];
+    client("openssl", "openssl", &arguments);
+    has(
+        &watcher.told("connection closed: malformed"),
+        &["=> what came is no LDAP: a client that speaks TLS to a port without"],
+    );
+    let connect = gateway.ldaps.to_string();
+    let wrong = gateway.path("other");
+    gateway
+        .run(&["certs", wrong.to_str().unwrap()])
+        .assert_success();
+    let ca = wrong.join("ca.pem");
+    let arguments = [
+        "s_client",
+        "-connect",
+        &connect,
+        "-verify_return_error",
+        "-CAfile",
+        ca.to_str().unwrap(),
+    ];
+    client("openssl", "openssl", &arguments);
+    let printed = watcher.told("TLS alert from the client: unknown_ca (48)");
+    has(
+        &printed,
+        &[
+            "connection from 127.0.0.1 to hosts-tls, TLS from the first octet",
+            "=> the other end does not trust the CA of the certificate it was shown",
+            "connection closed: handshake",
+        ],
+    );
+}
+
+#[test]
+fn one_user_or_resource_is_watched_over_ldap() {
+    let gateway = Gateway::start(&Setting::default());
+    gateway.add_user("alice");
+    gateway.add_user("bob");
+    let of_alice = Watcher::start(&gateway, &["ldap", "--user", "alice@example.org"]);
+    let of_hosts = Watcher::start(&gateway, &["ldap", "--client", "hosts", "--user", "bob"]);
+    let of_mail = Watcher::start(&gateway, &["ldap", "--client", "mail"]);
+    for name in ["bob", "alice"] {
+        let dn = format!("uid={name},ou=people,{BASE}");
+        ldap(&gateway, "ldapwhoami", &dn, PASSWORD, &[]).assert_success();
+    }
+    let printed = of_alice.told("granted: 'alice'");
+    assert!(!printed.contains("bob"), "{printed}");
+    let printed = of_hosts.told("granted: 'bob'");
+    has(&printed, &["bind as uid='bob'"]);
+    assert!(!printed.contains("alice"), "{printed}");
+    assert_eq!(of_mail.printed(), "");
 }

@@ -225,6 +225,7 @@ impl Served {
             clock,
             tls,
             gate: Arc::clone(&gate),
+            watch: doorward::watch::Watch::default(),
         };
         let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

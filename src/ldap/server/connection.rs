@@ -27,6 +27,7 @@ use zeroize::Zeroize as _;
 
 use self::operations::{Event, Running, check, still};
 use super::Services;
+use super::story::Story;
 use crate::domain::certificate;
 use crate::domain::id::RequestId;
 use crate::domain::origin::Source;
@@ -55,6 +56,25 @@ pub(super) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let story = Story::new(&services, &settings, &source);
+    story.opened(&settings, &source);
+    let reason = talk_over(stream, source, settings, services, shutdown, &story).await;
+    story.closed(reason);
+    reason
+}
+
+/// Talks in the clear, under TLS, or first the one and then the other.
+async fn talk_over<S>(
+    stream: S,
+    source: Source,
+    settings: Arc<Settings>,
+    services: Services,
+    shutdown: CancellationToken,
+    story: &Story,
+) -> CloseReason
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let transport = if settings.tls == TlsMode::Implicit {
         Transport::Tls
     } else {
@@ -67,28 +87,51 @@ where
             error!("there is no certificate for a listener with implicit TLS");
             return CloseReason::Handshake;
         };
-        return protected(stream, config, handshake, conversation, services, shutdown).await;
+        let talk = Beginning {
+            conversation,
+            services,
+            shutdown,
+            story: story.clone(),
+        };
+        return protected(stream, config, handshake, talk).await;
     }
-    match Talk::new(stream, conversation, services.clone(), shutdown.clone())
-        .run()
-        .await
-    {
+    let talk = Beginning {
+        conversation,
+        services: services.clone(),
+        shutdown: shutdown.clone(),
+        story: story.clone(),
+    };
+    match Talk::new(stream, talk).run().await {
         Ending::Closed(reason) => reason,
         Ending::StartTls {
             stream,
             config,
             conversation,
-        } => protected(stream, config, handshake, *conversation, services, shutdown).await,
+        } => {
+            let talk = Beginning {
+                conversation: *conversation,
+                services,
+                shutdown,
+                story: story.clone(),
+            };
+            protected(stream, config, handshake, talk).await
+        }
     }
+}
+
+/// What a talk begins with.
+struct Beginning {
+    conversation: Conversation,
+    services: Services,
+    shutdown: CancellationToken,
+    story: Story,
 }
 
 async fn protected<S>(
     stream: S,
     config: Arc<ServerConfig>,
     handshake: Duration,
-    mut conversation: Conversation,
-    services: Services,
-    shutdown: CancellationToken,
+    mut talk: Beginning,
 ) -> CloseReason
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -97,10 +140,12 @@ where
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(failure)) => {
+            talk.story.unprotected(&failure);
             debug!(error = %failure, "TLS handshake failed");
             return CloseReason::Handshake;
         }
         Err(_) => {
+            talk.story.unprotected_in_time();
             debug!("TLS handshake took too long");
             return CloseReason::Handshake;
         }
@@ -117,9 +162,9 @@ where
             return CloseReason::Handshake;
         }
     };
-    conversation.protected(names);
-    let talk = Talk::new(Box::new(stream), conversation, services, shutdown);
-    match talk.run().await {
+    talk.story.protected(stream.get_ref().1, names.as_deref());
+    talk.conversation.protected(names);
+    match Talk::new(Box::new(stream), talk).run().await {
         Ending::Closed(reason) => reason,
         // The conversation refuses StartTLS under TLS.
         Ending::StartTls { .. } => CloseReason::Handshake,
@@ -149,6 +194,7 @@ struct Talk<S> {
     conversation: Conversation,
     services: Services,
     shutdown: CancellationToken,
+    story: Story,
     tasks: JoinSet<()>,
     running: HashMap<u64, Running>,
     begun: u64,
@@ -157,12 +203,13 @@ struct Talk<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
-    fn new(
-        stream: S,
-        conversation: Conversation,
-        services: Services,
-        shutdown: CancellationToken,
-    ) -> Self {
+    fn new(stream: S, beginning: Beginning) -> Self {
+        let Beginning {
+            conversation,
+            services,
+            shutdown,
+            story,
+        } = beginning;
         let (answer_with, answers) = mpsc::channel(ANSWERS_IN_FLIGHT);
         Self {
             stream,
@@ -172,6 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             conversation,
             services,
             shutdown,
+            story,
             tasks: JoinSet::new(),
             running: HashMap::new(),
             begun: 0,
@@ -282,6 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             Ok(incoming) => Ok(incoming),
             Err(CodecError::Io(_)) => Err(CloseReason::Gone),
             Err(CodecError::Refused(refused)) => {
+                self.story.malformed(refused.reason.label());
                 malformed(refused.reason.label());
                 self.put(Reply::refusal(&refused));
                 Err(CloseReason::Malformed)
@@ -316,6 +365,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     operation = kind.label(),
                 );
                 log(&request);
+                self.story.request(&request, &self.conversation, now.mono);
                 let next = self.step(*request, arrival).instrument(span).await?;
                 if matches!(kind, RequestKind::Bind | RequestKind::Extended) {
                     self.took(kind, now);
@@ -323,6 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 Ok(next)
             }
             Incoming::Refused(refused) => {
+                self.story.malformed(refused.reason.label());
                 malformed(refused.reason.label());
                 let step = self.conversation.refused(&refused);
                 self.settle(step, self.services.clock.now())
@@ -332,6 +383,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
 
     /// Does what the conversation says until the request is answered or runs.
     async fn step(&mut self, request: Request, arrival: Arrival) -> Result<Next, CloseReason> {
+        let id = request.id;
         let mut step = self.conversation.receive(request, arrival);
         loop {
             step = match step {
@@ -340,19 +392,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     self.conversation.receive(*request, arrival)
                 }
                 Step::AskUser(attempt, bind) => {
+                    self.story.question(id, &attempt);
                     // What was found before goes out while this is decided.
                     self.flush().await?;
                     let verdict = self.services.decide.decide(*attempt).await;
+                    self.story.verdict(id, &verdict);
                     self.conversation.user_decided(bind, verdict)
                 }
                 Step::AskService(attempt, bind) => {
+                    self.story.service_question(id, &attempt);
                     self.flush().await?;
                     let verdict = self.services.decide.decide_service(*attempt).await;
+                    self.story.service_verdict(id, &verdict);
                     self.conversation.service_decided(bind, verdict)
                 }
                 Step::AskOwner(attempt, check) => {
+                    self.story.question(id, &attempt);
                     self.flush().await?;
                     let verdict = self.services.decide.decide(*attempt).await;
+                    self.story.verdict(id, &verdict);
                     self.conversation.old_password_decided(*check, verdict)
                 }
                 Step::ChangePassword(change) => {
@@ -367,6 +425,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 }
                 Step::Confirm(identity, confirmation) => {
                     let stands = still(self.services.decide.as_ref(), &identity).await;
+                    self.story.stands(id, &stands);
                     self.conversation.confirmed(*confirmation, stands)
                 }
                 Step::StartTls(reply) => {
@@ -390,7 +449,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     fn settle(&mut self, step: Step, now: Now) -> Result<Next, CloseReason> {
         match step {
             Step::Send(reply) => self.put(reply),
-            Step::Run(work) => self.start(*work, now),
+            Step::Run(work) => {
+                self.story.runs(work.id, &work.asking);
+                self.start(*work, now);
+            }
             Step::Abandon(id) => self.abandon(id),
             Step::Close(closing) => return Err(self.close(closing)),
             _ => {}

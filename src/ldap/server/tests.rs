@@ -62,6 +62,7 @@ impl Served {
             clock,
             tls: Arc::new(|_| None),
             gate: Arc::clone(&gate),
+            watch: Watch::default(),
         };
         let inside = runtime.enter();
         let socket = socket::listen_at_a_port();

@@ -12,11 +12,11 @@ use crate::domain::time::{Clock, Monotonic};
 use crate::eap::Journal;
 use crate::radius::client::ClientSettings;
 use crate::radius::exchange::{Arrival, Conversing, Step as Next};
-use crate::radius::narration::{self, Told};
+use crate::radius::narration;
 use crate::radius::reason::{DropReason, RejectReason};
 use crate::radius::shown;
 use crate::radius::wire::Packet;
-use crate::watch::{Detail, Line, Name, Step, Thread, Topic, Watch, Words};
+use crate::watch::{Detail, Line, Name, Step, Thread, Told, Topic, Watch, Words, attempt};
 
 /// The story of a request; none where nobody watches.
 #[derive(Clone, Default)]
@@ -182,19 +182,19 @@ impl Story {
         }
     }
 
-    pub(super) fn question(&self, attempt: &Attempt) {
+    pub(super) fn question(&self, asked: &Attempt) {
         if self.0.is_some() {
-            self.asked(&attempt.asking, narration::question(attempt));
+            self.asked(&asked.asking, attempt::question(asked));
         }
     }
 
-    pub(super) fn question_of_device(&self, attempt: &DeviceAttempt) {
+    pub(super) fn question_of_device(&self, asked: &DeviceAttempt) {
         if self.0.is_some() {
             let asking = Asking::Radius {
-                client: Arc::clone(&attempt.client),
-                called_station: attempt.called_station.clone(),
+                client: Arc::clone(&asked.client),
+                called_station: asked.called_station.clone(),
             };
-            let text = format!("device {} by its address alone", attempt.address);
+            let text = format!("asked about device {} by its address alone", asked.address);
             self.asked(&asking, text.into());
         }
     }
@@ -213,13 +213,13 @@ impl Story {
 
     pub(super) fn verdict(&self, verdict: &Result<Verdict, Undecided>) {
         if self.0.is_some() {
-            self.told(narration::verdict(verdict));
+            self.told(attempt::verdict(verdict));
         }
     }
 
     pub(super) fn verdict_of_device(&self, verdict: &Result<DeviceVerdict, Undecided>) {
         if self.0.is_some() {
-            self.told(narration::verdict_of_device(verdict));
+            self.told(attempt::verdict_of_device(verdict));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::secret::Secret;
 use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::radius::wire::{Code, Draft, Packet, Presence, check_reply, hide_password, kind};
-use crate::watch::{Told, Topic};
+use crate::watch::{News, Topic};
 
 /// Grants everybody everything, once it is allowed to answer.
 struct Grant(Semaphore);
@@ -282,7 +282,7 @@ async fn whoever_watches_is_told_each_step_and_no_secret() {
     received(&socket).await;
     let mut told = Vec::new();
     while told.len() < 6 {
-        let Told::Line(line) = watching.next().await else {
+        let News::Line(line) = watching.next().await else {
             panic!("lines were lost")
         };
         let name = |name: &crate::watch::Name| format!("<{}>", name.typed);

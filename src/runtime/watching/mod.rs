@@ -29,7 +29,7 @@ use crate::domain::resource::Asking;
 use crate::domain::time::Clock;
 use crate::ldap::server::{LocalListener, listen_local};
 use crate::store::sqlite::SqliteStore;
-use crate::watch::{Chosen, Explain, MAX_WATCHERS, Sieve, Told, Topic, Wanted, Watch};
+use crate::watch::{Chosen, Explain, MAX_WATCHERS, News, Sieve, Topic, Wanted, Watch};
 
 /// Only the daemon's user, and root, whom no permission keeps out.
 const MODE: u32 = 0o600;
@@ -155,8 +155,8 @@ async fn attend(stream: UnixStream, services: &Services) -> io::Result<()> {
             () = gone(&mut read) => return Ok(()),
         };
         match told {
-            Told::Lost(lost) => send(&mut write, &Message::Lost(lost)).await?,
-            Told::Line(line) => {
+            News::Lost(lost) => send(&mut write, &Message::Lost(lost)).await?,
+            News::Line(line) => {
                 names.learn(&line).await;
                 for line in sieve.take(line, |name| names.account(name)) {
                     names.learn(&line).await;

@@ -60,6 +60,10 @@ impl Names {
             let account = match name.who {
                 Who::User => self.account_of(&name.typed).await,
                 Who::Service => self.service(&name.typed).await,
+                Who::Entry => match self.account_of(&name.typed).await {
+                    Some(account) => Some(account),
+                    None => self.group(&name.typed).await,
+                },
             };
             let known = Known {
                 account,
@@ -88,6 +92,11 @@ impl Names {
             .await
             .ok()??;
         Some(read.name.to_string())
+    }
+
+    async fn group(&self, typed: &str) -> Option<String> {
+        let group = self.directory.group(typed).await.ok()?;
+        Some(group.name.to_string())
     }
 
     /// The name of the account that has it.

@@ -85,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             && let Some(running) = self.running.remove(&serial)
         {
             running.task.abort();
+            self.story.forget(id);
         }
     }
 

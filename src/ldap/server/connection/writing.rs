@@ -28,6 +28,7 @@ const LINGER_BYTES: usize = 256 * 1024;
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     /// Appends an answer to what is to be written.
     pub(super) fn put(&mut self, reply: Reply) {
+        self.story.answered(&reply);
         if let Some(result) = reply.response.result() {
             counter!("doorward_ldap_results_total",
                 "operation" => operation(&reply.response), "result" => result.code.name())
