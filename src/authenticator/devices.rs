@@ -13,10 +13,10 @@ use crate::domain::event::{Outcome, Subject};
 use crate::domain::name::ResourceName;
 use crate::domain::origin::Source;
 use crate::domain::refusal::Refusal;
-use crate::domain::reply::{ReplyAttribute, ReplyAttributes};
 use crate::domain::resource::{Asking, ClientResources, Resource};
 use crate::domain::time::Monotonic;
 use crate::policy::buckets::{Buckets, Rate};
+use crate::policy::reply::of_device;
 use crate::store::attempts::AttemptStore;
 use crate::store::records::DeviceRecord;
 
@@ -74,7 +74,7 @@ impl<S: AttemptStore> Core<S> {
                     device: device.device,
                     address: device.address,
                     resource: resource.clone(),
-                    reply: reply_of(device),
+                    reply: of_device(device.vlan.clone()),
                 }))
             }
             Err(reason) => {
@@ -105,12 +105,6 @@ fn decide<'a>(
     } else {
         Err(Refusal::DeviceNotBound)
     }
-}
-
-/// What a network is told about a device.
-fn reply_of(device: &DeviceRecord) -> ReplyAttributes {
-    let vlan = device.vlan.clone().map(ReplyAttribute::Vlan);
-    ReplyAttributes::new(vlan.into_iter().collect())
 }
 
 /// Which refused devices events name one by one.

@@ -167,6 +167,7 @@ fn of_directory(error: &DirectoryError) -> u8 {
         | DirectoryError::LinkWouldNotWork { .. }
         | DirectoryError::SeveralKeys(_)
         | DirectoryError::Locked(_)
+        | DirectoryError::NothingToTell
         | DirectoryError::PrimaryGroup(_) => NO,
         DirectoryError::NotAllowed => NOT_ALLOWED,
         DirectoryError::NothingGiven => USAGE,

@@ -82,6 +82,12 @@ pub enum DirectoryError {
     /// The same field twice.
     #[error("'{0}' is given twice")]
     Repeated(String),
+    /// A session whose client would be told nothing.
+    #[error(
+        "no reply attribute is mapped to whoever has this session, so its client has nothing to \
+         apply"
+    )]
+    NothingToTell,
     /// Nothing to do.
     #[error("nothing to change: give FIELD=VALUE")]
     NothingGiven,

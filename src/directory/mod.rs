@@ -6,6 +6,7 @@
 
 mod bindings;
 mod changing;
+mod demands;
 mod devices;
 pub mod entry;
 mod error;
@@ -44,6 +45,7 @@ use crate::store::records::NewMail;
 use crate::store::{AttemptStore, EventStore};
 
 pub use bindings::{Grantee, Matched};
+pub use demands::WAITS;
 pub use devices::{DeviceView, NewDevice, SetDevice};
 pub use entry::{Group, Person, Standing, SudoRole};
 pub use error::DirectoryError;

@@ -10,13 +10,14 @@ use serde_json::json;
 use crate::authenticator::{Answer, Undecided};
 use crate::domain::device::MacAddress;
 use crate::domain::event::{Actor, ChangeEvent};
-use crate::domain::id::{AccountId, SessionId};
+use crate::domain::id::{AccountId, RequestId, SessionId};
 use crate::domain::name::{ClientName, ResourceName, Username};
 use crate::domain::refusal::Refusal;
+use crate::domain::reply::ReplyAttributes;
 use crate::domain::resource::Asking;
 use crate::domain::rules::PolicySettings;
 use crate::domain::session::{
-    Ending, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+    Answered, Demand, Ending, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
 use crate::domain::time::{Now, Timestamp};
 use crate::policy::access::{self, Access};
@@ -43,16 +44,17 @@ pub trait OnlineSessions: Send + Sync {
         asking: &'a Asking,
     ) -> Answer<'a, Result<(), Undecided>>;
 
-    /// Open sessions that their resources no longer admit, where anything changed since the
-    /// directory was at the version `seen`, or all there are where none is given.
+    /// What is to be asked of clients: what administrators asked for, and the end of open sessions
+    /// that their resources no longer admit, where anything changed since the directory was at the
+    /// version `seen`, or all there are where none is given.
     fn no_longer_admitted(
         &self,
         seen: Option<u64>,
         now: Now,
     ) -> Answer<'_, Result<Look, Undecided>>;
 
-    /// Takes it upon the caller to ask for a session's end, and nobody else for a while; false where
-    /// another did, or it is over.
+    /// Takes it upon the caller to ask, and nobody else for a while; false where another did, or the
+    /// session is over.
     fn claim_disconnect<'a>(
         &'a self,
         due: &'a Due,
@@ -63,7 +65,7 @@ pub trait OnlineSessions: Send + Sync {
     fn disconnected<'a>(
         &'a self,
         due: &'a Due,
-        outcome: Outcome,
+        answered: Answered,
         now: Now,
     ) -> Answer<'a, Result<(), Undecided>>;
 
@@ -104,7 +106,7 @@ where
     ) -> Answer<'_, Result<Look, Undecided>> {
         Box::pin(async move {
             let version = self.store.directory_version().await.map_err(undecided)?;
-            let mut due = Vec::new();
+            let mut due = self.demanded(now).await?;
             if seen == Some(version) {
                 return Ok(Look { version, due });
             }
@@ -120,18 +122,7 @@ where
                     let Some(reason) = no_longer(&open, &settings, &policy, now) else {
                         continue;
                     };
-                    let record = open.record;
-                    due.push(Due {
-                        session: record.id,
-                        client: record.nas.client,
-                        acct_session: record.session,
-                        particulars: record.particulars,
-                        account: record.account,
-                        username: record.username,
-                        resource: record.resource,
-                        disconnects: record.disconnects,
-                        reason,
-                    });
+                    due.push(Due::of(open.record, Wanted::End, Cause::NoLonger(reason)));
                 }
                 if count < PAGE {
                     return Ok(Look { version, due });
@@ -146,6 +137,10 @@ where
         now: Now,
     ) -> Answer<'a, Result<bool, Undecided>> {
         Box::pin(async move {
+            if let Cause::Asked { request, .. } = &due.cause {
+                let taken = self.store.take_demand(*request, now.wall).await;
+                return taken.map_err(undecided);
+            }
             let wait = AGAIN.saturating_mul(1 << due.disconnects.min(6));
             let again = now.wall.plus(wait.min(Duration::from_hours(1)));
             let claimed = self
@@ -159,37 +154,45 @@ where
     fn disconnected<'a>(
         &'a self,
         due: &'a Due,
-        outcome: Outcome,
+        answered: Answered,
         now: Now,
     ) -> Answer<'a, Result<(), Undecided>> {
         Box::pin(async move {
             let said = &due.particulars;
-            let mut after = json!({ "outcome": outcome.as_str() });
-            if let (Some(cause), Some(after)) = (outcome.error_cause(), after.as_object_mut()) {
-                after.insert("error_cause".to_owned(), json!(cause));
+            let mut after = json!({ "outcome": answered.as_str() });
+            if let Some(after) = after.as_object_mut() {
+                if let Some(cause) = answered.error_cause() {
+                    after.insert("error_cause".to_owned(), json!(cause));
+                }
+                if let Wanted::Change(attributes) = &due.wanted {
+                    let told: Vec<String> = attributes.iter().map(ToString::to_string).collect();
+                    after.insert("attributes".to_owned(), json!(told));
+                }
             }
-            let target = match &due.username {
-                Some(username) => username.to_string(),
-                None => said.user_name.shown(),
+            let (actor, answers) = match &due.cause {
+                Cause::NoLonger(_) => (Actor::Gateway, None),
+                Cause::Asked { request, actor } => (actor.clone(), Some((*request, answered))),
             };
             let event = ChangeEvent {
-                actor: Actor::Gateway,
-                action: "session.disconnect".to_owned(),
-                target,
+                actor,
+                action: due.wanted.action().to_owned(),
+                target: due.whose(),
                 account: due.account,
                 resource: due.resource.clone(),
                 before: json!({
                     "client": due.client,
                     "session": due.acct_session.shown(),
                     "calling_station": said.calling_station.as_ref().map(Octets::shown),
-                    "reason": due.reason,
+                    "reason": due.reason(),
                 }),
                 after,
             };
             let settled = self.store.settle_disconnect(DisconnectOutcome {
                 session: due.session,
                 at: now.wall,
-                over: outcome.is_over(),
+                over: answered.is_of_unknown_session()
+                    || (due.wanted == Wanted::End && answered == Answered::Acknowledged),
+                answers,
                 event,
             });
             settled.await.map_err(undecided)
@@ -209,11 +212,39 @@ where
 pub struct Look {
     /// The directory's version before it.
     pub version: u64,
-    /// Sessions to be disconnected.
+    /// What is to be asked.
     pub due: Vec<Due>,
 }
 
-/// A session to be disconnected.
+/// What is to be asked of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The session's end.
+    End,
+    /// That these reply attributes hold from now on.
+    Change(ReplyAttributes),
+}
+
+impl Wanted {
+    /// The action of its event.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::End => "session.disconnect",
+            Self::Change(_) => "session.reauthorize",
+        }
+    }
+}
+
+/// Why it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cause {
+    /// The session's resource no longer admits it.
+    NoLonger(&'static str),
+    /// Somebody asked for it.
+    Asked { request: RequestId, actor: Actor },
+}
+
+/// A session about which its client is to be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// Its identifier here.
@@ -224,11 +255,58 @@ pub struct Due {
     pub acct_session: Octets,
     /// What the client said of it.
     pub particulars: Particulars,
-    account: Option<AccountId>,
+    /// What for.
+    pub wanted: Wanted,
     username: Option<Username>,
+    device: Option<MacAddress>,
+    account: Option<AccountId>,
     resource: Option<ResourceName>,
     disconnects: u32,
-    reason: &'static str,
+    cause: Cause,
+}
+
+impl Due {
+    fn of(record: SessionRecord, wanted: Wanted, cause: Cause) -> Self {
+        Self {
+            session: record.id,
+            client: record.nas.client,
+            acct_session: record.session,
+            particulars: record.particulars,
+            wanted,
+            username: record.username,
+            device: record.address,
+            account: record.account,
+            resource: record.resource,
+            disconnects: record.disconnects,
+            cause,
+        }
+    }
+}
+
+impl<S> Directory<S>
+where
+    S: DirectoryStore + EventStore + AttemptStore + SessionStore,
+{
+    /// What administrators asked for and nobody took up.
+    async fn demanded(&self, now: Now) -> Result<Vec<Due>, Undecided> {
+        let waiting = self.store.waiting_demands(now.wall, PAGE).await;
+        let mut due = Vec::new();
+        for demand in waiting.map_err(undecided)? {
+            let wanted = match demand.demand {
+                Demand::Disconnect => Wanted::End,
+                Demand::Reauthorize => {
+                    let attributes = self.reply_now(&demand.session).await;
+                    Wanted::Change(attributes.map_err(undecided)?)
+                }
+            };
+            let cause = Cause::Asked {
+                request: demand.request,
+                actor: demand.actor,
+            };
+            due.push(Due::of(demand.session, wanted, cause));
+        }
+        Ok(due)
+    }
 }
 
 impl Due {
@@ -237,61 +315,48 @@ impl Due {
         self.username.as_ref()
     }
 
-    /// Why its resource admits it no longer, as in events.
+    /// The device, where it is one's.
+    pub fn device(&self) -> Option<MacAddress> {
+        self.device
+    }
+
+    /// Why its client is asked, as in events.
     pub fn reason(&self) -> &'static str {
-        self.reason
+        match self.cause {
+            Cause::NoLonger(reason) => reason,
+            Cause::Asked { .. } => "asked",
+        }
+    }
+
+    fn whose(&self) -> String {
+        match (&self.username, self.device) {
+            (Some(username), _) => username.to_string(),
+            (None, Some(device)) => device.to_string(),
+            (None, None) => self.particulars.user_name.shown(),
+        }
     }
 }
 
 #[cfg(test)]
 impl Due {
     /// One out of nothing, for unit tests of front ends alone.
-    pub(crate) fn for_tests(acct_session: Octets, particulars: Particulars) -> Self {
+    pub(crate) fn for_tests(
+        acct_session: Octets,
+        particulars: Particulars,
+        wanted: Wanted,
+    ) -> Self {
         Self {
             session: SessionId::new(Timestamp::EPOCH),
             client: ClientName::parse("nas").unwrap(),
             acct_session,
             particulars,
-            account: None,
+            wanted,
             username: None,
+            device: None,
+            account: None,
             resource: None,
             disconnects: 0,
-            reason: "suspended",
-        }
-    }
-}
-
-/// What came of asking a client to end a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did (Disconnect-ACK).
-    Acknowledged,
-    /// It did not (Disconnect-NAK), with its Error-Cause.
-    Refused(Option<u32>),
-    /// It said nothing.
-    Unanswered,
-}
-
-impl Outcome {
-    /// The name in events and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "acknowledged",
-            Self::Refused(_) => "refused",
-            Self::Unanswered => "unanswered",
-        }
-    }
-
-    /// Whether the session is over: ended, or unknown to the client (Session-Context-Not-Found).
-    const fn is_over(self) -> bool {
-        matches!(self, Self::Acknowledged | Self::Refused(Some(503)))
-    }
-
-    /// The Error-Cause that the client gave.
-    pub const fn error_cause(self) -> Option<u32> {
-        match self {
-            Self::Refused(cause) => cause,
-            Self::Acknowledged | Self::Unanswered => None,
+            cause: Cause::NoLonger("suspended"),
         }
     }
 }
@@ -384,7 +449,7 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    fn of(record: SessionRecord, stale_before: Timestamp) -> Self {
+    pub(super) fn of(record: SessionRecord, stale_before: Timestamp) -> Self {
         let particulars = record.particulars;
         let shown = |octets: Option<Octets>| octets.map(|octets| octets.shown());
         Self {

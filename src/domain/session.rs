@@ -142,6 +142,81 @@ pub struct SessionReport {
     pub particulars: Particulars,
 }
 
+/// What a session's client is asked for (RFC 5176).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// To end it (Disconnect-Request).
+    Disconnect,
+    /// To apply the reply attributes that hold now (CoA-Request).
+    Reauthorize,
+}
+
+impl Demand {
+    /// Each, in declaration order.
+    pub const ALL: [Self; 2] = [Self::Disconnect, Self::Reauthorize];
+
+    /// The name in the store and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnect => "disconnect",
+            Self::Reauthorize => "reauthorize",
+        }
+    }
+
+    /// The demand of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|demand| demand.as_str() == name)
+    }
+}
+
+/// What came of asking a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// It did what it was asked (ACK).
+    Acknowledged,
+    /// It did not (NAK), with its Error-Cause.
+    Refused(Option<u32>),
+    /// It said nothing.
+    Unanswered,
+}
+
+impl Answered {
+    /// Error-Cause Session-Context-Not-Found (RFC 5176 section 3.5).
+    const UNKNOWN_SESSION: u32 = 503;
+
+    /// The name in events, metrics and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused(_) => "refused",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// The answer of that name, with its Error-Cause.
+    pub fn read(name: &str, error_cause: Option<u32>) -> Option<Self> {
+        let all = [
+            Self::Acknowledged,
+            Self::Refused(error_cause),
+            Self::Unanswered,
+        ];
+        all.into_iter().find(|answered| answered.as_str() == name)
+    }
+
+    /// The Error-Cause of a refusal.
+    pub const fn error_cause(self) -> Option<u32> {
+        match self {
+            Self::Refused(cause) => cause,
+            Self::Acknowledged | Self::Unanswered => None,
+        }
+    }
+
+    /// Whether the client knows the session no more.
+    pub const fn is_of_unknown_session(self) -> bool {
+        matches!(self, Self::Refused(Some(Self::UNKNOWN_SESSION)))
+    }
+}
+
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -200,6 +275,23 @@ mod tests {
             prop_assert_eq!(back.as_bytes(), bytes.as_slice());
             prop_assert_eq!(back, octets);
         }
+    }
+
+    #[test]
+    fn demands_and_answers_are_read_as_they_are_written() {
+        for demand in Demand::ALL {
+            assert_eq!(Demand::parse(demand.as_str()), Some(demand));
+        }
+        for answered in [
+            Answered::Acknowledged,
+            Answered::Refused(None),
+            Answered::Refused(Some(503)),
+            Answered::Unanswered,
+        ] {
+            let read = Answered::read(answered.as_str(), answered.error_cause());
+            assert_eq!(read, Some(answered));
+        }
+        assert_eq!((Demand::parse(""), Answered::read("", None)), (None, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 
 use crate::domain::name::GroupName;
-use crate::domain::reply::{ReplyAttributes, ReplyGrant, ReplySource};
+use crate::domain::reply::{ReplyAttribute, ReplyAttributes, ReplyGrant, ReplySource, Vlan};
 
 /// A grant that another one has overruled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,12 @@ impl Merged {
         let chosen = self.chosen.into_iter();
         ReplyAttributes::new(chosen.map(|grant| grant.attribute).collect())
     }
+}
+
+/// What an Access-Accept is to carry for a device.
+pub fn of_device(vlan: Option<Vlan>) -> ReplyAttributes {
+    let vlan = vlan.map(ReplyAttribute::Vlan);
+    ReplyAttributes::new(vlan.into_iter().collect())
 }
 
 /// How near a grant is, but for the name of its group: the lowest holds.

@@ -1,4 +1,5 @@
-//! One Disconnect-Request from its first sending to its outcome (RFC 5176), without socket or clock.
+//! One Disconnect-Request or CoA-Request from its first sending to its outcome (RFC 5176), without
+//! socket or clock.
 //!
 //! The request names the session by all that its client said of it, proves its sender with the
 //! client's secret and a Message-Authenticator, and carries the time, so that one that was captured
@@ -7,12 +8,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::attributes::{AtTimeout, push_attributes};
 use super::wire::{
     Authenticator, Code, Draft, Oversized, Packet, check_reply, kind, response_authenticator,
 };
-use crate::directory::online::{Due, Outcome};
+use crate::directory::online::{Due, Wanted};
 use crate::domain::secret::Secret;
-use crate::domain::session::Octets;
+use crate::domain::session::{Answered, Octets};
 use crate::domain::time::{Monotonic, Now};
 
 /// The port that RFC 5176 §2.3 assigns.
@@ -30,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Send [`Disconnecting::bytes`], then ask again.
+    /// Send [`Demanding::bytes`], then ask again.
     Send,
     /// Wait for a reply that long, then ask again.
     Wait(Duration),
@@ -38,9 +40,11 @@ pub enum Next {
     GiveUp,
 }
 
-/// A Disconnect-Request under way.
-pub struct Disconnecting {
+/// A Disconnect-Request or CoA-Request under way.
+pub struct Demanding {
     bytes: Vec<u8>,
+    acknowledging: Code,
+    refusing: Code,
     authenticator: Authenticator,
     secret: Secret,
     sent: u32,
@@ -49,22 +53,31 @@ pub struct Disconnecting {
     ends: Monotonic,
 }
 
-impl std::fmt::Debug for Disconnecting {
+impl std::fmt::Debug for Demanding {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("Disconnecting")
+            .debug_struct("Demanding")
             .field("sent", &self.sent)
             .finish_non_exhaustive()
     }
 }
 
-impl Disconnecting {
-    /// Writes the request for a session.
+impl Demanding {
+    /// Writes the request for a session. A CoA-Request carries, behind what names the session, the
+    /// reply attributes that are to hold (RFC 5176 §3.6).
     ///
     /// # Errors
-    /// Never: it carries seven attributes.
+    /// The reply attributes leave no room for each other.
     pub fn new(due: &Due, identifier: u8, secret: &Secret, now: Now) -> Result<Self, Oversized> {
-        let mut draft = Draft::new(Code::DisconnectRequest, identifier);
+        let (code, acknowledging, refusing) = match &due.wanted {
+            Wanted::End => (
+                Code::DisconnectRequest,
+                Code::DisconnectACK,
+                Code::DisconnectNAK,
+            ),
+            Wanted::Change(_) => (Code::CoARequest, Code::CoAACK, Code::CoANAK),
+        };
+        let mut draft = Draft::new(code, identifier);
         let said = &due.particulars;
         let mut push = |kind, value: Option<&[u8]>| match value {
             Some(value) if !value.is_empty() => draft.push(kind, value),
@@ -83,10 +96,19 @@ impl Disconnecting {
         push(kind::ACCT_SESSION_ID, Some(due.acct_session.as_bytes()))?;
         let seconds = u32::try_from(now.wall.as_seconds()).unwrap_or(u32::MAX);
         push(kind::EVENT_TIMESTAMP, Some(&seconds.to_be_bytes()))?;
+        if let Wanted::Change(attributes) = &due.wanted {
+            let left_out = push_attributes(&mut draft, attributes, AtTimeout::End, 0)?;
+            // What the session was told to do at its timeout it still is. Half of what holds would be another authorization than anybody mapped.
+            if !left_out.is_empty() {
+                return Err(Oversized);
+            }
+        }
         let bytes = draft.seal_signed(secret)?;
         let authenticator = response_authenticator(&bytes, &[0; 16], secret);
         Ok(Self {
             bytes,
+            acknowledging,
+            refusing,
             authenticator,
             secret: secret.clone(),
             sent: 0,
@@ -127,7 +149,7 @@ impl Disconnecting {
     }
 
     /// Reads what came back; nothing where it is no answer to this request, whoever sent it.
-    pub fn receive(&self, datagram: &[u8]) -> Option<Outcome> {
+    pub fn receive(&self, datagram: &[u8]) -> Option<Answered> {
         let reply = Packet::parse(datagram).ok()?;
         let identifier = self.bytes.get(1).copied()?;
         if reply.identifier() != identifier
@@ -135,15 +157,15 @@ impl Disconnecting {
         {
             return None;
         }
-        match reply.code() {
-            Code::DisconnectACK => Some(Outcome::Acknowledged),
-            Code::DisconnectNAK => {
-                let cause = reply.first(kind::ERROR_CAUSE);
-                let cause = cause.and_then(|value| value.try_into().ok());
-                Some(Outcome::Refused(cause.map(u32::from_be_bytes)))
-            }
-            _ => None,
+        let code = reply.code();
+        if code == self.acknowledging {
+            return Some(Answered::Acknowledged);
         }
+        (code == self.refusing).then(|| {
+            let cause = reply.first(kind::ERROR_CAUSE);
+            let cause = cause.and_then(|value| value.try_into().ok());
+            Answered::Refused(cause.map(u32::from_be_bytes))
+        })
     }
 }
 

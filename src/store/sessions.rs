@@ -4,10 +4,10 @@ use std::future::Future;
 
 use crate::domain::account::AccountFacts;
 use crate::domain::device::MacAddress;
-use crate::domain::event::ChangeEvent;
-use crate::domain::id::{AccountId, DeviceId, SessionId};
+use crate::domain::event::{Actor, ChangeEvent};
+use crate::domain::id::{AccountId, DeviceId, RequestId, SessionId};
 use crate::domain::name::{ResourceName, Username};
-use crate::domain::session::{Ending, Nas, Octets, Particulars, SessionReport};
+use crate::domain::session::{Answered, Demand, Ending, Nas, Octets, Particulars, SessionReport};
 use crate::domain::time::Timestamp;
 
 use super::Unavailable;
@@ -84,7 +84,48 @@ pub struct SessionFilter {
     pub ended: bool,
 }
 
-/// What became of asking a client to end a session.
+/// What an administrator asks of a session's client.
+#[derive(Debug, Clone)]
+pub struct NewDemand {
+    /// The request.
+    pub request: RequestId,
+    /// The session.
+    pub session: SessionId,
+    /// What for.
+    pub demand: Demand,
+    /// Who asks.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// When it is too late to take it up.
+    pub lapses: Timestamp,
+}
+
+/// A request that nobody took up yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingDemand {
+    /// The request.
+    pub request: RequestId,
+    /// What for.
+    pub demand: Demand,
+    /// Who asks.
+    pub actor: Actor,
+    /// The session, which is open.
+    pub session: SessionRecord,
+}
+
+/// How a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemandState {
+    /// Nobody took it up.
+    Waiting,
+    /// A gateway asks the client.
+    Taken,
+    /// This came of it.
+    Answered(Answered),
+}
+
+/// What became of asking a client about a session.
 #[derive(Debug, Clone)]
 pub struct DisconnectOutcome {
     /// The session.
@@ -93,6 +134,8 @@ pub struct DisconnectOutcome {
     pub at: Timestamp,
     /// Whether it is over.
     pub over: bool,
+    /// The request that this answers, and how; none where the gateway asked by itself.
+    pub answers: Option<(RequestId, Answered)>,
     /// The event that tells of it.
     pub event: ChangeEvent,
 }
@@ -129,6 +172,39 @@ pub trait SessionStore: Send + Sync + 'static {
         after: Option<SessionId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<OpenSession>, Unavailable>> + Send;
+
+    /// An open session.
+    fn open_session(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, Unavailable>> + Send;
+
+    /// Asks for something of an open session's client; false where it is not open.
+    fn ask_of_session(
+        &self,
+        new: NewDemand,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// Requests about open sessions that nobody took up and that have not lapsed, the oldest first,
+    /// at most `limit`.
+    fn waiting_demands(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<WaitingDemand>, Unavailable>> + Send;
+
+    /// Takes a request up for the caller alone. False where another did, or it has lapsed.
+    fn take_demand(
+        &self,
+        request: RequestId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// How a request stands; none where there is none.
+    fn demand_state(
+        &self,
+        request: RequestId,
+    ) -> impl Future<Output = Result<Option<DemandState>, Unavailable>> + Send;
 
     /// Takes it upon the caller to ask for a session's end at `now`; nobody else may ask before
     /// `again`. False where it is over or another took it.

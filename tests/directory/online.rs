@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::directory::OnlineSessions as _;
-use doorward::directory::online::{Due, Outcome};
+use doorward::directory::online::Due;
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::resource::{Asking, ClientResources};
 use doorward::domain::session::{
-    Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+    Answered, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
 use doorward::store::changes::UserPatch;
 
@@ -159,11 +159,11 @@ async fn a_look_is_made_where_something_changed_and_each_is_asked_for_once() {
     assert!(claim().await);
     assert!(!claim().await, "somebody asks already");
     assert_eq!(names(&world).await, ["hosts"]);
-    let told = directory.disconnected(first, Outcome::Unanswered, world.now());
+    let told = directory.disconnected(first, Answered::Unanswered, world.now());
     told.await.unwrap();
     world.advance(Duration::from_secs(61));
     assert_eq!(names(&world).await, ["mail", "hosts"], "asked again later");
-    let told = directory.disconnected(first, Outcome::Acknowledged, world.now());
+    let told = directory.disconnected(first, Answered::Acknowledged, world.now());
     told.await.unwrap();
     assert_eq!(names(&world).await, ["hosts"]);
 }

@@ -10,7 +10,7 @@ use crate::common::{Gateway, Ran, SECRET, Setting, client_with_input};
 const DEVICE: &str = "00-80-64-AE-F1-59";
 
 /// Every peer on loopback is a switch, more specifically than it is the VPN's gateway.
-const SWITCH: &str = r#"
+pub(crate) const SWITCH: &str = r#"
 [[radius.client]]
 name = "switch"
 address = ["127.0.0.0/9", "127.128.0.0/9"]

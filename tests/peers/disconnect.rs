@@ -1,5 +1,5 @@
-//! Sessions are ended by Disconnect-Requests (RFC 5176) to a NAS of our own, written from the RFCs
-//! with none of the gateway's code in it.
+//! Sessions are ended by Disconnect-Requests and changed by CoA-Requests (RFC 5176) to a NAS of our
+//! own, written from the RFCs with none of the gateway's code in it.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -9,7 +9,11 @@ use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use crate::common::ldap::LdapClient;
-use crate::common::{Gateway, SECRET, Setting, eventually};
+use crate::common::{Gateway, Ran, SECRET, Setting, eventually};
+use crate::devices::SWITCH;
+
+/// The device of every session that [`Nas::start`] reports.
+const DEVICE: &str = "02-00-00-00-00-01";
 
 /// Reports from the port at which it is to be asked, at the gateway's own address.
 struct Nas {
@@ -79,12 +83,12 @@ impl Nas {
         assert_eq!((reply[0], reply[1]), (5, 1));
     }
 
-    /// The next Disconnect-Request, with its proofs checked, and who sent it.
-    fn asked(&self) -> (Vec<u8>, SocketAddr) {
+    /// The next request of this code, with its proofs checked, and who sent it.
+    fn asked(&self, code: u8) -> (Vec<u8>, SocketAddr) {
         let mut buffer = [0; 4096];
         let (length, from) = self.socket.recv_from(&mut buffer).expect("it is asked");
         let request = buffer[..length].to_vec();
-        assert_eq!(request[0], 40);
+        assert_eq!(request[0], code);
         assert_eq!(from.ip(), self.accounting.ip(), "the address it reports to");
         let proof = md5(&request[..4], &[0; 16], &request[20..]);
         assert_eq!(request[4..20], proof);
@@ -102,6 +106,120 @@ impl Nas {
         let reply = packet(code, request[1], &request[4..20], said);
         self.socket.send_to(&reply, from).unwrap();
     }
+}
+
+/// What a command of its own prints, which waits for the gateway while the NAS answers.
+fn ask(gateway: &Gateway, verb: &str, nas: &Nas, answer: impl FnOnce(&Nas)) -> Ran {
+    let open = gateway.json(&["sessions", "-o", "json"]);
+    let id = open[0]["id"].as_str().unwrap().to_owned();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| gateway.run(&["sessions", verb, &id, "-o", "json"]));
+        answer(nas);
+        asked.join().unwrap()
+    })
+}
+
+fn told(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn a_session_is_ended_by_hand_and_the_answer_is_printed() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    nas.start("alice", "0001");
+    let refused = ask(&gateway, "disconnect", &nas, |nas| {
+        let asked = nas.asked(40);
+        nas.answer(&asked, 42, &attribute(101, &501_u32.to_be_bytes()));
+    });
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(told(&refused)["outcome"], "refused");
+    assert_eq!(told(&refused)["error_cause"], 501);
+    assert_eq!(open(&gateway), 1);
+    let agreed = ask(&gateway, "disconnect", &nas, |nas| {
+        let asked = nas.asked(40);
+        assert!(attributes(&asked.0).contains(&(44, b"0001")));
+        nas.answer(&asked, 41, &[]);
+    });
+    agreed.assert_success();
+    assert_eq!(told(&agreed)["outcome"], "acknowledged");
+    assert_eq!(open(&gateway), 0);
+    let events = outcomes(&gateway);
+    assert_eq!(events.len(), 2, "{events:?}");
+    for event in &events {
+        assert_eq!(event["before"]["reason"], "asked");
+        assert_eq!(event["actor"], "local_login");
+    }
+    let over = gateway.run(&[
+        "sessions",
+        "disconnect",
+        told(&agreed)["session"].as_str().unwrap(),
+    ]);
+    assert_eq!(over.code, Some(1));
+    assert!(over.stderr.contains("there is no open session"), "{over:?}");
+}
+
+/// A device's session, at a client that lets devices in.
+#[test]
+fn another_vlan_is_told_to_the_client_of_an_open_session_and_it_goes_on() {
+    let gateway = Gateway::start(&Setting {
+        more: SWITCH.to_owned(),
+        ..Setting::default()
+    });
+    let nas = Nas::of(&gateway);
+    let device = |arguments: &[&str]| {
+        let command = [&["device"], arguments].concat();
+        gateway.run(&command).assert_success();
+    };
+    device(&["add", DEVICE, "--resource", "wired"]);
+    nas.start("020000000001", "0001");
+    let nothing = ask(&gateway, "reauthorize", &nas, |_| {});
+    assert_eq!(nothing.code, Some(1));
+    assert!(nothing.stderr.contains("no reply attribute"), "{nothing:?}");
+    device(&["set", DEVICE, "--vlan", "40"]);
+    let agreed = ask(&gateway, "reauthorize", &nas, |nas| {
+        let asked = nas.asked(43);
+        let said = attributes(&asked.0);
+        for (kind, value) in [
+            (44, &b"0001"[..]),
+            (31, DEVICE.as_bytes()),
+            (64, &[0, 0, 0, 13]),
+            (65, &[0, 0, 0, 6]),
+            (81, b"40"),
+        ] {
+            assert!(said.contains(&(kind, value)), "{kind}: {said:?}");
+        }
+        nas.answer(&asked, 44, &[]);
+    });
+    agreed.assert_success();
+    assert_eq!(told(&agreed)["outcome"], "acknowledged");
+    assert_eq!(open(&gateway), 1, "it goes on");
+    let events = gateway.run(&["events", "--outcome", "change", "-o", "json"]);
+    assert!(events.stdout.contains("session.reauthorize"), "{events:?}");
+
+    device(&["remove", DEVICE]);
+    let asked = nas.asked(40);
+    nas.answer(&asked, 41, &[]);
+    eventually(|| gateway.log(), || open(&gateway) == 0);
+    let outcomes = outcomes(&gateway);
+    assert_eq!(outcomes[0]["before"]["reason"], "device_removed");
+}
+
+/// What is asked for while no gateway runs is not done later.
+#[test]
+fn without_a_gateway_the_command_says_so() {
+    let mut gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    nas.start("alice", "0001");
+    gateway.kill();
+    let nobody = ask(&gateway, "disconnect", &nas, |_| {});
+    assert_eq!(nobody.code, Some(69), "{nobody:?}");
+    assert!(
+        nobody.stderr.contains("no gateway took it up"),
+        "{nobody:?}"
+    );
 }
 
 fn open(gateway: &Gateway) -> usize {
@@ -130,7 +248,7 @@ fn a_suspension_by_another_process_ends_the_session() {
     assert_eq!(open(&gateway), 2);
     gateway.run(&["user", "suspend", "alice"]).assert_success();
 
-    let asked = nas.asked();
+    let asked = nas.asked(40);
     let said = attributes(&asked.0);
     for (kind, value) in [
         (1, &b"alice"[..]),
@@ -148,7 +266,7 @@ fn a_suspension_by_another_process_ends_the_session() {
     let mut forged = asked.clone();
     forged.0[5] ^= 1;
     nas.answer(&forged, 41, &[]);
-    let again = nas.asked();
+    let again = nas.asked(40);
     assert_eq!(again.0, asked.0);
     assert_eq!(open(&gateway), 2);
     nas.answer(&again, 41, &[]);
@@ -177,7 +295,7 @@ fn a_lock_at_another_resource_ends_the_session_and_a_refusal_is_told() {
         let code = client.bind("alice", &format!("wrong {number}"));
         assert_eq!(code, Some(49));
     }
-    let asked = nas.asked();
+    let asked = nas.asked(40);
     nas.answer(&asked, 42, &attribute(101, &501_u32.to_be_bytes()));
     eventually(|| gateway.log(), || !outcomes(&gateway).is_empty());
     let told = outcomes(&gateway);
@@ -196,7 +314,7 @@ fn an_unbinding_ends_the_session_and_a_nas_that_knows_it_no_more_is_believed() {
     gateway
         .run(&["group", "leave", "staff", "alice"])
         .assert_success();
-    let asked = nas.asked();
+    let asked = nas.asked(40);
     nas.answer(&asked, 42, &attribute(101, &503_u32.to_be_bytes()));
     eventually(|| gateway.log(), || open(&gateway) == 0);
     assert_eq!(outcomes(&gateway)[0]["before"]["reason"], "not_bound");

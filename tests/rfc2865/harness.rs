@@ -10,12 +10,12 @@ use doorward::authenticator::{
     DeviceAttempt, DeviceVerdict, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
 use doorward::directory::OnlineSessions;
-use doorward::directory::online::{Due, Look, Outcome};
+use doorward::directory::online::{Due, Look};
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::refusal::Refusal;
 use doorward::domain::resource::{Asking, ClientResources};
 use doorward::domain::secret::Secret;
-use doorward::domain::session::{Nas, SessionReport};
+use doorward::domain::session::{Answered, Nas, SessionReport};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::radius::client::{ClientSettings, Clients};
 use doorward::radius::server::{Handle, Listen, Server, Settings};
@@ -107,7 +107,7 @@ impl OnlineSessions for Told {
     fn disconnected<'a>(
         &'a self,
         _: &'a Due,
-        _: Outcome,
+        _: Answered,
         _: Now,
     ) -> Answer<'a, Result<(), Undecided>> {
         unreachable!("nothing is due")

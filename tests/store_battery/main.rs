@@ -159,6 +159,9 @@ mod on_sqlite {
             a_disconnect_is_claimed_once_and_settled,
             what_was_ended_here_takes_the_last_word_of_its_client,
             old_sessions_are_forgotten_in_portions;
+        demands:
+            a_demand_is_taken_once_and_its_outcome_is_found,
+            a_demand_of_a_session_that_is_over_or_long_ago_is_nobodys;
         lifecycle:
             the_cursor_moves_for_one_only,
             users_touched_by_time_are_found_span_by_span,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::reply::{ReplyAttribute, ReplyAttributes, Vlan};
 use crate::domain::session::{Particulars, Usage};
 use crate::domain::time::Timestamp;
 use crate::radius::wire::{Presence, check_signed};
@@ -34,11 +35,12 @@ fn due() -> Due {
             usage: Usage::default(),
             terminate_cause: None,
         },
+        Wanted::End,
     )
 }
 
-fn request() -> Disconnecting {
-    Disconnecting::new(&due(), 9, &secret(), at(0)).unwrap()
+fn request() -> Demanding {
+    Demanding::new(&due(), 9, &secret(), at(0)).unwrap()
 }
 
 /// RFC 5176 §2.3, §3.3 to §3.6.
@@ -72,13 +74,40 @@ fn what_the_client_did_not_say_is_left_out() {
     due.particulars.nas_address = None;
     due.particulars.nas_identifier = None;
     due.particulars.calling_station = None;
-    let request = Disconnecting::new(&due, 9, &secret(), at(0)).unwrap();
+    let request = Demanding::new(&due, 9, &secret(), at(0)).unwrap();
     let packet = Packet::parse(request.bytes()).unwrap();
     let kinds: Vec<u8> = packet.attributes().map(|found| found.kind).collect();
     assert_eq!(kinds, [80, kind::ACCT_SESSION_ID, kind::EVENT_TIMESTAMP]);
 }
 
-fn reply(request: &Disconnecting, code: Code, attributes: &[(u8, &[u8])]) -> Vec<u8> {
+/// RFC 5176 §2.2, §3.6: what names the session, then what is to hold.
+#[test]
+fn a_change_carries_the_reply_attributes_and_has_answers_of_its_own() {
+    let vlan = ReplyAttribute::Vlan(Vlan::parse("40").unwrap());
+    let mut due = due();
+    due.wanted = Wanted::Change(ReplyAttributes::new(vec![vlan]));
+    let request = Demanding::new(&due, 9, &secret(), at(0)).unwrap();
+    let packet = Packet::parse(request.bytes()).unwrap();
+    assert_eq!(packet.code(), Code::CoARequest);
+    assert_eq!(check_signed(&packet, &secret()), Ok(Presence::Verified));
+    let kinds: Vec<u8> = packet.attributes().map(|found| found.kind).collect();
+    assert_eq!(kinds, [80, 1, 4, 32, 31, 44, 55, 64, 65, 81]);
+    assert_eq!(packet.first(81), Some(&b"40"[..]));
+    assert_eq!(
+        request.receive(&reply(&request, Code::DisconnectACK, &[])),
+        None
+    );
+    let agreed = reply(&request, Code::CoAACK, &[]);
+    assert_eq!(request.receive(&agreed), Some(Answered::Acknowledged));
+    let cause = [(kind::ERROR_CAUSE, &401_u32.to_be_bytes()[..])];
+    let refused = reply(&request, Code::CoANAK, &cause);
+    assert_eq!(
+        request.receive(&refused),
+        Some(Answered::Refused(Some(401)))
+    );
+}
+
+fn reply(request: &Demanding, code: Code, attributes: &[(u8, &[u8])]) -> Vec<u8> {
     let packet = Packet::parse(request.bytes()).unwrap();
     let mut draft = Draft::new(code, packet.identifier());
     for (kind, value) in attributes {
@@ -98,7 +127,7 @@ fn reply(request: &Disconnecting, code: Code, attributes: &[(u8, &[u8])]) -> Vec
 fn an_answer_counts_only_with_its_proof() {
     let request = request();
     let agreed = reply(&request, Code::DisconnectACK, &[]);
-    assert_eq!(request.receive(&agreed), Some(Outcome::Acknowledged));
+    assert_eq!(request.receive(&agreed), Some(Answered::Acknowledged));
     for at in [0, 1, 2, 3, 7, 19] {
         let mut forged = agreed.clone();
         forged[at] ^= 1;
@@ -109,9 +138,12 @@ fn an_answer_counts_only_with_its_proof() {
         Code::DisconnectNAK,
         &[(kind::ERROR_CAUSE, &503_u32.to_be_bytes())],
     );
-    assert_eq!(request.receive(&refused), Some(Outcome::Refused(Some(503))));
+    assert_eq!(
+        request.receive(&refused),
+        Some(Answered::Refused(Some(503)))
+    );
     let refused = reply(&request, Code::DisconnectNAK, &[]);
-    assert_eq!(request.receive(&refused), Some(Outcome::Refused(None)));
+    assert_eq!(request.receive(&refused), Some(Answered::Refused(None)));
     let other = reply(&request, Code::CoAACK, &[]);
     assert_eq!(request.receive(&other), None);
     // Its own octets, thrown back.
@@ -119,7 +151,7 @@ fn an_answer_counts_only_with_its_proof() {
     // The answer to another request, of the same identifier.
     let mut later = due();
     later.acct_session = Octets::Text("0000001B".to_owned());
-    let later = Disconnecting::new(&later, 9, &secret(), at(0)).unwrap();
+    let later = Demanding::new(&later, 9, &secret(), at(0)).unwrap();
     assert_eq!(later.receive(&agreed), None);
 }
 

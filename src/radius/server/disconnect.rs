@@ -1,5 +1,5 @@
-//! Disconnects the sessions that their resources no longer admit (RFC 5176): looks for them, asks
-//! their clients, and has the outcome recorded.
+//! Asks clients about their sessions (RFC 5176): to end those that their resources no longer admit,
+//! and what administrators asked for. Looks for them, asks, and has the outcome recorded.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,12 +14,13 @@ use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::story::Story;
-use crate::directory::online::{Due, Outcome};
+use crate::directory::online::{Due, Wanted};
 use crate::domain::name::ClientName;
 use crate::domain::secret::Secret;
+use crate::domain::session::Answered;
 use crate::domain::time::Monotonic;
 use crate::radius::client::{ClientSettings, Disconnect};
-use crate::radius::disconnect::{Disconnecting, Next};
+use crate::radius::disconnect::{Demanding, Next};
 use crate::radius::wire::MAX_LENGTH;
 
 /// How often it is asked whether anything changed: one number read from the store.
@@ -114,27 +115,30 @@ async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
         Ok(true) => {}
         // Another gateway has it, or it is over.
         Ok(false) => return,
-        Err(error) => return warn!(%error, "a session was not disconnected yet"),
+        Err(error) => return warn!(%error, "a client was not asked about a session yet"),
     }
-    let story = Story::of_disconnect(shared, way.client.as_str(), way.to, due);
+    let story = Story::of_demand(shared, way.client.as_str(), way.to, due);
     let outcome = match ask(shared, way, due).await {
         Ok(outcome) => outcome,
         Err(error) => {
             warn!(client.name = %way.client, client.address = %way.to, %error,
-                "a Disconnect-Request cannot be sent");
-            Outcome::Unanswered
+                "a client cannot be asked about a session");
+            Answered::Unanswered
         }
     };
-    story.disconnected(outcome);
+    story.demanded(outcome);
     let word = outcome.as_str();
-    counter!("doorward_radius_disconnects_total", "outcome" => word,
-        "client" => way.client.as_str().to_owned())
-    .increment(1);
+    let counted = match &due.wanted {
+        Wanted::End => "doorward_radius_disconnects_total",
+        Wanted::Change(_) => "doorward_radius_reauthorizations_total",
+    };
+    counter!(counted, "outcome" => word, "client" => way.client.as_str().to_owned()).increment(1);
     info!(client.name = %way.client, client.address = %way.to, outcome = word,
-        session = %due.acct_session.shown(), "a session is no longer admitted");
+        session = %due.acct_session.shown(), action = due.wanted.action(),
+        "a client was asked about a session");
     let now = shared.clock.now();
     if let Err(error) = shared.sessions.disconnected(due, outcome, now).await {
-        warn!(%error, "the outcome of a disconnection was not recorded");
+        warn!(%error, "what a client answered about a session was not recorded");
     }
 }
 
@@ -158,7 +162,7 @@ async fn socket(due: &Due, to: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-async fn ask(shared: &Shared, way: &Way, due: &Due) -> std::io::Result<Outcome> {
+async fn ask(shared: &Shared, way: &Way, due: &Due) -> std::io::Result<Answered> {
     let socket = socket(due, way.to).await?;
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(std::io::Error::other)?;
@@ -166,14 +170,14 @@ async fn ask(shared: &Shared, way: &Way, due: &Due) -> std::io::Result<Outcome> 
     let mut chances = chances.into_iter().cycle();
     let now = shared.clock.now();
     let mut request =
-        Disconnecting::new(due, identifier, &way.secret, now).map_err(std::io::Error::other)?;
+        Demanding::new(due, identifier, &way.secret, now).map_err(std::io::Error::other)?;
     let mut buffer = vec![0; MAX_LENGTH];
     loop {
         let now = shared.clock.now().mono;
         match request.next(now, chances.next().unwrap_or_default()) {
             // A port that nobody listens on is told by the next call; it may be listened on later.
             Next::Send => drop(socket.send(request.bytes()).await),
-            Next::GiveUp => return Ok(Outcome::Unanswered),
+            Next::GiveUp => return Ok(Answered::Unanswered),
             Next::Wait(span) => match tokio::time::timeout(span, socket.recv(&mut buffer)).await {
                 Ok(Ok(length)) => {
                     let datagram = buffer.get(..length).unwrap_or_default();

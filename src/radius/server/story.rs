@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::authenticator::{Attempt, DeviceAttempt, DeviceVerdict, Undecided, Verdict};
-use crate::directory::online::{Due, Outcome};
+use crate::directory::online::{Due, Wanted};
 use crate::domain::resource::Asking;
+use crate::domain::session::Answered;
 use crate::domain::time::{Clock, Monotonic};
 use crate::eap::Journal;
 use crate::radius::client::ClientSettings;
@@ -79,8 +80,8 @@ impl Story {
         story.dropped(reason);
     }
 
-    /// Begins with a session that is to be ended.
-    pub(super) fn of_disconnect(shared: &Shared, client: &str, to: SocketAddr, due: &Due) -> Self {
+    /// Begins with a session about which its client is asked.
+    pub(super) fn of_demand(shared: &Shared, client: &str, to: SocketAddr, due: &Due) -> Self {
         if !shared.watch.is_on(Topic::Radius) {
             return Self::default();
         }
@@ -91,13 +92,17 @@ impl Story {
             shared.clock.now().mono,
             Journal::default(),
         );
-        let name = match due.username() {
-            Some(username) => Name::user(username.as_str()),
-            None => Name::user(due.particulars.user_name.as_bytes()),
+        let request = match due.wanted {
+            Wanted::End => "Disconnect-Request",
+            Wanted::Change(_) => "CoA-Request",
         };
-        let words = Words::of("Disconnect-Request for the session of ")
-            .name(name)
-            .and(format!(" to {to}: {}", due.reason()));
+        let words = Words::of(format!("{request} for the session of "));
+        let words = match (due.username(), due.device()) {
+            (Some(username), _) => words.name(Name::user(username.as_str())),
+            (None, Some(device)) => words.and(format!("device {device}")),
+            (None, None) => words.name(Name::user(due.particulars.user_name.as_bytes())),
+        };
+        let words = words.and(format!(" to {to}: {}", due.reason()));
         let session = crate::watch::said(due.acct_session.as_bytes());
         let details = vec![Detail::new("Acct-Session-Id", session)];
         story.tell(Step::Disconnect, words, details, None);
@@ -261,10 +266,10 @@ impl Story {
         self.tell(Step::Reply, text.into(), details, None);
     }
 
-    /// Tells what a client answered that was asked to end a session.
-    pub(super) fn disconnected(&self, outcome: Outcome) {
+    /// Tells what a client answered that was asked about a session.
+    pub(super) fn demanded(&self, outcome: Answered) {
         if self.0.is_some() {
-            let advice = matches!(outcome, Outcome::Unanswered).then_some(
+            let advice = matches!(outcome, Answered::Unanswered).then_some(
                 "the client must listen on that port and admit this gateway there: compare its \
                  settings for RFC 5176 with the client's entry (disconnect)",
             );

@@ -8,12 +8,12 @@ use crate::authenticator::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, DeviceAttempt,
     ServiceAttempt, ServiceVerdict,
 };
-use crate::directory::online::{Due, Look, Outcome};
+use crate::directory::online::{Due, Look};
 use crate::domain::id::AccountId;
 use crate::domain::name::{ClientName, ResourceName};
 use crate::domain::resource::{Asking, ClientResources};
 use crate::domain::secret::Secret;
-use crate::domain::session::{Nas, SessionReport};
+use crate::domain::session::{Answered, Nas, SessionReport};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::radius::wire::{Code, Draft, Packet, Presence, check_reply, hide_password, kind};
 use crate::watch::{News, Topic};
@@ -85,7 +85,7 @@ impl OnlineSessions for Grant {
     fn disconnected<'a>(
         &'a self,
         _: &'a Due,
-        _: Outcome,
+        _: Answered,
         _: Now,
     ) -> Answer<'a, Result<(), Undecided>> {
         unreachable!("nothing is due")

@@ -8,6 +8,7 @@
 mod apply;
 mod attempts;
 mod backup;
+mod demands;
 mod devices;
 mod events;
 mod fault;
@@ -48,7 +49,7 @@ use crate::domain::certificate::CertificateNames;
 use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, Event};
 use crate::domain::id::{
-    AccountId, DeviceId, EventId, GroupId, PlaceId, ServiceId, SessionId, SudoRuleId,
+    AccountId, DeviceId, EventId, GroupId, PlaceId, RequestId, ServiceId, SessionId, SudoRuleId,
 };
 use crate::domain::name::ResourceName;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
@@ -69,7 +70,10 @@ use super::records::{
     Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord,
     UserRecord,
 };
-use super::sessions::{DisconnectOutcome, OpenSession, SessionFilter, SessionRecord};
+use super::sessions::{
+    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
+    WaitingDemand,
+};
 use super::{AttemptStore, DirectoryStore, EventStore, SessionStore, Store, Unavailable};
 
 use fault::Fault;
@@ -514,6 +518,45 @@ impl SessionStore for SqliteStore {
             .read(move |view| sessions::open(view.connection, now, after, limit))
             .await?;
         Ok(found)
+    }
+
+    async fn open_session(&self, session: SessionId) -> Result<Option<SessionRecord>, Unavailable> {
+        let found = self
+            .read(move |view| sessions::open_one(view.connection, sessions::session_key(session)))
+            .await?;
+        Ok(found)
+    }
+
+    async fn ask_of_session(&self, new: NewDemand) -> Result<bool, Unavailable> {
+        let asked = self
+            .write(move |connection| demands::ask(connection, &new))
+            .await?;
+        Ok(asked)
+    }
+
+    async fn waiting_demands(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<WaitingDemand>, Unavailable> {
+        let found = self
+            .read(move |view| demands::waiting(view.connection, now, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn take_demand(&self, request: RequestId, now: Timestamp) -> Result<bool, Unavailable> {
+        let taken = self
+            .write(move |connection| demands::take(connection, request, now))
+            .await?;
+        Ok(taken)
+    }
+
+    async fn demand_state(&self, request: RequestId) -> Result<Option<DemandState>, Unavailable> {
+        let state = self
+            .read(move |view| demands::state(view.connection, request))
+            .await?;
+        Ok(state)
     }
 
     async fn claim_disconnect(

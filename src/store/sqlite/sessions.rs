@@ -19,6 +19,7 @@ use crate::store::sessions::{
 };
 
 use super::attempts::{BOUND, FACTS, facts};
+use super::demands;
 use super::devices::{self, address, device_id, device_key};
 use super::events::record_change;
 use super::fault::Fault;
@@ -36,7 +37,7 @@ const COLUMN_COUNT: usize = 15;
 const TABLES: &str = "radius_sessions s LEFT JOIN accounts a ON a.id = s.account \
                       LEFT JOIN devices d ON d.id = s.device";
 
-fn session_key(session: SessionId) -> Key {
+pub(super) fn session_key(session: SessionId) -> Key {
     session.as_uuid().into_bytes()
 }
 
@@ -389,6 +390,15 @@ pub(super) fn open(
         .collect()
 }
 
+/// The session of this key, while it is open.
+pub(super) fn open_one(
+    connection: &Connection,
+    session: Key,
+) -> Result<Option<SessionRecord>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE s.id = ?1 AND s.ended IS NULL");
+    first(connection, &sql, [session], record)
+}
+
 /// Takes a session's end upon the caller.
 pub(super) fn claim(
     connection: &Connection,
@@ -418,6 +428,9 @@ pub(super) fn settle(connection: &Connection, outcome: &DisconnectOutcome) -> Re
                 Ending::Disconnected.as_str(),
             ),
         )?;
+    }
+    if let Some((request, answered)) = outcome.answers {
+        demands::settle(connection, request, answered)?;
     }
     record_change(connection, outcome.at, &outcome.event)?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The battery: one function a promise, generic over the store.
 
 pub(crate) mod bindings;
+pub(crate) mod demands;
 pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod groups;

@@ -17,7 +17,7 @@ use doorward::store::{SessionStore as _, Store};
 
 use crate::world::*;
 
-fn seconds(count: u64) -> Duration {
+pub(super) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
@@ -72,11 +72,11 @@ fn called(name: &str) -> SessionOwner {
     })
 }
 
-fn began() -> SessionReport {
+pub(super) fn began() -> SessionReport {
     report(Happened::Began, 0)
 }
 
-async fn record(store: &impl Store, report: &SessionReport) {
+pub(super) async fn record(store: &impl Store, report: &SessionReport) {
     store.record_session(report.clone()).await.unwrap();
 }
 
@@ -88,7 +88,7 @@ async fn every(store: &impl Store) -> Vec<SessionRecord> {
     store.sessions(&filter, None, 100).await.unwrap()
 }
 
-async fn only(store: &impl Store) -> SessionRecord {
+pub(super) async fn only(store: &impl Store) -> SessionRecord {
     let mut found = every(store).await;
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
@@ -466,11 +466,16 @@ pub(crate) async fn a_session_of_a_device_is_no_accounts(fixture: &impl Fixture)
     assert_eq!(standings().await, [gone.clone(), gone]);
 }
 
-fn disconnected(session: SessionId, account: AccountId, at: Timestamp) -> DisconnectOutcome {
+pub(super) fn disconnected(
+    session: SessionId,
+    account: AccountId,
+    at: Timestamp,
+) -> DisconnectOutcome {
     DisconnectOutcome {
         session,
         at,
         over: true,
+        answers: None,
         event: ChangeEvent {
             actor: Actor::Gateway,
             action: "session.disconnect".to_owned(),
