@@ -12,7 +12,9 @@ use doorward::domain::time::{Monotonic, Now, Timestamp};
 use doorward::eap::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use doorward::eap::packet::{self, Packet, kind};
 use doorward::eap::settings::Bounds;
-use doorward::eap::{Conversation, Journal, Method, Outcome, Resumption, Settings, Step};
+use doorward::eap::{
+    Conversation, InnerMethod, Journal, Method, Outcome, Resumption, Settings, Step,
+};
 use doorward::radius::narration;
 use libfuzzer_sys::fuzz_target;
 use rustls::crypto::aws_lc_rs;
@@ -45,6 +47,7 @@ static SITE: LazyLock<(Arc<Settings>, [Arc<ClientConfig>; 2])> = LazyLock::new(|
         .unwrap();
     let settings = Settings {
         methods: Method::ALL.to_vec(),
+        inner: InnerMethod::ALL.to_vec(),
         tls: Arc::new(tls),
         fragment_size: LONGEST,
         resumption: Some(Arc::new(Resumption::new(Duration::from_hours(1)))),

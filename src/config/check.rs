@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::Config;
 use super::auth_policy::AuthPolicy;
 use super::citation::{ConfigError, ConfigWarning};
-use super::eap::Eap;
+use super::eap::{Eap, InnerEapMethod};
 use super::ldap::{ClientCertificate, ListenAddress, Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
 use super::reader::nearest;
@@ -441,6 +441,18 @@ impl Checker<'_> {
                 self.error(&key, "the method is there twice");
             }
         }
+        for (index, method) in eap.inner.iter().enumerate() {
+            let key = self.element("eap.inner", index);
+            if eap.inner.iter().take(index).any(|one| one == method) {
+                self.error(&key, "the method is there twice");
+            }
+            if *method == InnerEapMethod::MsChapV2 && !self.has_network_passwords() {
+                self.error(
+                    &key,
+                    "mschapv2 takes network passwords: set network_password_key_file in [radius]",
+                );
+            }
+        }
         self.bounded("eap.fragment_size", eap.fragment_size, 100, 1400);
         for (key, count) in [
             ("eap.max_sessions", eap.max_sessions),
@@ -458,6 +470,11 @@ impl Checker<'_> {
         );
         let lifetime = eap.session_lifetime;
         self.between("eap.session_lifetime", lifetime, 5 * SECOND, 600 * SECOND);
+    }
+
+    fn has_network_passwords(&self) -> bool {
+        let radius = self.config.radius.as_ref();
+        radius.is_some_and(|radius| radius.sockets.network_password_key_file.is_some())
     }
 
     fn limits(&mut self) {

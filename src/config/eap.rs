@@ -18,6 +18,9 @@ pub struct Eap {
     /// The methods offered, the preferred one first.
     #[serde(default = "methods", deserialize_with = "super::value::list")]
     pub methods: Vec<EapMethod>,
+    /// What is spoken inside a tunnel beside PAP, the preferred one first.
+    #[serde(default = "inner", deserialize_with = "super::value::list")]
+    pub inner: Vec<InnerEapMethod>,
     /// The oldest TLS spoken.
     #[serde(default = "oldest")]
     pub min_tls: EapTls,
@@ -57,6 +60,16 @@ pub enum EapMethod {
     Peap,
 }
 
+/// A method of `eap.inner`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InnerEapMethod {
+    /// Generic Token Card: the password, in EAP.
+    Gtc,
+    /// MS-CHAPv2, in EAP or in TTLS's attributes: the network password.
+    MsChapV2,
+}
+
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum EapTls {
@@ -77,6 +90,10 @@ impl Eap {
 
 fn methods() -> Vec<EapMethod> {
     vec![EapMethod::Ttls, EapMethod::Peap]
+}
+
+fn inner() -> Vec<InnerEapMethod> {
+    vec![InnerEapMethod::Gtc]
 }
 
 fn oldest() -> EapTls {

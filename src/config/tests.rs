@@ -2,6 +2,7 @@
 
 mod listeners;
 mod secrets;
+mod tunnels;
 
 use std::fs;
 use std::path::PathBuf;

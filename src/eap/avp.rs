@@ -23,6 +23,19 @@ pub mod code {
     pub const EAP_MESSAGE: u32 = 79;
 }
 
+/// Microsoft's enterprise number, and the codes of its AVPs that TTLS uses (RFC 2548, RFC 5281
+/// §11.2.4).
+pub mod microsoft {
+    /// The enterprise number.
+    pub const VENDOR: u32 = 311;
+    /// MS-CHAP-Challenge.
+    pub const CHALLENGE: u32 = 11;
+    /// MS-CHAP2-Response.
+    pub const RESPONSE: u32 = 25;
+    /// MS-CHAP2-Success.
+    pub const SUCCESS: u32 = 26;
+}
+
 /// Why octets are no sequence of AVPs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {

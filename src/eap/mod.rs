@@ -13,6 +13,7 @@ pub mod fragments;
 mod inner;
 pub mod journal;
 pub mod keys;
+pub mod mschapv2;
 pub mod packet;
 mod peap;
 #[cfg(test)]
@@ -30,4 +31,4 @@ pub use conversation::{
 pub use journal::{Journal, Note};
 pub use keys::MasterSessionKey;
 pub use resumption::Resumption;
-pub use settings::{Method, Settings};
+pub use settings::{InnerMethod, Method, Settings};

@@ -21,6 +21,8 @@ pub mod kind {
     pub const TTLS: u8 = 21;
     /// PEAP.
     pub const PEAP: u8 = 25;
+    /// EAP-MSCHAPv2, inside a tunnel alone.
+    pub const MSCHAPV2: u8 = 26;
     /// The TLVs that close a PEAP conversation (MS-PEAP 2.2.8).
     pub const EXTENSIONS: u8 = 33;
 }

@@ -31,7 +31,7 @@ impl Ending {
 /// A request without its header (MS-PEAP 3.1.5.6).
 pub(super) fn wrap(request: &Request) -> Vec<u8> {
     let mut plaintext = vec![request.kind];
-    plaintext.extend_from_slice(request.data);
+    plaintext.extend_from_slice(&request.data);
     plaintext
 }
 

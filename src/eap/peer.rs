@@ -16,7 +16,7 @@ use super::avp::{self, Avp, code};
 use super::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use super::packet::{self, Code, Packet, kind};
 use super::settings::Bounds;
-use super::{Conversation, Method, Resumption, Settings, Step};
+use super::{Conversation, InnerMethod, Method, Resumption, Settings, Step};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 
 /// Both versions of TLS.
@@ -63,6 +63,7 @@ impl Site {
             .unwrap();
         let mut settings = Settings {
             methods: Method::ALL.to_vec(),
+            inner: InnerMethod::ALL.to_vec(),
             tls: Arc::new(tls),
             fragment_size: Settings::DEFAULT_FRAGMENT_SIZE,
             resumption: Some(Arc::new(Resumption::new(Duration::from_hours(1)))),
@@ -166,7 +167,8 @@ impl Peer {
         self.say()
     }
 
-    fn say(&mut self) -> Vec<u8> {
+    /// What TLS wants sent, as the data of a response.
+    pub(crate) fn say(&mut self) -> Vec<u8> {
         let mut octets = Vec::new();
         while self.tls.wants_write() {
             self.tls.write_tls(&mut octets).unwrap();

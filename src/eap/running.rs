@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::conversation::{Failure, Login};
 use super::fragments::{self, Assembly, Fragment, Outgoing};
 use super::inner::{Inner, Request, Said};
@@ -12,9 +14,9 @@ use super::journal::Journal;
 use super::keys::MasterSessionKey;
 use super::packet::{self, Code, Packet};
 use super::peap::{self, Ending};
-use super::settings::{Method, Settings};
-use super::ttls::{self, Inside};
-use super::tunnel::{Tunnel, TunnelFault};
+use super::settings::{InnerMethod, Method, Settings};
+use super::ttls::{self, Answer, Inside};
+use super::tunnel::{ImpliedChallenge, Tunnel, TunnelFault};
 use crate::authenticator::{Authenticated, Verdict};
 use crate::domain::time::Now;
 
@@ -49,8 +51,22 @@ pub(super) struct Running {
     assembly: Assembly,
     outgoing: Option<Outgoing>,
     room: usize,
+    /// Whether MS-CHAPv2 is taken in TTLS without EAP.
+    takes_ms_chap: bool,
+    /// The challenge that the peer answered, where it did so in TTLS without EAP.
+    implied: Option<ImpliedChallenge>,
     inner: Inner,
     phase: Phase,
+}
+
+/// What a peer said inside.
+enum Spoken {
+    /// A name and a password.
+    Login(Login),
+    /// A response of MS-CHAPv2 without EAP.
+    MsChapV2(Answer),
+    /// A response of EAP: its identifier where it has one, its type, and what follows.
+    Eap(Option<u8>, u8, Zeroizing<Vec<u8>>),
 }
 
 enum Phase {
@@ -62,6 +78,8 @@ enum Phase {
     Inside,
     /// The authenticator was asked.
     Asking(Login),
+    /// The method inside told the peer how it ended, and the peer is to agree.
+    Agreeing(Option<Authenticated>),
     /// The peer was let in and is to acknowledge the last that was said inside.
     Closing(Authenticated),
     /// The peer was refused and told so inside (PEAP).
@@ -87,7 +105,9 @@ impl Running {
             assembly: Assembly::default(),
             outgoing: None,
             room: packet_length.saturating_sub(packet::HEADER_LENGTH + 1),
-            inner: Inner::new(),
+            takes_ms_chap: settings.inner.contains(&InnerMethod::MsChapV2),
+            implied: None,
+            inner: Inner::new(&settings.inner),
             phase: Phase::Handshake,
         })
     }
@@ -135,6 +155,10 @@ impl Running {
                 Ok(plaintext) => self.inside(&plaintext),
                 Err(fault) => self.alert(fault),
             },
+            Phase::Agreeing(proof) => match self.tunnel.feed(&message, now) {
+                Ok(plaintext) => self.agree(&plaintext, proof),
+                Err(fault) => self.alert(fault),
+            },
             Phase::Closing(proof) => self.close(&message, proof, now),
             Phase::Refusing => Err(Failure::Refused),
             Phase::Alerting(failure) => Err(failure),
@@ -144,6 +168,7 @@ impl Running {
 
     /// Takes the verdict.
     pub(super) fn answer(&mut self, verdict: Verdict) -> Result<Turn, Failure> {
+        let told = self.inner.tell(&verdict);
         let proof = match verdict {
             Verdict::Granted(proof) => Some(proof),
             Verdict::ChangeOnly(_) | Verdict::Refused(_) => None,
@@ -151,6 +176,24 @@ impl Running {
         if proof.is_none() {
             self.tunnel.void();
         }
+        match told {
+            Some(request) => self.request(&request, None, Phase::Agreeing(proof)),
+            None => self.conclude(proof),
+        }
+    }
+
+    /// Takes the peer's word on what the method inside told it.
+    fn agree(&mut self, plaintext: &[u8], proof: Option<Authenticated>) -> Result<Turn, Failure> {
+        let Spoken::Eap(identifier, kind, data) = self.read(plaintext)? else {
+            return Err(Failure::OutOfTurn);
+        };
+        self.inner.agreed(identifier, kind, &data)?;
+        self.conclude(proof)
+    }
+
+    /// Tells the peer how it ended, as the tunnel's method does.
+    fn conclude(&mut self, proof: Option<Authenticated>) -> Result<Turn, Failure> {
+        let ms_chap = proof.as_ref().and_then(Authenticated::ms_chap_v2);
         if self.method == Method::Peap {
             let ending = match proof {
                 Some(_) => Ending::Success,
@@ -160,6 +203,9 @@ impl Running {
             self.tunnel.write(&told).map_err(tls)?;
         } else if proof.is_none() {
             return Err(Failure::Refused);
+        } else if let (Some(implied), Some(success)) = (&self.implied, ms_chap) {
+            let told = ttls::success(implied, success);
+            self.tunnel.write(&told).map_err(tls)?;
         } else if self.tunnel.is_v13() && self.tunnel.resumed().is_some() {
             self.tunnel.write(&COMMITMENT).map_err(tls)?;
         }
@@ -209,27 +255,43 @@ impl Running {
         Ok(self.send(output, None))
     }
 
-    /// Takes what the peer says inside.
-    fn inside(&mut self, plaintext: &[u8]) -> Result<Turn, Failure> {
-        let said = match self.method {
+    /// Reads what the peer says inside.
+    fn read(&self, plaintext: &[u8]) -> Result<Spoken, Failure> {
+        match self.method {
             Method::Ttls => match ttls::read(plaintext)? {
-                Inside::Login(login) => Said::Login(login),
+                Inside::Login(login) => Ok(Spoken::Login(login)),
+                Inside::MsChapV2(answer) => Ok(Spoken::MsChapV2(answer)),
                 Inside::Eap(octets) => {
                     let packet = Packet::parse(&octets).map_err(|_| Failure::Malformed)?;
                     let (Code::Response, Some(kind)) = (packet.code, packet.kind) else {
                         return Err(Failure::Malformed);
                     };
-                    let identifier = Some(packet.identifier);
-                    self.inner.receive(identifier, kind, packet.data)?
+                    let data = Zeroizing::new(packet.data.to_vec());
+                    Ok(Spoken::Eap(Some(packet.identifier), kind, data))
                 }
             },
             Method::Peap => {
                 let (identifier, kind, data) = peap::unwrap(plaintext)?;
-                self.inner.receive(identifier, kind, data)?
+                let data = Zeroizing::new(data.to_vec());
+                Ok(Spoken::Eap(identifier, kind, data))
             }
+        }
+    }
+
+    /// Takes what the peer says inside.
+    fn inside(&mut self, plaintext: &[u8]) -> Result<Turn, Failure> {
+        let said = match self.read(plaintext)? {
+            Spoken::Login(login) => Said::Login(login),
+            Spoken::MsChapV2(answer) if self.takes_ms_chap => {
+                let implied = self.tunnel.challenge().map_err(tls)?;
+                self.implied = Some(implied);
+                Said::Login(answer.login(&implied)?)
+            }
+            Spoken::MsChapV2(_) => return Err(Failure::NoCommonMethod),
+            Spoken::Eap(identifier, kind, data) => self.inner.receive(identifier, kind, &data)?,
         };
         match said {
-            Said::Request(request) => self.request(&request, Some(PATIENCE)),
+            Said::Request(request) => self.request(&request, Some(PATIENCE), Phase::Inside),
             Said::Login(login) => {
                 self.phase = Phase::Asking(login.clone());
                 Ok(Turn::Ask(login))
@@ -239,20 +301,25 @@ impl Running {
 
     fn greet(&mut self) -> Result<Turn, Failure> {
         let greeting = self.inner.greeting();
-        self.request(&greeting, None)
+        self.request(&greeting, None, Phase::Inside)
     }
 
-    /// Asks something inside the tunnel.
-    fn request(&mut self, request: &Request, patience: Option<Duration>) -> Result<Turn, Failure> {
+    /// Asks or tells something inside the tunnel; what comes back is taken in that phase.
+    fn request(
+        &mut self,
+        request: &Request,
+        patience: Option<Duration>,
+        phase: Phase,
+    ) -> Result<Turn, Failure> {
         let plaintext = match self.method {
             Method::Ttls => {
-                let packet = packet::request(request.identifier, request.kind, request.data);
+                let packet = packet::request(request.identifier, request.kind, &request.data);
                 ttls::wrap(&packet)
             }
             Method::Peap => peap::wrap(request),
         };
         self.tunnel.write(&plaintext).map_err(tls)?;
-        self.phase = Phase::Inside;
+        self.phase = phase;
         let output = self.tunnel.output();
         Ok(self.send(output, patience))
     }

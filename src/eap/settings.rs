@@ -60,6 +60,35 @@ impl fmt::Display for Method {
     }
 }
 
+/// A method of EAP inside a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InnerMethod {
+    /// Generic Token Card: the password itself.
+    Gtc,
+    /// MS-CHAPv2, by the network password.
+    MsChapV2,
+}
+
+impl InnerMethod {
+    /// Every method.
+    pub const ALL: [Self; 2] = [Self::Gtc, Self::MsChapV2];
+
+    /// Its number on the wire.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Gtc => kind::GTC,
+            Self::MsChapV2 => kind::MSCHAPV2,
+        }
+    }
+
+    /// The method with that number.
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.number() == number)
+    }
+}
+
 /// How much of the gateway conversations may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -89,6 +118,9 @@ impl Default for Bounds {
 pub struct Settings {
     /// The methods offered, the preferred one first.
     pub methods: Vec<Method>,
+    /// The methods of EAP inside a tunnel, the preferred one first. MS-CHAPv2 among them is taken
+    /// in TTLS without EAP too.
+    pub inner: Vec<InnerMethod>,
     /// TLS as the tunnelled methods speak it: certificate and versions.
     pub tls: Arc<ServerConfig>,
     /// The longest EAP packet sent, in octets, where the NAS's Framed-MTU does not say less.
@@ -130,5 +162,9 @@ mod tests {
             assert_eq!(Method::of(method.number()), Some(method));
         }
         assert_eq!(Method::of(kind::IDENTITY), None);
+        for method in InnerMethod::ALL {
+            assert_eq!(InnerMethod::of(method.number()), Some(method));
+        }
+        assert_eq!(InnerMethod::of(kind::NAK), None);
     }
 }

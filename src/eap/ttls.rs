@@ -2,9 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use super::avp::{self, Avp, code};
+use super::avp::{self, Avp, code, microsoft};
 use super::conversation::{Failure, Login};
-use crate::authenticator::Evidence;
+use super::tunnel::ImpliedChallenge;
+use crate::authenticator::{Evidence, MsChapV2Success};
+use crate::domain::challenge::{ChallengeResponse, MsChapV2Response};
 
 /// What the peer brings.
 pub(super) enum Inside {
@@ -12,17 +14,65 @@ pub(super) enum Inside {
     Login(Login),
     /// An EAP packet (RFC 5281 §11.2.1).
     Eap(Vec<u8>),
+    /// A name and a response of MS-CHAPv2 (RFC 5281 §11.2.4).
+    MsChapV2(Answer),
+}
+
+/// A response to the challenge that both ends derive, as the peer says it.
+pub(super) struct Answer {
+    name: Vec<u8>,
+    claimed: ImpliedChallenge,
+    peer_challenge: [u8; 16],
+    response: [u8; 24],
+}
+
+impl Answer {
+    fn read(name: &[u8], challenge: &[u8], response: &[u8]) -> Option<Self> {
+        let challenge = challenge.try_into().ok()?;
+        let response: &[u8; 50] = response.try_into().ok()?;
+        let (&[identifier, _flags], rest) = response.split_first_chunk::<2>()?;
+        let (&peer_challenge, rest) = rest.split_first_chunk::<16>()?;
+        let (_reserved, response) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            name: name.to_vec(),
+            claimed: ImpliedChallenge {
+                challenge,
+                identifier,
+            },
+            peer_challenge,
+            response: response.try_into().ok()?,
+        })
+    }
+
+    /// What is to be verified: the response to this very tunnel's challenge, and to no other.
+    ///
+    /// # Errors
+    /// The peer answered another.
+    pub(super) fn login(self, implied: &ImpliedChallenge) -> Result<Login, Failure> {
+        if self.claimed != *implied {
+            return Err(Failure::Malformed);
+        }
+        let response = MsChapV2Response {
+            authenticator_challenge: implied.challenge,
+            peer_challenge: self.peer_challenge,
+            name: self.name.clone(),
+            response: self.response,
+        };
+        let evidence = Evidence::Response(ChallengeResponse::MsChapV2(response));
+        Ok(Login::new(&self.name, evidence))
+    }
 }
 
 /// Reads the AVPs of one message.
 ///
 /// # Errors
-/// They are malformed, ambiguous, or ask for a method that passwords kept as hashes cannot serve.
+/// They are malformed, ambiguous, or ask for a method that is served by nothing here.
 pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
     let avps = avp::parse(plaintext).map_err(|_| Failure::Malformed)?;
     let mut name = None;
     let mut password = None;
     let mut eap: Option<Vec<u8>> = None;
+    let (mut challenge, mut response) = (None, None);
     for Avp {
         code,
         vendor,
@@ -33,6 +83,8 @@ pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
         let slot = match (vendor, code) {
             (None, code::USER_NAME) => &mut name,
             (None, code::USER_PASSWORD) => &mut password,
+            (Some(microsoft::VENDOR), microsoft::CHALLENGE) => &mut challenge,
+            (Some(microsoft::VENDOR), microsoft::RESPONSE) => &mut response,
             (None, code::EAP_MESSAGE) => {
                 eap.get_or_insert_default().extend_from_slice(data);
                 continue;
@@ -45,13 +97,22 @@ pub(super) fn read(plaintext: &[u8]) -> Result<Inside, Failure> {
             return Err(Failure::Malformed);
         }
     }
-    match (name, password, eap) {
+    let answer = challenge.zip(response);
+    if answer.is_none() && (challenge.is_some() || response.is_some()) {
+        return Err(Failure::Malformed);
+    }
+    match (name, password, eap, answer) {
         // A User-Name beside it says nothing: the packet has an identity of its own.
-        (_, None, Some(eap)) => Ok(Inside::Eap(eap)),
-        (Some(name), Some(password), None) => Ok(Inside::Login(Login::new(
+        (_, None, Some(eap), None) => Ok(Inside::Eap(eap)),
+        (Some(name), Some(password), None, None) => Ok(Inside::Login(Login::new(
             name,
             Evidence::password(&unpadded(password)),
         ))),
+        (Some(name), None, None, Some((challenge, response))) => {
+            Answer::read(name, challenge, response)
+                .map(Inside::MsChapV2)
+                .ok_or(Failure::Malformed)
+        }
         _ => Err(Failure::NoCommonMethod),
     }
 }
@@ -64,6 +125,22 @@ pub(super) fn wrap(packet: &[u8]) -> Vec<u8> {
         vendor: None,
         mandatory: true,
         data: packet,
+    };
+    avp::push(&mut plaintext, &avp);
+    plaintext
+}
+
+/// What tells a peer of MS-CHAPv2 that it got in, and proves that the gateway knows the password
+/// too.
+pub(super) fn success(implied: &ImpliedChallenge, success: &MsChapV2Success) -> Vec<u8> {
+    let text = success.authenticator_response();
+    let data = [&[implied.identifier][..], text.as_bytes()].concat();
+    let mut plaintext = Vec::with_capacity(data.len() + 16);
+    let avp = Avp {
+        code: microsoft::SUCCESS,
+        vendor: Some(microsoft::VENDOR),
+        mandatory: true,
+        data: &data,
     };
     avp::push(&mut plaintext, &avp);
     plaintext

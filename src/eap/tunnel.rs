@@ -34,6 +34,13 @@ pub(super) enum TunnelFault {
     Closed,
 }
 
+/// A challenge that is never sent: both ends derive it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct ImpliedChallenge {
+    pub(super) challenge: [u8; 16],
+    pub(super) identifier: u8,
+}
+
 /// The session.
 pub(super) struct Tunnel {
     connection: ServerConnection,
@@ -202,6 +209,20 @@ impl Tunnel {
     /// The key that the peer derives too.
     pub(super) fn key(&self) -> Result<MasterSessionKey, TunnelFault> {
         Ok(MasterSessionKey::derive(&self.connection, self.method)?)
+    }
+
+    /// The challenge that a TTLS peer of MS-CHAPv2 derives too, and its identifier (RFC 5281 §11.1).
+    pub(super) fn challenge(&self) -> Result<ImpliedChallenge, TunnelFault> {
+        let octets = [0_u8; 17];
+        // TLS 1.2 has its own derivation without context; in TLS 1.3 none is an empty one.
+        let octets = self
+            .connection
+            .export_keying_material(octets, b"ttls challenge", None)?;
+        let [challenge @ .., identifier] = octets;
+        Ok(ImpliedChallenge {
+            challenge,
+            identifier,
+        })
     }
 
     /// The ground of the session that this one took up, if it took one up.

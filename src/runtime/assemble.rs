@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
-use crate::config::eap::{EapMethod, EapTls};
+use crate::config::eap::{EapMethod, EapTls, InnerEapMethod};
 use crate::config::ldap::{ClientCertificate, Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
@@ -319,6 +319,14 @@ pub fn eap(
             .map(|method| match method {
                 EapMethod::Ttls => eap::Method::Ttls,
                 EapMethod::Peap => eap::Method::Peap,
+            })
+            .collect(),
+        inner: section
+            .inner
+            .iter()
+            .map(|method| match method {
+                InnerEapMethod::Gtc => eap::InnerMethod::Gtc,
+                InnerEapMethod::MsChapV2 => eap::InnerMethod::MsChapV2,
             })
             .collect(),
         tls: Arc::new(tls),

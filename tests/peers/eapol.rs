@@ -39,7 +39,7 @@ struct Supplicant<'a> {
     again: usize,
 }
 
-impl Supplicant<'_> {
+impl<'a> Supplicant<'a> {
     fn ttls_pap(version: Version) -> Self {
         Self {
             method: "TTLS",
@@ -65,6 +65,21 @@ impl Supplicant<'_> {
             phase2: "auth=GTC",
             ..Self::ttls_pap(version)
         }
+    }
+
+    /// Every way to log in with a network password.
+    fn by_challenge(version: Version, password: &'a str) -> [Self; 3] {
+        let way = |method, phase2| Self {
+            method,
+            phase2,
+            password,
+            ..Self::ttls_pap(version)
+        };
+        [
+            way("PEAP", "auth=MSCHAPV2"),
+            way("TTLS", "auth=MSCHAPV2"),
+            way("TTLS", "autheap=MSCHAPV2"),
+        ]
     }
 
     /// Every way to log in with a password.
@@ -376,5 +391,102 @@ fn every_state_of_an_account_is_as_the_table_says() {
                 }
             }
         }
+    }
+}
+
+/// A gateway that takes network passwords inside EAP, and alice's.
+fn with_network_password(inner: &str) -> (Gateway, String) {
+    let gateway = Gateway::start(&Setting {
+        eap: format!("inner = {inner}\n"),
+        ..Setting::with_network_passwords()
+    });
+    gateway.add_user("alice");
+    let made = gateway.json(&["-o", "json", "user", "network-password", "alice"]);
+    let password = made["network_password"].as_str().unwrap().to_owned();
+    (gateway, password)
+}
+
+/// The supplicant checks the gateway's own proof of the password, and derives the keys itself.
+#[test]
+fn mschapv2_inside_peap_and_ttls_on_both_versions_of_tls() {
+    let (gateway, password) = with_network_password(r#"["mschapv2", "gtc"]"#);
+    for version in VERSIONS {
+        for supplicant in Supplicant::by_challenge(version, &password) {
+            assert_joined(&supplicant.join(&gateway), version);
+            for wrong in ["not this one", PASSWORD] {
+                let wrong = Supplicant {
+                    password: wrong,
+                    ..supplicant.clone()
+                };
+                assert_refused(&wrong.join(&gateway));
+            }
+            let stranger = Supplicant {
+                identity: "nobody",
+                ..supplicant.clone()
+            };
+            assert_refused(&stranger.join(&gateway));
+            // The domain is no part of what is computed.
+            let with_domain = Supplicant {
+                identity: "EXAMPLE\\alice",
+                ..supplicant
+            };
+            assert_joined(&with_domain.join(&gateway), version);
+            gateway.run(&["user", "unlock", "alice"]).assert_success();
+        }
+        // Who wants to send the password still can.
+        for supplicant in Supplicant::all(version) {
+            assert_joined(&supplicant.join(&gateway), version);
+        }
+    }
+}
+
+#[test]
+fn mschapv2_by_a_device_that_declines_what_is_offered_first() {
+    let (gateway, password) = with_network_password(r#"["gtc", "mschapv2"]"#);
+    for version in VERSIONS {
+        for supplicant in Supplicant::by_challenge(version, &password) {
+            assert_joined(&supplicant.join(&gateway), version);
+        }
+    }
+}
+
+#[test]
+fn mschapv2_is_declined_where_it_is_not_enabled() {
+    let (gateway, password) = with_network_password(r#"["gtc"]"#);
+    for version in VERSIONS {
+        for supplicant in Supplicant::by_challenge(version, &password) {
+            assert_refused(&supplicant.join(&gateway));
+        }
+    }
+}
+
+/// CONTRACT.md 2, by the network password; and its TLS sessions end with it.
+#[test]
+fn a_network_password_is_gated_as_the_password_is_and_its_sessions_end_with_it() {
+    let (gateway, password) = with_network_password(r#"["mschapv2"]"#);
+    for version in VERSIONS {
+        for supplicant in Supplicant::by_challenge(version, &password) {
+            let again = Supplicant {
+                again: 2,
+                ..supplicant.clone()
+            };
+            let ran = again.join(&gateway);
+            assert_joined(&ran, version);
+            let resumed = ran.stdout.matches("Handshake finished - resumed=1").count();
+            assert_eq!(resumed, 2, "{}", ran.stdout);
+            gateway.run(&["user", "suspend", "alice"]).assert_success();
+            assert_refused(&supplicant.join(&gateway));
+            gateway.run(&["user", "resume", "alice"]).assert_success();
+        }
+    }
+    let [supplicant, ..] = Supplicant::by_challenge(VERSIONS[1], &password);
+    let ran = join_twice(&gateway, &supplicant, || {
+        gateway
+            .run(&["user", "network-password", "alice", "--revoke"])
+            .assert_success();
+    });
+    assert_refused(&ran);
+    for line in ["CTRL-EVENT-EAP-SUCCESS", "Handshake finished - resumed=1"] {
+        assert!(ran.stdout.contains(line), "{}", ran.stdout);
     }
 }

@@ -1,3 +1,5 @@
+mod challenges;
+
 use rustls::SupportedProtocolVersion;
 
 use super::*;

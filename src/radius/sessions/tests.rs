@@ -28,6 +28,7 @@ fn settings() -> Arc<Settings> {
     .with_no_client_auth()
     .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
     Arc::new(Settings {
+        inner: Vec::new(),
         methods: Vec::new(),
         tls: Arc::new(tls),
         fragment_size: 1024,
