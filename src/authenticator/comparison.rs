@@ -212,7 +212,10 @@ impl<S: AttemptStore> Core<S> {
             (Some(Known::Right), _) => Comparison::Right {
                 needs_rehash: false,
             },
-            (_, Some(hash)) => self.pool.verify(hash.clone(), password.clone()).await?,
+            (_, Some(hash)) => {
+                let turns = self.turns(&guess.found.report);
+                turns.verify(hash.clone(), password.clone()).await?
+            }
             (_, None) => Comparison::Wrong,
         };
         Ok(match compared {
@@ -240,7 +243,7 @@ impl<S: AttemptStore> Core<S> {
         guess: &Guess<'_>,
         response: &ChallengeResponse,
     ) -> Result<Compared, QueueFull> {
-        self.pool.turn().await?;
+        self.turns(&guess.found.report).turn().await?;
         let now = self.clock.now();
         Ok(
             match hold_against(guess.settings, guess.found, response, now) {

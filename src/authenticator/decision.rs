@@ -11,6 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::time::Now;
+use crate::hashing::{Lane, Turns};
 use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, refusal_of};
 use crate::policy::conditions::conditions;
 use crate::policy::lockout::place_limits;
@@ -183,6 +184,12 @@ impl<S: AttemptStore> Core<S> {
         self.decide_found(&settings, attempt, &found).await
     }
 
+    /// Where what this attempt needs is computed, or waits as if it were. Resources take turns, so
+    /// that guesses at one do not hold up logins at another.
+    pub(super) fn turns(&self, report: &Report) -> Turns<'_> {
+        self.pool.of(Lane::Attempt(report.resource.clone()))
+    }
+
     /// Refuses without a comparison, and takes as long as one.
     async fn refuse_unseen(
         &self,
@@ -190,11 +197,12 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<Round, Undecided> {
+        let turns = self.turns(report);
         if let Evidence::Response(response) = evidence {
-            self.pool.turn().await.map_err(|_| Undecided::Busy)?;
+            turns.turn().await.map_err(|_| Undecided::Busy)?;
             self.hold_against_nothing(response);
         } else {
-            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            turns.dummy().await.map_err(|_| Undecided::Busy)?;
         }
         report
             .refuse(&*self.store, reason, self.clock.now())
@@ -226,7 +234,8 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<Round, Undecided> {
-        self.pool.turn().await.map_err(|_| Undecided::Busy)?;
+        let waited = self.turns(report).turn().await;
+        waited.map_err(|_| Undecided::Busy)?;
         report
             .refuse(&*self.store, reason, self.clock.now())
             .await?;

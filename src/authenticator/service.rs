@@ -5,7 +5,7 @@ use crate::domain::event::{Outcome, Subject};
 use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::Password;
-use crate::hashing::Comparison;
+use crate::hashing::{Comparison, Lane};
 use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
@@ -42,6 +42,7 @@ impl<S: AttemptStore> Core<S> {
         password: Option<&Password>,
     ) -> Result<ServiceVerdict, Undecided> {
         let settings = self.settings.load();
+        let turns = self.pool.of(Lane::Service);
         let unknown = Subject::Unknown {
             digest: self.memory.name_digest(name),
             length: name.len(),
@@ -53,7 +54,7 @@ impl<S: AttemptStore> Core<S> {
             .throttle
             .take(&settings, Protocol::Ldap, &origin, None, now)
         else {
-            self.pool.turn().await.map_err(|_| Undecided::Busy)?;
+            turns.turn().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::Throttled).await;
         };
         let found = self
@@ -62,22 +63,22 @@ impl<S: AttemptStore> Core<S> {
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = found else {
-            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            turns.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::UnknownUser).await;
         };
         report.subject = subject(&record);
         let Some(password) = password else {
-            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            turns.dummy().await.map_err(|_| Undecided::Busy)?;
             return self
                 .refuse_service(&report, Refusal::MalformedPassword)
                 .await;
         };
         if !may_come_from(&record, &attempt.circumstances.source) {
-            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            turns.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::ServiceSource).await;
         }
         if record.passwords.is_empty() {
-            self.pool.dummy().await.map_err(|_| Undecided::Busy)?;
+            turns.dummy().await.map_err(|_| Undecided::Busy)?;
             return self.refuse_service(&report, Refusal::PasswordPending).await;
         }
         match self.compare_service(&settings, &record, password).await {
@@ -88,7 +89,7 @@ impl<S: AttemptStore> Core<S> {
             Ok(Compared::Wrong) => self.refuse_service(&report, Refusal::WrongPassword).await,
             Ok(Compared::WrongAgain) => {
                 self.throttle.give_back(tokens, self.clock.now().mono);
-                self.pool.turn().await.map_err(|_| Undecided::Busy)?;
+                turns.turn().await.map_err(|_| Undecided::Busy)?;
                 self.refuse_service(&report, Refusal::RepeatedWrongPassword)
                     .await
             }
@@ -159,7 +160,8 @@ impl<S: AttemptStore> Core<S> {
             None => {}
         }
         for hash in &record.passwords {
-            let compared = self.pool.verify(hash.clone(), password.clone()).await;
+            let turns = self.pool.of(Lane::Service);
+            let compared = turns.verify(hash.clone(), password.clone()).await;
             let Comparison::Right { needs_rehash } = compared.map_err(|_| Undecided::Busy)? else {
                 continue;
             };

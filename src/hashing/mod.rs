@@ -21,5 +21,6 @@ mod yescrypt_hash;
 pub use argon2id::{Argon2Parameters, Memory, ParametersRefused, SaltUnavailable, hash_password};
 pub use cost::{Cost, MAX_MEMORY_KIB, MAX_MILLISECONDS};
 pub use counters::PoolCounters;
-pub use pool::{Comparison, HashingPool, PoolSettings, QueueFull};
+pub use pool::{Comparison, HashingPool, PoolSettings, QueueFull, Turns};
+pub use queue::Lane;
 pub use stored::{HashRefused, MAX_HASH_BYTES, StoredHash};

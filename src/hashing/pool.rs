@@ -1,7 +1,8 @@
 //! The hashing pool: a thread a core, each with its own argon2 memory, behind a bounded queue.
 //!
-//! Submitting never blocks: a full queue says so at once (CONTRACT.md 3.7). A job whose caller
-//! has gone before it starts is skipped.
+//! Submitting never blocks: a full queue says so at once (CONTRACT.md 3.7), and to a job that
+//! waits where another lane had less than its share. A job whose caller has gone before it starts
+//! is skipped.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::argon2id::{Argon2Parameters, Memory, hash_dummy, hash_password};
 use super::counters::{Event, PoolCounters};
-use super::queue::Queue;
+use super::queue::{Lane, Queue};
 use super::stored::StoredHash;
 use crate::domain::secret::{HashText, Password};
 
@@ -131,26 +132,12 @@ impl HashingPool {
         Ok(pool)
     }
 
-    /// Compares a password with an account's current hash. A hash that cannot be read, or whose
-    /// cost is beyond the bounds, is [`Comparison::Wrong`] after the work of a dummy.
-    ///
-    /// # Errors
-    /// [`QueueFull`], and then nothing was compared.
-    pub async fn verify(
-        &self,
-        hash: HashText,
-        password: Password,
-    ) -> Result<Comparison, QueueFull> {
-        self.submit(|answer| Job::Compare {
-            hash,
-            password,
-            purpose: Event::Verified,
-            answer,
-        })
-        .await
+    /// The pool as one lane has it.
+    pub const fn of(&self, lane: Lane) -> Turns<'_> {
+        Turns { pool: self, lane }
     }
 
-    /// As [`Self::verify`], with a previous hash and after the answer: no guess (CONTRACT.md 3.5).
+    /// As [`Turns::verify`], with a previous hash and after the answer: no guess (CONTRACT.md 3.5).
     ///
     /// # Errors
     /// [`QueueFull`], and then nothing was compared.
@@ -159,13 +146,13 @@ impl HashingPool {
         hash: HashText,
         password: Password,
     ) -> Result<Comparison, QueueFull> {
-        self.submit(|answer| Job::Compare {
+        let job = |answer| Job::Compare {
             hash,
             password,
             purpose: Event::StaleChecked,
             answer,
-        })
-        .await
+        };
+        self.submit(Lane::Afterwards, job).await
     }
 
     /// Hashes a new password with the current parameters and a random salt.
@@ -173,12 +160,12 @@ impl HashingPool {
     /// # Errors
     /// [`QueueFull`], and then there is no hash.
     pub async fn hash(&self, password: Password) -> Result<HashText, QueueFull> {
-        self.submit(|answer| Job::Hash {
+        let job = |answer| Job::Hash {
             password,
             purpose: Event::Set,
             answer,
-        })
-        .await
+        };
+        self.submit(Lane::Change, job).await
     }
 
     /// As [`Self::hash`], for a verified password whose hash needs replacing.
@@ -186,28 +173,12 @@ impl HashingPool {
     /// # Errors
     /// [`QueueFull`], and then there is no hash.
     pub async fn rehash(&self, password: Password) -> Result<HashText, QueueFull> {
-        self.submit(|answer| Job::Hash {
+        let job = |answer| Job::Hash {
             password,
             purpose: Event::Rehashed,
             answer,
-        })
-        .await
-    }
-
-    /// Waits and works as one verification does, for a refusal that needs none (CONTRACT.md 5.2).
-    ///
-    /// # Errors
-    /// [`QueueFull`], as a verification would have said.
-    pub async fn dummy(&self) -> Result<(), QueueFull> {
-        self.submit(|answer| Job::Dummy { answer }).await
-    }
-
-    /// Waits in the queue as a verification does and computes nothing.
-    ///
-    /// # Errors
-    /// [`QueueFull`], as a verification would have said.
-    pub async fn turn(&self) -> Result<(), QueueFull> {
-        self.submit(|answer| Job::Turn { answer }).await
+        };
+        self.submit(Lane::Afterwards, job).await
     }
 
     /// The parameters of new hashes.
@@ -240,20 +211,67 @@ impl HashingPool {
     /// Runs any work on a worker: tests hold a thread with it, to fill the queue behind.
     #[cfg(test)]
     pub(crate) async fn run(&self, work: impl FnOnce() + Send + 'static) -> Result<(), QueueFull> {
-        self.submit(|answer| Job::Run {
+        let job = |answer| Job::Run {
             work: Box::new(work),
             answer,
-        })
-        .await
+        };
+        self.submit(Lane::Change, job).await
     }
 
-    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, QueueFull> {
+    async fn submit<T>(
+        &self,
+        lane: Lane,
+        job: impl FnOnce(oneshot::Sender<T>) -> Job,
+    ) -> Result<T, QueueFull> {
         let (answer, answered) = oneshot::channel();
-        if self.shared.queue.push(job(answer)).is_err() {
+        if self.shared.queue.push(lane, job(answer)).is_err() {
             self.shared.counters.count(Event::QueueFull);
             return Err(QueueFull);
         }
         answered.await.map_err(|_| QueueFull)
+    }
+}
+
+/// The pool as one lane has it: what is compared for an attempt, and what stands for a comparison
+/// where there is none. All that one attempt may need goes by the same lane, or the time it waits
+/// would tell which it was (CONTRACT.md 5.2).
+pub struct Turns<'a> {
+    pool: &'a HashingPool,
+    lane: Lane,
+}
+
+impl Turns<'_> {
+    /// Compares a password with an account's current hash. A hash that cannot be read, or whose
+    /// cost is beyond the bounds, is [`Comparison::Wrong`] after the work of a dummy.
+    ///
+    /// # Errors
+    /// [`QueueFull`], and then nothing was compared.
+    pub async fn verify(self, hash: HashText, password: Password) -> Result<Comparison, QueueFull> {
+        let job = |answer| Job::Compare {
+            hash,
+            password,
+            purpose: Event::Verified,
+            answer,
+        };
+        self.pool.submit(self.lane, job).await
+    }
+
+    /// Waits and works as one verification does, for a refusal that needs none (CONTRACT.md 5.2).
+    ///
+    /// # Errors
+    /// [`QueueFull`], as a verification would have said.
+    pub async fn dummy(self) -> Result<(), QueueFull> {
+        let job = |answer| Job::Dummy { answer };
+        self.pool.submit(self.lane, job).await
+    }
+
+    /// Waits in the queue as a verification does and computes nothing.
+    ///
+    /// # Errors
+    /// [`QueueFull`], as a verification would have said.
+    pub async fn turn(self) -> Result<(), QueueFull> {
+        let job = |answer| Job::Turn { answer };
+        self.pool.submit(self.lane, job).await
     }
 }
 

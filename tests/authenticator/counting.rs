@@ -1,10 +1,11 @@
 //! CONTRACT.md 3: what counts, what locks, and what parallel guessing cannot gain.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::authenticator::{Refusal, Undecided, Verdict};
+use doorward::hashing::Argon2Parameters;
 use doorward::store::changes::Change;
 
 use crate::world::{RIGHT, World, refusal_of};
@@ -266,6 +267,41 @@ async fn an_attempt_nobody_waits_for_is_settled_all_the_same() {
     drop(gone);
     world.authenticator.drained().await;
     assert_eq!(world.user("alice").await.recent_failures, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_7_guesses_from_everywhere_at_one_resource_hold_up_no_login_at_another() {
+    let world = Arc::new(World::with_alice().await);
+    // Costly from here on, so that the queue is long in coming down.
+    world.pool.set_parameters(Argon2Parameters::default());
+    let flood: Vec<_> = (0..3000_u32)
+        .map(|number| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                let source = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | number));
+                let name = format!("nobody{number}");
+                let attempt = world.attempt_from("hosts", &name, "a guess", source);
+                world.decide(attempt).await
+            })
+        })
+        .collect();
+    let depth = || world.pool.counters().queue_depth();
+    let full = async {
+        while depth() < 2048 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(1), full).await;
+    assert!(waited.is_ok(), "{} wait to be hashed", depth());
+    assert_eq!(world.refusal("mail", "alice", RIGHT).await, None);
+    assert!(depth() > 1000, "{} still wait", depth());
+    world.pool.close();
+    for guess in flood {
+        match guess.await.unwrap() {
+            Ok(verdict) => assert!(refusal_of(verdict).is_some()),
+            Err(undecided) => assert_eq!(undecided, Undecided::Busy),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

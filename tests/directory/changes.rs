@@ -6,7 +6,7 @@ use doorward::directory::{BrokenRule, By, Changed, DirectoryError, Owner};
 use doorward::domain::event::Actor;
 use doorward::domain::name::Username;
 use doorward::domain::rules::PolicySettings;
-use doorward::hashing::Comparison;
+use doorward::hashing::{Comparison, Lane};
 use doorward::store::DirectoryStore as _;
 use doorward::store::changes::{ChangeRefused, LinkPurpose, UserPatch};
 use doorward::store::records::MailKind;
@@ -253,6 +253,7 @@ async fn what_is_stored_is_a_hash_of_the_new_password() {
     assert!(!hashes[0].expose().contains(RIGHT));
     let compared = world
         .pool
+        .of(Lane::Change)
         .verify(hashes[0].clone(), password(RIGHT))
         .await
         .unwrap();

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::Poll;
 
+const LANE: Lane = Lane::Attempt(None);
 const SSHA: &str = "{SSHA}1DHomNfcVd3Hhs7/Z7SbP0Fmf/4BAgME/v8AEA==";
 const SSHA_PASSWORD: &str = "Grüße aus Köln";
 
@@ -54,7 +55,10 @@ async fn right_is_right_and_wrong_is_wrong() {
     let pool = pool(1, 8);
     let hash = pool.hash(password("correct horse")).await.unwrap();
     assert!(hash.expose().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-    let right = pool.verify(hash.clone(), password("correct horse")).await;
+    let right = pool
+        .of(LANE)
+        .verify(hash.clone(), password("correct horse"))
+        .await;
     assert_eq!(
         right,
         Ok(Comparison::Right {
@@ -62,7 +66,7 @@ async fn right_is_right_and_wrong_is_wrong() {
         })
     );
     assert_eq!(
-        pool.verify(hash, password("correct mule")).await,
+        pool.of(LANE).verify(hash, password("correct mule")).await,
         Ok(Comparison::Wrong)
     );
     assert_eq!((pool.counters().set(), pool.counters().verified()), (1, 2));
@@ -73,7 +77,8 @@ async fn an_imported_hash_and_older_parameters_ask_for_a_rehash() {
     let pool = pool(1, 8);
     let asks = Ok(Comparison::Right { needs_rehash: true });
     assert_eq!(
-        pool.verify(HashText::new(SSHA), password(SSHA_PASSWORD))
+        pool.of(LANE)
+            .verify(HashText::new(SSHA), password(SSHA_PASSWORD))
             .await,
         asks
     );
@@ -82,13 +87,19 @@ async fn an_imported_hash_and_older_parameters_ask_for_a_rehash() {
     let stronger = Argon2Parameters::new(128, 2, 1).unwrap();
     pool.set_parameters(stronger);
     assert_eq!(pool.parameters(), stronger);
-    assert_eq!(pool.verify(old, password("correct horse")).await, asks);
+    assert_eq!(
+        pool.of(LANE).verify(old, password("correct horse")).await,
+        asks
+    );
     let new = pool.rehash(password("correct horse")).await.unwrap();
     assert!(new.expose().starts_with("$argon2id$v=19$m=128,t=2,p=1$"));
     let settled = Ok(Comparison::Right {
         needs_rehash: false,
     });
-    assert_eq!(pool.verify(new, password("correct horse")).await, settled);
+    assert_eq!(
+        pool.of(LANE).verify(new, password("correct horse")).await,
+        settled
+    );
     assert_eq!(pool.counters().rehashed(), 1);
 }
 
@@ -96,7 +107,7 @@ async fn an_imported_hash_and_older_parameters_ask_for_a_rehash() {
 async fn bytes_that_could_not_be_set_are_not_hashed_anew() {
     let hash = HashText::new("{SSHA}WLAY/FoNyxvVKQmLRDqMgCMrL2JzYWx0");
     let latin1 = Password::presented(b"caf\xe9").unwrap();
-    let right = pool(1, 8).verify(hash, latin1).await;
+    let right = pool(1, 8).of(LANE).verify(hash, latin1).await;
     assert_eq!(
         right,
         Ok(Comparison::Right {
@@ -118,7 +129,10 @@ async fn what_is_no_hash_never_verifies_and_counts_as_one_comparison() {
         "$2b$31$abcdefghijklmnopqrstuuHvGdZDEanK7yrqWa358SPCvFlhmF5wC",
     ];
     for text in none {
-        let compared = pool.verify(HashText::new(text), password("x")).await;
+        let compared = pool
+            .of(LANE)
+            .verify(HashText::new(text), password("x"))
+            .await;
         assert_eq!(compared, Ok(Comparison::Wrong), "{text:?}");
     }
     assert_eq!(pool.counters().verified(), none.len() as u64);
@@ -131,21 +145,27 @@ async fn a_full_queue_says_so_at_once_and_loses_nothing_that_waits() {
     let hash = pool.hash(password("correct horse")).await.unwrap();
     let (running, release) = hold_worker(&pool).await;
 
-    let mut waiting = Box::pin(pool.verify(hash.clone(), password("correct horse")));
+    let mut waiting = Box::pin(
+        pool.of(LANE)
+            .verify(hash.clone(), password("correct horse")),
+    );
     assert_eq!(poll_once(&mut waiting).await, None);
     assert_eq!(counters.queue_depth(), 1);
 
     // Polled once, with the worker still held: refused without waiting for anything.
-    let mut verify = Box::pin(pool.verify(hash.clone(), password("correct horse")));
+    let mut verify = Box::pin(
+        pool.of(LANE)
+            .verify(hash.clone(), password("correct horse")),
+    );
     assert_eq!(poll_once(&mut verify).await, Some(Err(QueueFull)));
     let mut stale = Box::pin(pool.verify_stale(hash, password("correct horse")));
     assert_eq!(poll_once(&mut stale).await, Some(Err(QueueFull)));
     assert_eq!(
-        poll_once(&mut Box::pin(pool.dummy())).await,
+        poll_once(&mut Box::pin(pool.of(LANE).dummy())).await,
         Some(Err(QueueFull))
     );
     assert_eq!(
-        poll_once(&mut Box::pin(pool.turn())).await,
+        poll_once(&mut Box::pin(pool.of(LANE).turn())).await,
         Some(Err(QueueFull))
     );
     assert!(pool.hash(password("another")).await.is_err());
@@ -162,17 +182,20 @@ async fn a_full_queue_says_so_at_once_and_loses_nothing_that_waits() {
         })
     );
     assert_eq!((counters.verified(), counters.queue_depth()), (1, 0));
-    assert_eq!(pool.dummy().await, Ok(()));
+    assert_eq!(pool.of(LANE).dummy().await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_job_whose_caller_has_gone_is_skipped() {
     let pool = pool(1, 8);
     let (running, release) = hold_worker(&pool).await;
-    let mut gone = Box::pin(pool.verify(HashText::new(SSHA), password(SSHA_PASSWORD)));
+    let mut gone = Box::pin(
+        pool.of(LANE)
+            .verify(HashText::new(SSHA), password(SSHA_PASSWORD)),
+    );
     assert_eq!(poll_once(&mut gone).await, None);
     drop(gone);
-    let mut behind = Box::pin(pool.turn());
+    let mut behind = Box::pin(pool.of(LANE).turn());
     assert_eq!(poll_once(&mut behind).await, None);
     drop(release);
     assert_eq!((running.await, behind.await), (Ok(()), Ok(())));
@@ -187,7 +210,7 @@ async fn a_job_whose_caller_has_gone_is_skipped() {
 async fn a_turn_waits_for_its_place_in_the_queue() {
     let pool = pool(1, 8);
     let (running, release) = hold_worker(&pool).await;
-    let mut turn = Box::pin(pool.turn());
+    let mut turn = Box::pin(pool.of(LANE).turn());
     assert_eq!(poll_once(&mut turn).await, None);
     drop(release);
     assert_eq!((running.await, turn.await), (Ok(()), Ok(())));
@@ -197,7 +220,7 @@ async fn a_turn_waits_for_its_place_in_the_queue() {
 #[tokio::test]
 async fn dummies_and_stale_checks_are_no_guesses() {
     let pool = pool(2, 8);
-    assert_eq!(pool.dummy().await, Ok(()));
+    assert_eq!(pool.of(LANE).dummy().await, Ok(()));
     let stale = pool.verify_stale(HashText::new(SSHA), password("no")).await;
     assert_eq!(stale, Ok(Comparison::Wrong));
     let counters = pool.counters();
@@ -218,6 +241,7 @@ async fn a_panic_costs_one_answer_and_no_worker() {
         assert_eq!(pool.run(|| panic!("on purpose")).await, Err(QueueFull));
         // The counter moves after the answer is lost; the next job comes after both.
         let right = pool
+            .of(LANE)
             .verify(HashText::new(SSHA), password(SSHA_PASSWORD))
             .await;
         assert_eq!(right, Ok(Comparison::Right { needs_rehash: true }));
@@ -230,7 +254,7 @@ async fn closing_answers_whoever_waits_and_ends_the_threads() {
     let pool = pool(2, 8);
     let (first, release_first) = hold_worker(&pool).await;
     let (second, release_second) = hold_worker(&pool).await;
-    let mut waiting = Box::pin(pool.turn());
+    let mut waiting = Box::pin(pool.of(LANE).turn());
     assert_eq!(poll_once(&mut waiting).await, None);
     drop((release_first, release_second));
     pool.close();
@@ -238,7 +262,7 @@ async fn closing_answers_whoever_waits_and_ends_the_threads() {
     // Taken by a worker before the close, or dropped by it: answered in both cases.
     let _ = waiting.await;
     assert!(pool.workers.lock().unwrap().is_empty());
-    assert_eq!(pool.turn().await, Err(QueueFull));
+    assert_eq!(pool.of(LANE).turn().await, Err(QueueFull));
     pool.close();
 }
 
@@ -255,7 +279,7 @@ async fn many_at_once_are_all_answered() {
                 } else {
                     "correct mule"
                 };
-                pool.verify(hash, password(typed)).await
+                pool.of(LANE).verify(hash, password(typed)).await
             })
         })
         .collect();
