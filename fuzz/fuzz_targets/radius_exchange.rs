@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use doorward::authenticator::{Refusal, Undecided, Verdict};
+use doorward::authenticator::{DeviceVerdict, Refusal, Undecided, Verdict};
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::resource::ClientResources;
 use doorward::domain::secret::Secret;
@@ -24,7 +24,7 @@ static CLIENT: LazyLock<Arc<ClientSettings>> = LazyLock::new(|| {
         resource: ResourceName::parse("vpn").unwrap(),
         ssid: Vec::new(),
         ssid_default: None,
-        mab: false,
+        mab: true,
     };
     let networks = ["192.0.2.0/24".parse().unwrap()];
     let secret = Secret::new(b"testing123".to_vec());
@@ -91,6 +91,18 @@ fuzz_target!(|bytes: &[u8]| {
                         step
                     }
                 }
+            }
+            Step::AskDevice(question) => {
+                assert!(matches!(exchanges.receive(&arrival), Step::Drop(_)));
+                let verdict = match choice & 6 {
+                    0 => continue,
+                    2 => Err(Undecided::Busy),
+                    _ => Ok(DeviceVerdict::Refused(Refusal::UnknownDevice)),
+                };
+                let decided = verdict.is_ok();
+                let step = exchanges.answer_device(question.open, verdict, now.mono);
+                assert_eq!(matches!(step, Step::Reply(_)), decided);
+                step
             }
             Step::Record(recording) => {
                 assert!(matches!(exchanges.receive(&arrival), Step::Drop(_)));

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// About this user.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// About this device, when it was let in by its address or was to be.
+    /// About this device, which is known by its address.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "user")]
     device: Option<MacAddress>,
     /// At this resource.

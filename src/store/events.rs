@@ -11,8 +11,8 @@ use super::Unavailable;
 /// Which events a query is about; absent keys match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventQuery {
-    /// About this user: the username as found then, or the account that has it now; or attempts of
-    /// the device of this address. Without regard to case.
+    /// About this user: the username as found then, or the account that has it now; or the
+    /// device of this address. Without regard to case.
     pub user: Option<String>,
     /// At this resource.
     pub resource: Option<String>,

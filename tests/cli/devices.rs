@@ -77,7 +77,8 @@ fn a_device_is_added_listed_changed_shown_and_removed() {
         .run(&["device", "show", ADDRESS])
         .ended(1)
         .complains("there is no device '00-11-22-AA-BB-CC'");
-    let told = world.run(&["events"]).ended(0);
+    let about_it = ["events", "--device", "0011.22aa.bbcc"];
+    let told = world.run(&about_it).ended(0);
     for action in ["device.add", "device.set", "device.remove"] {
         told.prints(&format!("{action} {ADDRESS} by grace"));
     }
@@ -111,4 +112,17 @@ fn what_is_no_device_or_opens_nothing_is_said() {
         .run(&["device", "add", ADDRESS, "--resource", "hosts"])
         .ended(0)
         .complains("no RADIUS client that lets devices in asks for 'hosts'");
+}
+
+/// What comes of asking is in `tests/peers`, where there is a gateway to ask.
+#[test]
+fn a_session_that_is_not_open_cannot_be_asked_about() {
+    let world = world();
+    let nobody = "019a8c1e-6f7a-7c52-b0d1-3c5f4e2a9b10";
+    for verb in ["disconnect", "reauthorize"] {
+        world.run(&["sessions", verb]).ended(64);
+        world.run(&["sessions", verb, "0001"]).ended(64);
+        let over = world.run(&["sessions", verb, nobody]).ended(1);
+        over.complains("there is no open session");
+    }
 }

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use uuid::Uuid;
 
+use crate::domain::device::MacAddress;
 use crate::domain::event::{ChangeEvent, Event, EventBody, Subject};
 use crate::domain::id::EventId;
 use crate::domain::name::ResourceName;
@@ -45,7 +46,9 @@ fn columns(body: &EventBody) -> Columns {
         }
         EventBody::Change(change) => Columns {
             account: change.account.map(account_key),
-            username: change.account.map(|_| change.target.to_ascii_lowercase()),
+            // What is asked for by name: a user's changes, and a device's.
+            username: (change.account.is_some() || MacAddress::parse(&change.target).is_ok())
+                .then(|| change.target.to_ascii_lowercase()),
             resource: change.resource.as_ref().map(ResourceName::folded),
             outcome: "change",
         },
