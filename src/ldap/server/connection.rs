@@ -57,7 +57,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let story = Story::new(&services, &settings, &source);
-    story.opened(&settings, &source);
+    story.opened();
     let reason = talk_over(stream, source, settings, services, shutdown, &story).await;
     story.closed(reason);
     reason

@@ -31,7 +31,8 @@ struct Inner {
     watch: Watch,
     clock: Arc<dyn Clock>,
     number: u64,
-    clients: Vec<String>,
+    source: Source,
+    settings: Arc<Settings>,
     open: Mutex<BTreeMap<MessageId, Open>>,
 }
 
@@ -75,7 +76,7 @@ impl From<Told> for Draft {
 /// Tells of a connection that was not let in.
 pub(super) fn turned_away(
     services: &Services,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     source: &Source,
     reason: &'static str,
 ) {
@@ -93,12 +94,13 @@ pub(super) fn turned_away(
 }
 
 impl Story {
-    pub(super) fn new(services: &Services, settings: &Settings, source: &Source) -> Self {
+    pub(super) fn new(services: &Services, settings: &Arc<Settings>, source: &Source) -> Self {
         Self(Arc::new(Inner {
             watch: services.watch.clone(),
             clock: Arc::clone(&services.clock),
             number: services.watch.number(),
-            clients: vec![source.to_string(), settings.listener.to_string()],
+            source: source.clone(),
+            settings: Arc::clone(settings),
             open: Mutex::default(),
         }))
     }
@@ -117,6 +119,9 @@ impl Story {
     fn tell(&self, id: Option<MessageId>, draft: Draft) {
         let open = id.and_then(|id| self.with(id, |open| open.clone()));
         let (about, more) = open.map_or_else(Default::default, |open| (open.about, open.clients));
+        let Inner {
+            source, settings, ..
+        } = &*self.0;
         self.0.watch.tell(Line {
             at: self.0.clock.now().wall,
             topic: Topic::Ldap,
@@ -124,7 +129,10 @@ impl Story {
                 number: self.0.number,
                 message: id.map(MessageId::get),
             },
-            clients: self.0.clients.iter().cloned().chain(more).collect(),
+            clients: [source.to_string(), settings.listener.to_string()]
+                .into_iter()
+                .chain(more)
+                .collect(),
             step: draft.step,
             words: draft.words,
             details: draft.details,
@@ -133,8 +141,11 @@ impl Story {
         });
     }
 
-    pub(super) fn opened(&self, settings: &Settings, source: &Source) {
+    pub(super) fn opened(&self) {
         if self.is_on() {
+            let Inner {
+                source, settings, ..
+            } = &*self.0;
             let tls = match settings.tls {
                 TlsMode::StartTls => "StartTLS is offered",
                 TlsMode::Implicit => "TLS from the first octet",
@@ -232,20 +243,17 @@ impl Story {
         if request.operation.kind().has_response() {
             let open = &self.0.open;
             let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-            if open.len() < MAX_OPEN {
-                let about = who.clone().into_iter().collect();
-                let clients = service.into_iter().collect();
-                let entries = 0;
-                open.insert(
-                    request.id,
-                    Open {
-                        received,
-                        about,
-                        clients,
-                        entries,
-                    },
-                );
+            if open.len() >= MAX_OPEN {
+                // Answered while nobody watched.
+                open.clear();
             }
+            let one = Open {
+                received,
+                about: who.clone().into_iter().collect(),
+                clients: service.into_iter().collect(),
+                entries: 0,
+            };
+            open.insert(request.id, one);
         }
         let (mut words, details) = narration::request(request, &conversation.settings().tree);
         if let Some(name) = who {
