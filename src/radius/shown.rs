@@ -167,7 +167,6 @@ const ATTRIBUTES: &[(u8, &str, Shape)] = &[
 /// Vendors by their enterprise numbers.
 const VENDORS: &[(u32, &str)] = &[
     (9, "Cisco"),
-    (311, "Microsoft"),
     (2636, "Juniper"),
     (11344, "FreeRADIUS"),
     (12356, "Fortinet"),
@@ -183,6 +182,8 @@ const VENDORS: &[(u32, &str)] = &[
 const MICROSOFTS: &[(u8, &str)] = &[
     (1, "MS-CHAP-Response"),
     (2, "MS-CHAP-Error"),
+    (3, "MS-CHAP-CPW-1"),
+    (4, "MS-CHAP-CPW-2"),
     (7, "MS-MPPE-Encryption-Policy"),
     (8, "MS-MPPE-Encryption-Types"),
     (11, "MS-CHAP-Challenge"),
@@ -190,6 +191,7 @@ const MICROSOFTS: &[(u8, &str)] = &[
     (17, "MS-MPPE-Recv-Key"),
     (25, "MS-CHAP2-Response"),
     (26, "MS-CHAP2-Success"),
+    (27, "MS-CHAP2-CPW"),
 ];
 
 /// Every attribute of a packet, in its order; the pieces of an EAP packet are one.
@@ -209,7 +211,7 @@ pub fn details(packet: &Packet<'_>) -> Vec<Detail> {
                     details.push(Detail::new("EAP-Message", eap_message(&eap)));
                 }
             }
-            kind::VENDOR_SPECIFIC => details.push(vendor_specific(attribute.value)),
+            kind::VENDOR_SPECIFIC => vendor_specific(attribute.value, &mut details),
             number => details.push(detail(number, attribute.value)),
         }
     }
@@ -281,20 +283,31 @@ fn named(number: u32, names: &[(u32, &str)]) -> String {
     }
 }
 
-fn vendor_specific(value: &[u8]) -> Detail {
-    let hidden = Words::hidden(value.len());
-    let Some((&[a, b, c, d, kind, _], rest)) = value.split_first_chunk::<6>() else {
-        return Detail::new("Vendor-Specific", hidden);
-    };
-    let hidden = Words::hidden(rest.len());
-    let microsoft = MICROSOFTS.iter().find(|(known, _)| *known == kind);
-    if let ([a, b, c, d], Some((_, name))) = ([a, b, c, d], microsoft)
-        && [a, b, c, d] == MICROSOFT
-    {
-        return Detail::new(*name, hidden);
+/// Adds each attribute in one of a vendor. How others than Microsoft write theirs is not known.
+fn vendor_specific(value: &[u8], details: &mut Vec<Detail>) {
+    if let Some(mut rest) = value.strip_prefix(&MICROSOFT) {
+        while let Some((&[number, length], tail)) = rest.split_first_chunk::<2>() {
+            let inside = usize::from(length).saturating_sub(2);
+            let (value, tail) = tail.split_at_checked(inside).unwrap_or((tail, &[]));
+            let known = MICROSOFTS.iter().find(|(known, _)| *known == number);
+            let name = match known {
+                Some((_, name)) => (*name).into(),
+                None => format!("Vendor-Specific Microsoft {number}").into(),
+            };
+            details.push(Detail {
+                name,
+                value: Words::hidden(value.len()),
+            });
+            rest = tail;
+        }
+        return;
     }
+    let Some((&[a, b, c, d, number, _], rest)) = value.split_first_chunk::<6>() else {
+        return details.push(Detail::new("Vendor-Specific", Words::hidden(value.len())));
+    };
     let vendor = named(u32::from_be_bytes([a, b, c, d]), VENDORS);
-    Detail::new(format!("Vendor-Specific {vendor} {kind}"), hidden)
+    let name = format!("Vendor-Specific {vendor} {number}");
+    details.push(Detail::new(name, Words::hidden(rest.len())));
 }
 
 #[cfg(test)]
@@ -355,7 +368,8 @@ mod tests {
 
     #[test]
     fn what_is_secret_or_unknown_has_a_length_alone() {
-        let microsoft = [&MICROSOFT[..], &[25, 9], b"hunter2"].concat();
+        let both = [&[25, 9], &b"hunter2"[..], &[11, 3], b"h", &[99, 2]].concat();
+        let microsoft = [&MICROSOFT[..], &both].concat();
         let cisco = [&[0, 0, 0, 9, 1, 9][..], b"hunter2"].concat();
         for number in [3, 24, 25, 33, 60, 69, 89, 102, 200, 255] {
             let shown = seen(&[(number, b"hunter2")]);
@@ -365,6 +379,8 @@ mod tests {
             seen(&[(26, &microsoft), (26, &cisco), (26, b"hun")]),
             [
                 "MS-CHAP2-Response = hidden, 7 octets",
+                "MS-CHAP-Challenge = hidden, 1 octets",
+                "Vendor-Specific Microsoft 99 = hidden, 0 octets",
                 "Vendor-Specific Cisco 1 = hidden, 7 octets",
                 "Vendor-Specific = hidden, 3 octets",
             ]
