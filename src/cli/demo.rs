@@ -132,6 +132,7 @@ fn introduction(folder: &Path) -> String {
          RADIUS    127.0.0.1:11812         resource vpn, secret testing123 (accounting 11813)\n\
          Metrics   http://127.0.0.1:9909/metrics\n\
          Commands  doorward -c {config} user list\n\
+         Watch     doorward -c {config} watch radius\n\
          Password  {PASSWORD}\n\
          Services  cn=sssd and cn=dovecot in ou=services,dc=example,dc=org may search\n\n",
         folder = folder.display(),
