@@ -145,6 +145,45 @@ fn a_login_over_radius_is_told_step_by_step() {
 }
 
 #[test]
+fn what_other_methods_bring_is_hidden_and_sessions_are_told() {
+    let gateway = Gateway::start(&Setting::with_network_passwords());
+    gateway.add_user("alice");
+    let made = gateway.json(&["user", "network-password", "alice", "-o", "json"]);
+    let network_password = made["network_password"].as_str().unwrap();
+    let watcher = Watcher::start(&gateway, &["radius"]);
+    for attribute in ["CHAP-Password", "MS-CHAP-Password"] {
+        let request = format!(
+            "User-Name=\"alice\",{attribute}=\"{network_password}\",\
+             Message-Authenticator=0x00\n"
+        );
+        radclient(&gateway, SECRET, &request);
+    }
+    radclient(&gateway, SECRET, &login("alice", PASSWORD));
+    let report = "Acct-Status-Type=Start,Acct-Session-Id=\"s1\",User-Name=\"alice\",\
+                  NAS-Identifier=\"nas1\"\n";
+    let server = gateway.accounting.to_string();
+    let arguments = ["-r", "1", "-t", "2", &server, "acct", SECRET];
+    client_with_input("radclient", "freeradius-utils", &arguments, report);
+    let printed = watcher.told("the report is recorded");
+    assert!(!printed.contains(network_password), "{printed}");
+    has(
+        &printed,
+        &[
+            "CHAP-Password = hidden, 17 octets",
+            "asked about 'alice' with a response of CHAP at vpn (vpn)",
+            "MS-CHAP-Challenge = hidden, 8 octets",
+            "MS-CHAP-Response = hidden, 50 octets",
+            "Accounting-Request ",
+            "Acct-Status-Type = Start",
+            "Acct-Session-Id = 's1'",
+            "Accounting-Response ",
+        ],
+    );
+    gateway.run(&["user", "suspend", "alice"]).assert_success();
+    watcher.told("Disconnect-Request for the session of 'alice' to 127.0.0.1:3799: suspended");
+}
+
+#[test]
 fn names_that_nobody_has_are_shown_to_who_asks() {
     let gateway = Gateway::start(&Setting::default());
     let watcher = Watcher::start(&gateway, &["radius", "--show-unknown-names"]);
