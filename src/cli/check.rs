@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
-use crate::directory::Warning;
+use crate::directory::{DirectoryError, Warning};
 use crate::domain::time::Clock as _;
 use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
 use crate::runtime::certificates::Certificate;
 use crate::runtime::clock::SystemClock;
+use crate::runtime::dictionaries;
 
 use super::context::{Context, Opened};
 use super::failure::{self, CONFIG};
@@ -123,7 +124,10 @@ fn look_further(config: &Config, report: &mut Report) {
         Ok(None) => {}
         Ok(Some(opened)) => certificate(config, "eap.certificate", &opened, report),
     }
-    bindings(config, report);
+    if let Err(errors) = dictionaries::load(config) {
+        report.add(&errors);
+    }
+    stored(config, report);
 }
 
 /// Whether the certificate holds now.
@@ -137,8 +141,8 @@ fn certificate(config: &Config, key: &str, certificate: &Certificate, report: &m
     }
 }
 
-/// Bindings of what the file does not define; a store that is not there yet has none.
-fn bindings(config: &Config, report: &mut Report) {
+/// What the store holds and the file does not define; a store that is not there yet has nothing.
+fn stored(config: &Config, report: &mut Report) {
     let StoreUrl::Sqlite(path) = &config.store.url;
     if !path.exists() {
         report
@@ -150,18 +154,28 @@ fn bindings(config: &Config, report: &mut Report) {
     let opened = assemble::store(config, false)
         .map_err(anyhow::Error::from)
         .and_then(|store| Opened::new(config.clone(), store, clock));
-    let unknown = opened.and_then(|opened| Ok(opened.wait(opened.directory.unknown_bindings())?));
-    match unknown {
-        Ok(names) => {
-            for name in names {
-                let warning = Warning::UnknownResource(name).to_string();
-                let cited = config.cite_warning(Subject::Key("resource"), warning);
-                report.warnings.push(cited.to_string());
-            }
-        }
-        Err(error) => {
-            let cited = config.cite(Subject::Key("store.url"), format!("{error:#}"));
-            report.errors.push(cited.to_string());
-        }
+    let looked = opened.and_then(|opened| Ok(look_into(&opened, report)?));
+    if let Err(error) = looked {
+        let cited = config.cite(Subject::Key("store.url"), format!("{error:#}"));
+        report.errors.push(cited.to_string());
     }
+}
+
+fn look_into(opened: &Opened, report: &mut Report) -> Result<(), DirectoryError> {
+    let (config, directory) = (&opened.config, &opened.directory);
+    let bound = opened.wait(directory.unknown_bindings())?;
+    let mapped = opened.wait(directory.unknown_reply_resources())?;
+    let bound = bound.into_iter().map(Warning::UnknownResource);
+    let mapped = mapped.into_iter().map(Warning::UnknownReplyResource);
+    for warning in bound.chain(mapped) {
+        let cited = config.cite_warning(Subject::Key("resource"), warning.to_string());
+        report.warnings.push(cited.to_string());
+    }
+    // Dictionaries that cannot be read are named already.
+    if dictionaries::load(config).is_ok()
+        && let Err(errors) = opened.wait(dictionaries::check(config, directory))?
+    {
+        report.add(&errors);
+    }
+    Ok(())
 }

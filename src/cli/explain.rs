@@ -94,6 +94,9 @@ fn people(explanation: &Explanation) -> String {
         explanation.binding.join(" > ")
     };
     table.fact("binding", Some(binding));
+    for attribute in &explanation.reply {
+        table.fact("reply", Some(attribute.as_str()));
+    }
     table.fact("password expires", explanation.expires.map(moment));
     let counted = &explanation.counted;
     let toward = if counted.counts_here {

@@ -19,6 +19,7 @@ mod network_password;
 mod output;
 mod policy;
 mod prompt;
+mod reply;
 mod resource;
 mod serve;
 mod service;
@@ -108,6 +109,9 @@ enum Command {
     /// Devices that are let in by their address alone.
     #[command(subcommand)]
     Device(device::Verb),
+    /// What RADIUS clients are told of users they let in: VLANs, limits, vendors' attributes.
+    #[command(subcommand)]
+    Reply(reply::Verb),
     /// Rules for sudo on hosts.
     #[command(subcommand)]
     Sudo(sudo::Verb),
@@ -154,6 +158,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Group(verb) => group::run(verb, context),
         Command::Resource(verb) => resource::run(verb, context),
         Command::Device(verb) => device::run(verb, context),
+        Command::Reply(verb) => reply::run(verb, context),
         Command::Sudo(verb) => sudo::run(verb, context),
         Command::Service(verb) => service::run(verb, context),
         Command::Watch(arguments) => watch::run(arguments, context),

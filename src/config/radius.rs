@@ -35,6 +35,10 @@ pub struct RadiusSockets {
     /// The file of the key that network passwords are sealed under; without it there are none, and
     /// CHAP and MS-CHAPv2 are refused.
     pub network_password_key_file: Option<PathBuf>,
+    /// Dictionaries of attributes in FreeRADIUS's format, above what is built in. What they include
+    /// lies in their folders.
+    #[serde(deserialize_with = "super::value::list_or_empty")]
+    pub dictionaries: Vec<PathBuf>,
     /// How long a finished reply is kept to be sent again (RFC 5080 2.2.2).
     #[serde(deserialize_with = "super::value::span")]
     pub duplicate_lifetime: Duration,
@@ -54,6 +58,7 @@ impl Default for RadiusSockets {
             authentication: vec![SocketAddr::from(([127, 0, 0, 1], 1812))],
             accounting: Vec::new(),
             network_password_key_file: None,
+            dictionaries: Vec::new(),
             duplicate_lifetime: Duration::from_secs(10),
             max_requests: 16_384,
             session_stale_after: Duration::from_hours(1),
@@ -65,6 +70,9 @@ impl Default for RadiusSockets {
 impl RadiusSockets {
     pub(super) fn resolve(&mut self, folder: &Path) {
         if let Some(path) = &mut self.network_password_key_file {
+            *path = folder.join(&*path);
+        }
+        for path in &mut self.dictionaries {
             *path = folder.join(&*path);
         }
     }

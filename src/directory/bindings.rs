@@ -143,7 +143,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         }
     }
 
-    async fn grantee(&self, to: &Grantee) -> Result<BoundTo, DirectoryError> {
+    pub(super) async fn grantee(&self, to: &Grantee) -> Result<BoundTo, DirectoryError> {
         Ok(match to {
             Grantee::User(name) => BoundTo::User(self.user_named(name).await?.username),
             Grantee::Group(name) => BoundTo::Group(self.group_named(name).await?.name),

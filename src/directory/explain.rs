@@ -16,6 +16,7 @@ use crate::domain::time::{Now, Timestamp, format_span};
 use crate::policy::access::{self, Access, Cause, Closing, Permit};
 use crate::policy::conditions::{conditions, expires_at, lock_lapses_at};
 use crate::policy::lockout::{SLOW, place_limits};
+use crate::policy::reply::merge;
 use crate::store::changes::{Charged, DirectoryStore};
 use crate::store::records::{BoundTo, UserRecord};
 use crate::store::{AttemptStore, EventStore};
@@ -120,6 +121,8 @@ pub struct Explanation {
     pub counted: Counted,
     /// The ways in from the source given.
     pub ways: Vec<Way>,
+    /// What a RADIUS client would be told besides, as `doorward reply show` says in full.
+    pub reply: Vec<String>,
     /// What else is to be known.
     pub notes: Vec<String>,
 }
@@ -183,6 +186,11 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
                 }
             }
         }
+        let reply = self
+            .store
+            .reply_grants(record.account, Some(&resource.name))
+            .await?;
+        let reply = merge(reply).attributes();
         notes.extend(source_notes(&settings, resource, question.from.as_ref()));
         Ok(Explanation {
             status: Status::of(conditions),
@@ -215,6 +223,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
                 .as_ref()
                 .map(|from| ways(&settings, from))
                 .unwrap_or_default(),
+            reply: reply.iter().map(ToString::to_string).collect(),
             notes,
             username: record.username,
         })

@@ -22,6 +22,7 @@ pub mod own_password;
 mod passwords;
 pub mod read;
 mod reading;
+mod reply;
 mod rules;
 mod services;
 mod settings;
@@ -57,6 +58,10 @@ pub use network_passwords::NewNetworkPassword;
 pub use online::{OnlineSessions, SessionView};
 pub use own_password::{ChangeOwnPassword, Changed, NotChanged, Owner};
 pub use read::{GroupQuery, PersonQuery, Read, SudoQuery, Viewer};
+pub use reply::{
+    MAX_REPLY_ATTRIBUTES, ReplyAttributeView, ReplyFate, ReplyGrantView, ReplyMappingView,
+    ReplyOfUser,
+};
 pub use rules::{Affected, ForcedChangeView, PolicyPreview, PolicyView};
 pub use services::{BindsBy, NewService, ServicePassword, generate as generate_password};
 pub use settings::{ClientDoor, Doors, ListenerDoor, PosixSettings, Settings};

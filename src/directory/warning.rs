@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::name::{MailAddress, ResourceName, Username};
+use crate::domain::name::{GroupName, MailAddress, ResourceName, Username};
 
 /// A result, and what is unwise about it.
 #[must_use]
@@ -37,6 +37,17 @@ pub enum Warning {
     NoClientForDevices(ResourceName),
     /// A binding of something the configuration does not define.
     UnknownResource(ResourceName),
+    /// Reply attributes for something the configuration does not define.
+    UnknownReplyResource(ResourceName),
+    /// Two groups of one priority map different values of one reply attribute to one user.
+    ReplyClash {
+        /// The attribute.
+        attribute: String,
+        /// The groups.
+        groups: [GroupName; 2],
+        /// A user who is in both.
+        user: Username,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -72,6 +83,21 @@ impl fmt::Display for Warning {
                 formatter,
                 "no RADIUS client that lets devices in asks for '{resource}' (set mab = true in \
                  its [[radius.client]])"
+            ),
+            Self::UnknownReplyResource(resource) => write!(
+                formatter,
+                "the configuration defines no resource '{resource}': the reply attributes mapped for \
+                 it go out nowhere"
+            ),
+            Self::ReplyClash {
+                attribute,
+                groups: [one, other],
+                user,
+            } => write!(
+                formatter,
+                "'{user}' is in '{one}' and in '{other}', which map different values of \
+                 {attribute} at one priority: the group whose name comes first holds (give one of \
+                 them another --priority)"
             ),
             Self::UnknownResource(resource) => write!(
                 formatter,

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::wire::{Draft, MAX_LENGTH, MAX_VALUE, Oversized, kind};
+use super::wire::{Draft, HEADER_LENGTH, MAX_LENGTH, MAX_VALUE, Oversized, kind};
 use crate::domain::reply::{ReplyAttribute, ReplyAttributes};
 
 /// A VLAN (RFC 3580 §3.31).
@@ -13,6 +13,11 @@ const TUNNEL_TYPE_VLAN: u32 = 13;
 const TUNNEL_MEDIUM_IEEE_802: u32 = 6;
 /// The client sends an Access-Request when the time is over (RFC 2865 §5.29).
 const TERMINATION_ACTION_RADIUS_REQUEST: u32 = 1;
+
+/// How many octets of an Access-Accept are left for reply attributes at least, Proxy-States apart:
+/// beside the header, the Message-Authenticator, an EAP-Success, two keys, the longest User-Name and
+/// the longest Class of ours.
+pub const ROOM: usize = MAX_LENGTH - HEADER_LENGTH - 18 - 6 - 2 * 58 - 32 - 101;
 
 /// What the client is to do at the end of Session-Timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 use super::assemble::{self, AssemblyError};
 use super::certificates::{Certificate, CertificateError, Protection, Reload};
 use super::clock::SystemClock;
-use super::{chores, descriptors, status, systemd, watching};
+use super::{chores, descriptors, dictionaries, status, systemd, watching};
 
 /// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
@@ -131,6 +131,7 @@ impl Daemon {
             Arc::clone(&pool),
             assemble::directory(&config),
         ));
+        check_reply(&config, &directory).await?;
         let decide: Arc<dyn Decide> = Arc::clone(&authenticator) as _;
         let read: Arc<dyn Read> = Arc::clone(&directory) as _;
         let gate = Gate::new(assemble::ldap_caps(&config), Arc::clone(&as_clock));
@@ -249,7 +250,7 @@ impl Daemon {
                 _ = interrupt.recv() => break Ok(()),
                 _ = hangup.recv() => {
                     systemd::reloading();
-                    reloader.reload(&read_again);
+                    reloader.reload(&read_again).await;
                     systemd::ready();
                 }
                 ended = parts.join_next() => {
@@ -449,6 +450,16 @@ fn watched(
     Ok((watch, listener))
 }
 
+/// Whether the dictionaries can be read, and every reply attribute that is mapped be kept.
+async fn check_reply(
+    config: &Config,
+    directory: &Directory<SqliteStore>,
+) -> Result<(), DaemonError> {
+    let checked = dictionaries::check(config, directory).await;
+    checked.map_err(|error| DaemonError::System(error.to_string()))??;
+    Ok(())
+}
+
 /// Binds the auth-policy server, where one is configured.
 async fn auth_policy_server(
     config: &Config,
@@ -542,11 +553,12 @@ struct Reloader {
 
 impl Reloader {
     /// Puts a new configuration in force, all of it or nothing. Listeners stay as they are.
-    fn reload(&mut self, read_again: &impl Fn() -> Result<Config, ConfigErrors>) {
-        match read_again()
-            .map_err(DaemonError::from)
-            .and_then(|config| self.put_in_force(&config))
-        {
+    async fn reload(&mut self, read_again: &impl Fn() -> Result<Config, ConfigErrors>) {
+        let outcome = match read_again() {
+            Ok(config) => self.put_in_force(&config).await,
+            Err(errors) => Err(errors.into()),
+        };
+        match outcome {
             Ok(()) => {
                 counter!("doorward_reloads_total", "outcome" => "done").increment(1);
                 tracing::info!("the configuration was reloaded");
@@ -558,8 +570,9 @@ impl Reloader {
         }
     }
 
-    fn put_in_force(&self, config: &Config) -> Result<(), DaemonError> {
+    async fn put_in_force(&self, config: &Config) -> Result<(), DaemonError> {
         assemble::check_reloaded_resources(config, &self.bound)?;
+        check_reply(config, &self.directory).await?;
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
         let eap_certificate = assemble::eap_certificate(config)?;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod daemon;
 pub mod demo;
 mod descriptors;
+pub mod dictionaries;
 pub mod observe;
 mod status;
 mod systemd;

@@ -10,7 +10,7 @@ use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRule
 use crate::domain::name::{
     GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
 };
-use crate::domain::reply::Vlan;
+use crate::domain::reply::{ReplyGrant, Vlan};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::domain::ssh_key::{SshFingerprint, SshPublicKey};
@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 
 use super::Unavailable;
 use super::records::{
-    Binding, BoundTo, DeviceRecord, GroupRecord, NewMail, QueuedMail, ServiceSummary,
+    Binding, BoundTo, DeviceRecord, GroupRecord, NewMail, QueuedMail, ReplyMapping, ServiceSummary,
     SudoRuleRecord, UserRecord,
 };
 
@@ -323,6 +323,23 @@ pub enum Change {
         /// Its name.
         name: SudoRuleName,
     },
+    /// Maps reply attributes, each in the place of all of its name in that mapping; refused as
+    /// [`ChangeRefused::TooManyAttributes`] past `most`. The epoch stays: no credential changes.
+    SetReply {
+        /// To whom, for which resource, which; the priority of a group stays where none is given.
+        mapping: ReplyMapping,
+        /// How many attributes a mapping may have.
+        most: usize,
+    },
+    /// Takes reply attributes out of a mapping.
+    UnsetReply {
+        /// Of whom.
+        of: BoundTo,
+        /// For which resource; the mapping for every resource where absent.
+        resource: Option<ResourceName>,
+        /// Their names; all where empty.
+        names: Vec<String>,
+    },
     /// Puts a policy in force; refused as [`ChangeRefused::Moved`] unless its version is one more
     /// than the one in force.
     SetPolicy(PolicySettings),
@@ -381,6 +398,11 @@ pub enum ChangeRefused {
     /// More SSH keys than a user may have.
     #[error("a user has at most {0} SSH keys: remove one first")]
     TooManyKeys(usize),
+    /// More reply attributes than a mapping may have.
+    #[error(
+        "a user or a group has at most {0} reply attributes for one resource: unset some first"
+    )]
+    TooManyAttributes(usize),
     /// Somebody else changed it in between.
     #[error("it was changed by somebody else in between: look again and repeat")]
     Moved,
@@ -532,6 +554,19 @@ pub trait DirectoryStore: Send + Sync + 'static {
 
     /// All bindings, by resource.
     fn bindings(&self) -> impl Future<Output = Result<Vec<Binding>, Unavailable>> + Send;
+
+    /// All mappings of reply attributes: users' by name, then groups' by name, each for every
+    /// resource first.
+    fn reply_mappings(&self)
+    -> impl Future<Output = Result<Vec<ReplyMapping>, Unavailable>> + Send;
+
+    /// The reply attributes mapped to an account at a resource, by itself and by its groups, nested
+    /// ones included, as [`super::attempts::Fetch::Accept`] reads them.
+    fn reply_grants(
+        &self,
+        account: AccountId,
+        resource: Option<&ResourceName>,
+    ) -> impl Future<Output = Result<Vec<ReplyGrant>, Unavailable>> + Send;
 
     /// The chain by which an account is bound to a resource: the user alone, or the groups from
     /// the bound one down; none where it is not bound.

@@ -7,7 +7,7 @@ use crate::domain::certificate::CertificateName;
 use crate::domain::device::MacAddress;
 use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
-use crate::domain::reply::Vlan;
+use crate::domain::reply::{ReplyAttribute, Vlan};
 use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
@@ -157,6 +157,19 @@ pub enum BoundTo {
     User(Username),
     /// A group, its nested groups included.
     Group(GroupName),
+}
+
+/// The reply attributes mapped to a user or a group for one resource, or for every one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyMapping {
+    /// To whom.
+    pub of: BoundTo,
+    /// A group's priority: of two, the one with the higher number holds. A user has none.
+    pub priority: Option<i32>,
+    /// For which resource; for every one where absent.
+    pub resource: Option<ResourceName>,
+    /// The attributes, in order.
+    pub attributes: Vec<ReplyAttribute>,
 }
 
 /// What a mail is about; the text is made when it is sent.

@@ -12,6 +12,8 @@ mod counting;
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
+mod reply;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod states;

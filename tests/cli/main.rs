@@ -13,6 +13,8 @@ mod network_passwords;
 #[cfg(test)]
 mod nouns;
 #[cfg(test)]
+mod reply;
+#[cfg(test)]
 mod ssh_keys;
 #[cfg(test)]
 mod sudo;

@@ -178,6 +178,47 @@ fn every_password_method_on_both_versions_of_tls() {
     }
 }
 
+/// RFC 2868, RFC 3580: the access point is told of the VLAN, also where a session is taken up again
+/// after it was changed (CVE-2017-9148's neighbour: attributes that a resumption forgets).
+#[test]
+fn an_accept_carries_the_vlan_also_when_a_session_is_taken_up_again() {
+    let gateway = Gateway::start(&Setting::default());
+    gateway.add_user("alice");
+    let set = ["reply", "set", "--group", "staff", "vlan=20"];
+    gateway
+        .run(&[&set[..], &["session_timeout=8h"]].concat())
+        .assert_success();
+    for version in VERSIONS {
+        let twice = Supplicant {
+            again: 1,
+            ..Supplicant::ttls_pap(version)
+        };
+        let ran = twice.join(&gateway);
+        assert_joined(&ran, version);
+        let accepts = ran.stdout.split("code=2 (Access-Accept)").skip(1);
+        let accepts: Vec<&str> = accepts.collect();
+        assert_eq!(accepts.len(), 2, "{}", ran.stdout);
+        for accept in accepts {
+            for line in [
+                "Attribute 64 (Tunnel-Type) length=6",
+                "Attribute 65 (Tunnel-Medium-Type) length=6",
+                "Attribute 81 (Tunnel-Private-Group-Id) length=4",
+                "Attribute 27 (Session-Timeout) length=6",
+                "Attribute 29 (Termination-Action) length=6",
+            ] {
+                assert!(accept.contains(line), "{line}: {accept}");
+            }
+        }
+    }
+    let refused = Supplicant {
+        password: "not this one",
+        ..Supplicant::ttls_pap(VERSIONS[1])
+    };
+    let ran = refused.join(&gateway);
+    assert_refused(&ran);
+    assert!(!ran.stdout.contains("Tunnel"), "{}", ran.stdout);
+}
+
 #[test]
 fn fragments_of_every_size_both_ways() {
     for size in [100, 101, 250, 1020, 1400] {

@@ -43,6 +43,8 @@ mod passwords;
 #[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
 mod raw_ldap;
 #[cfg(test)]
+mod reply;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod storms;

@@ -102,6 +102,13 @@ mod on_sqlite {
             names_follow_users_and_nobody_inherits_a_rule,
             what_a_rule_names_must_be_there,
             rules_are_found_by_every_filter_and_in_pages;
+        reply:
+            attributes_reach_users_by_themselves_and_by_nested_groups,
+            what_is_set_takes_the_place_of_its_name_alone,
+            what_is_unset_is_named_or_is_all,
+            a_groups_priority_stays_unless_it_is_given,
+            no_more_attributes_than_may_be_are_kept,
+            attributes_go_with_whom_they_are_mapped_to;
         groups:
             users_of_nested_groups_are_members,
             cycles_are_refused,

@@ -52,6 +52,7 @@ use crate::domain::id::{
     AccountId, DeviceId, EventId, GroupId, PlaceId, RequestId, ServiceId, SessionId, SudoRuleId,
 };
 use crate::domain::name::ResourceName;
+use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
 use crate::domain::session::{Nas, SessionReport};
@@ -67,8 +68,8 @@ use super::changes::{
 };
 use super::events::EventQuery;
 use super::records::{
-    Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ServiceSummary, SudoRuleRecord,
-    UserRecord,
+    Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ReplyMapping, ServiceSummary,
+    SudoRuleRecord, UserRecord,
 };
 use super::sessions::{
     DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
@@ -341,6 +342,23 @@ impl DirectoryStore for SqliteStore {
         let filter = filter.clone();
         let found = self
             .read(move |view| sudo::list(view.connection, &filter, after, limit))
+            .await?;
+        Ok(found)
+    }
+
+    async fn reply_mappings(&self) -> Result<Vec<ReplyMapping>, Unavailable> {
+        let found = self.read(|view| reply::mappings(view.connection)).await?;
+        Ok(found)
+    }
+
+    async fn reply_grants(
+        &self,
+        account: AccountId,
+        resource: Option<&ResourceName>,
+    ) -> Result<Vec<ReplyGrant>, Unavailable> {
+        let resource = resource.cloned();
+        let found = self
+            .read(move |view| reply::grants(view.connection, account, resource.as_ref()))
             .await?;
         Ok(found)
     }

@@ -11,6 +11,7 @@ pub(crate) mod network_passwords;
 pub(crate) mod places;
 pub(crate) mod policy;
 pub(crate) mod provisional;
+pub(crate) mod reply;
 pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod settling;

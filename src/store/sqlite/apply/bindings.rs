@@ -11,27 +11,29 @@ use super::super::rows::{Key, account_id, run};
 use super::{Changed, groups, nothing};
 
 /// To whom a resource is bound, found.
-enum Holder {
+#[derive(Clone, Copy)]
+pub(super) enum Holder {
     User(Key),
     Group(Key),
 }
 
-fn holder(connection: &Connection, binding: &Binding) -> Result<Holder, Fault> {
-    match &binding.to {
+pub(super) fn holder(connection: &Connection, to: &BoundTo) -> Result<Holder, Fault> {
+    match to {
         BoundTo::User(username) => groups::user_key(connection, username).map(Holder::User),
         BoundTo::Group(group) => groups::key_of(connection, group).map(Holder::Group),
     }
 }
 
-fn words(binding: &Binding) -> (&'static str, String) {
-    match &binding.to {
+/// What kind of thing it is, and its name.
+pub(super) fn words(to: &BoundTo) -> (&'static str, String) {
+    match to {
         BoundTo::User(username) => ("user", username.to_string()),
         BoundTo::Group(group) => ("group", group.to_string()),
     }
 }
 
 fn changed(action: &'static str, binding: &Binding, holder: &Holder) -> Changed {
-    let (_, target) = words(binding);
+    let (_, target) = words(&binding.to);
     Changed {
         action,
         target,
@@ -63,7 +65,7 @@ pub(super) fn bind(
     at: Timestamp,
     binding: &Binding,
 ) -> Result<Changed, Fault> {
-    let holder = holder(connection, binding)?;
+    let holder = holder(connection, &binding.to)?;
     let resource = &binding.resource;
     let added = match &holder {
         Holder::User(key) => run(
@@ -80,7 +82,7 @@ pub(super) fn bind(
         ),
     }?;
     if added == 0 {
-        let (kind, name) = words(binding);
+        let (kind, name) = words(&binding.to);
         return Err(nothing(format!(
             "'{resource}' is bound to {kind} '{name}' already"
         )));
@@ -96,7 +98,7 @@ pub(super) fn unbind(
     at: Timestamp,
     binding: &Binding,
 ) -> Result<Changed, Fault> {
-    let holder = holder(connection, binding)?;
+    let holder = holder(connection, &binding.to)?;
     let resource = &binding.resource;
     let removed = match &holder {
         Holder::User(key) => run(
@@ -111,7 +113,7 @@ pub(super) fn unbind(
         ),
     }?;
     if removed == 0 {
-        let (kind, name) = words(binding);
+        let (kind, name) = words(&binding.to);
         return Err(nothing(format!(
             "'{resource}' is not bound to {kind} '{name}'"
         )));

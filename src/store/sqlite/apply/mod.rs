@@ -6,6 +6,7 @@ mod devices;
 mod groups;
 mod links;
 pub(super) mod policy;
+mod reply;
 mod services;
 mod ssh_keys;
 mod sudo;
@@ -159,6 +160,12 @@ fn perform(
         Change::AddSudoRule { id, rule } => sudo::add(connection, at, *id, rule),
         Change::SetSudoRule { before, after } => sudo::set(connection, at, before, after),
         Change::RemoveSudoRule { name } => sudo::remove(connection, name),
+        Change::SetReply { mapping, most } => reply::set(connection, mapping, *most),
+        Change::UnsetReply {
+            of,
+            resource,
+            names,
+        } => reply::unset(connection, of, resource.as_ref(), names),
         Change::SetPolicy(settings) => policy::set(connection, settings),
         Change::AddLink {
             account,
