@@ -185,11 +185,20 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start() -> Self {
-        Self::letting_devices_in(false)
+        Self::with(false, false)
+    }
+
+    /// A server that takes responses to challenges.
+    pub(crate) fn checking_challenges() -> Self {
+        Self::with(false, true)
     }
 
     /// A server whose client lets devices in by their address, or not.
     pub(crate) fn letting_devices_in(mab: bool) -> Self {
+        Self::with(mab, false)
+    }
+
+    fn with(mab: bool, challenges: bool) -> Self {
         let resources = ClientResources {
             client: ClientName::parse("loopback").unwrap(),
             resource: ResourceName::parse("vpn").unwrap(),
@@ -199,7 +208,8 @@ impl Running {
         };
         let networks = ["127.0.0.1/32".parse().unwrap()];
         let client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();
-        let settings = Settings::new(Clients::new(vec![client]).unwrap());
+        let mut settings = Settings::new(Clients::new(vec![client]).unwrap());
+        settings.challenges = challenges;
         let (sender, questions) = mpsc::unbounded_channel();
         let (reporter, reports) = mpsc::unbounded_channel();
         let (device_sender, devices) = mpsc::unbounded_channel();

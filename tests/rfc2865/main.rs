@@ -8,6 +8,8 @@ mod devices;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod rfc_2548_ms_chap;
+#[cfg(test)]
 mod rfc_2866_accounting;
 
 use doorward::authenticator::{Claim, Undecided};
