@@ -111,6 +111,9 @@ fn the_demo_is_as_the_table_says() {
     what_the_marks_say();
     packets_over_radius();
     over_tls(&demo);
+    let watched = demo.run(&["watch", "radius", "--for", "100ms"]);
+    watched.assert_success();
+    assert!(watched.stderr.starts_with("-- watching"), "{watched:?}");
 }
 
 fn every_user_at_every_door() {

@@ -196,11 +196,27 @@ fn names_that_nobody_has_are_shown_to_who_asks() {
 }
 
 fn eapol(gateway: &Gateway, identity: &str, ca: &str, phase1: &str) -> Ran {
+    eapol_by(
+        gateway,
+        ("TTLS", "auth=PAP"),
+        (identity, PASSWORD),
+        ca,
+        phase1,
+    )
+}
+
+fn eapol_by(
+    gateway: &Gateway,
+    (method, phase2): (&str, &str),
+    (identity, password): (&str, &str),
+    ca: &str,
+    phase1: &str,
+) -> Ran {
     let configuration = format!(
-        "network={{\nkey_mgmt=WPA-EAP\neap=TTLS\nidentity=\"{identity}\"\n\
-         anonymous_identity=\"anonymous@example.org\"\npassword=\"{PASSWORD}\"\n\
+        "network={{\nkey_mgmt=WPA-EAP\neap={method}\nidentity=\"{identity}\"\n\
+         anonymous_identity=\"anonymous@example.org\"\npassword=\"{password}\"\n\
          ca_cert=\"{ca}\"\ndomain_match=\"localhost\"\nphase1=\"{phase1}\"\n\
-         phase2=\"auth=PAP\"\n}}\n"
+         phase2=\"{phase2}\"\n}}\n"
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), configuration).unwrap();
@@ -262,6 +278,50 @@ fn a_conversation_of_eap_is_told_and_so_is_an_alert_of_tls() {
                 "=> the other end does not trust the CA of the certificate it was shown",
             ],
         );
+    }
+}
+
+#[test]
+fn what_is_said_inside_a_tunnel_is_told_without_what_proves_it() {
+    let gateway = Gateway::start(&Setting {
+        eap: "inner = [\"mschapv2\", \"gtc\"]\n".to_owned(),
+        ..Setting::with_network_passwords()
+    });
+    gateway.add_user("alice");
+    let made = gateway.json(&["user", "network-password", "alice", "-o", "json"]);
+    let network_password = made["network_password"].as_str().unwrap();
+    let ca = gateway.path("certs/ca.pem");
+    let ca = ca.to_str().unwrap();
+    for (method, password, said) in [
+        (
+            ("PEAP", "auth=MSCHAPV2"),
+            network_password,
+            "inside, the device says: Response, EAP-MSCHAPv2, hidden",
+        ),
+        (
+            ("TTLS", "auth=MSCHAPV2"),
+            network_password,
+            "MS-CHAP2-Response hidden",
+        ),
+        (
+            ("PEAP", "auth=GTC"),
+            PASSWORD,
+            "inside, the device says: Response, EAP-GTC, hidden",
+        ),
+        (("TTLS", "auth=PAP"), "not this one", "User-Password hidden"),
+    ] {
+        let watcher = Watcher::start(&gateway, &["radius"]);
+        let ran = eapol_by(&gateway, method, ("alice", password), ca, "");
+        let is_right = password != "not this one";
+        assert_eq!(ran.code == Some(0), is_right, "{method:?}: {}", ran.stdout);
+        let end = if is_right {
+            "Access-Accept"
+        } else {
+            "Access-Reject"
+        };
+        let printed = watcher.told(end);
+        has(&printed, &[said, "'alice'"]);
+        assert!(!printed.contains(network_password), "{printed}");
     }
 }
 
