@@ -239,7 +239,11 @@ impl Checker<'_> {
 
     fn radius(&mut self, radius: &Radius) {
         let sockets = &radius.sockets;
-        if sockets.authentication.is_empty() && sockets.accounting.is_empty() {
+        self.radsec(radius);
+        if sockets.authentication.is_empty()
+            && sockets.accounting.is_empty()
+            && sockets.radsec.is_empty()
+        {
             self.warning("radius", "[radius] listens nowhere");
         }
         if radius.clients.is_empty() {
@@ -258,7 +262,9 @@ impl Checker<'_> {
         );
         let mut networks = HashMap::new();
         for (index, client) in clients.iter().enumerate() {
-            for (place, network) in client.address.iter().enumerate() {
+            // No datagram is told by the addresses of a client without a secret.
+            let told_by = client.address.iter().filter(|_| client.secret.is_some());
+            for (place, network) in told_by.enumerate() {
                 let key = self.element(&format!("radius.client[{index}].address"), place);
                 if let Some(other) = networks.insert(*network, &client.name) {
                     let message = format!("{network} is client '{other}' already");
@@ -272,8 +278,61 @@ impl Checker<'_> {
         }
     }
 
+    fn radsec(&mut self, radius: &Radius) {
+        let sockets = &radius.sockets;
+        let served = !sockets.radsec.is_empty();
+        match &sockets.tls {
+            None if served => self.error(
+                "radius.radsec",
+                "this needs a certificate and the CA of clients': add [radius.tls] with \
+                 certificate, private_key and client_ca",
+            ),
+            Some(_) if !served => self.warning(
+                "radius.tls",
+                "no connection comes in: radius.radsec names no address",
+            ),
+            Some(tls) => {
+                for (key, count) in [
+                    ("radius.tls.max_connections", tls.max_connections),
+                    (
+                        "radius.tls.max_connections_per_client",
+                        tls.max_connections_per_client,
+                    ),
+                ] {
+                    self.bounded(key, count, 1, 1_000_000);
+                }
+                for (key, span, most) in [
+                    (
+                        "radius.tls.handshake_timeout",
+                        tls.handshake_timeout,
+                        60 * SECOND,
+                    ),
+                    ("radius.tls.idle_timeout", tls.idle_timeout, 7 * DAY),
+                    ("radius.tls.write_timeout", tls.write_timeout, 3600 * SECOND),
+                ] {
+                    self.between(key, span, SECOND, most);
+                }
+            }
+            None => {}
+        }
+        let mut names = HashMap::new();
+        for (index, client) in radius.clients.iter().enumerate() {
+            for (place, name) in client.certificate.iter().enumerate() {
+                let key = self.element(&format!("radius.client[{index}].certificate"), place);
+                if let Some(other) = names.insert(name.folded(), &client.name) {
+                    let message = format!("'{name}' is client '{other}' already");
+                    self.error(&key, message);
+                }
+                if !served {
+                    let message = "no connection comes in: radius.radsec names no address";
+                    self.warning(&key, message);
+                }
+            }
+        }
+    }
+
     fn client(&mut self, path: &str, client: &RadiusClient) {
-        if let SecretSource::Inline(secret) = &client.secret {
+        if let Some(SecretSource::Inline(secret)) = &client.secret {
             let key = format!("{path}.secret");
             self.warning(
                 &key,
@@ -406,6 +465,9 @@ impl Checker<'_> {
         }
         let mut udp = Vec::new();
         if let Some(radius) = &config.radius {
+            for (place, address) in radius.sockets.radsec.iter().enumerate() {
+                tcp.push((self.element("radius.radsec", place), *address));
+            }
             for (list, addresses) in [
                 ("radius.authentication", &radius.sockets.authentication),
                 ("radius.accounting", &radius.sockets.accounting),

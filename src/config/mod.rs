@@ -326,6 +326,12 @@ impl Config {
         }
     }
 
+    /// TLS of RADIUS connections, where there are any.
+    pub fn radius_tls(&self) -> Option<&radius::RadiusTls> {
+        let sockets = &self.radius.as_ref()?.sockets;
+        sockets.tls.as_ref().filter(|_| !sockets.radsec.is_empty())
+    }
+
     fn radius_clients(&self) -> &[radius::RadiusClient] {
         self.radius
             .as_ref()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::certificate::CertificateName;
 use crate::domain::name::{ClientName, ResourceName};
 use crate::domain::resource::ClientResources;
 use crate::domain::secret::Secret;
@@ -39,6 +40,11 @@ pub struct RadiusSockets {
     /// lies in their folders.
     #[serde(deserialize_with = "super::value::list_or_empty")]
     pub dictionaries: Vec<PathBuf>,
+    /// Where connections of TLS come in (RFC 6614; port 2083); nowhere where empty.
+    #[serde(deserialize_with = "super::value::addresses_or_none")]
+    pub radsec: Vec<SocketAddr>,
+    /// Their TLS.
+    pub tls: Option<RadiusTls>,
     /// How long a finished reply is kept to be sent again (RFC 5080 2.2.2).
     #[serde(deserialize_with = "super::value::span")]
     pub duplicate_lifetime: Duration,
@@ -59,12 +65,60 @@ impl Default for RadiusSockets {
             accounting: Vec::new(),
             network_password_key_file: None,
             dictionaries: Vec::new(),
+            radsec: Vec::new(),
+            tls: None,
             duplicate_lifetime: Duration::from_secs(10),
             max_requests: 16_384,
             session_stale_after: Duration::from_hours(1),
             session_end_after: Duration::from_hours(7 * 24),
         }
     }
+}
+
+/// `[radius.tls]`: TLS of RADIUS connections, and their bounds. Where the files lie; `runtime` reads
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RadiusTls {
+    /// The certificate chain in PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub private_key: PathBuf,
+    /// The CAs in PEM whose client certificates are accepted.
+    pub client_ca: PathBuf,
+    /// Their revocation lists in PEM.
+    pub client_crl: Option<PathBuf>,
+    /// Whether RADIUS/1.1 is spoken (RFC 9765).
+    #[serde(default)]
+    pub radius_1_1: RadiusOneOne,
+    /// Connections open at once.
+    #[serde(default = "max_connections")]
+    pub max_connections: usize,
+    /// Those of one client.
+    #[serde(default = "max_connections_per_client")]
+    pub max_connections_per_client: usize,
+    /// How long a handshake may take.
+    #[serde(default = "ten_seconds", deserialize_with = "super::value::span")]
+    pub handshake_timeout: Duration,
+    /// How long a client may be silent.
+    #[serde(default = "idle_timeout", deserialize_with = "super::value::span")]
+    pub idle_timeout: Duration,
+    /// How long a client may take to read what it is sent.
+    #[serde(default = "ten_seconds", deserialize_with = "super::value::span")]
+    pub write_timeout: Duration,
+}
+
+/// Whether RADIUS/1.1 is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RadiusOneOne {
+    /// Never.
+    Off,
+    /// Where the client offers it.
+    #[default]
+    Allow,
+    /// Always.
+    Require,
 }
 
 impl RadiusSockets {
@@ -75,7 +129,37 @@ impl RadiusSockets {
         for path in &mut self.dictionaries {
             *path = folder.join(&*path);
         }
+        let Some(tls) = &mut self.tls else {
+            return;
+        };
+        for file in [
+            Some(&mut tls.certificate),
+            Some(&mut tls.private_key),
+            Some(&mut tls.client_ca),
+            tls.client_crl.as_mut(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *file = folder.join(&*file);
+        }
     }
+}
+
+fn max_connections() -> usize {
+    1024
+}
+
+fn max_connections_per_client() -> usize {
+    64
+}
+
+fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn idle_timeout() -> Duration {
+    Duration::from_mins(10)
 }
 
 /// One `[[radius.client]]`: a NAS or a range of them.
@@ -84,10 +168,13 @@ impl RadiusSockets {
 pub struct RadiusClient {
     /// The name events refer to.
     pub name: ClientName,
-    /// Where it sends from.
+    /// Where it sends from; anywhere where empty, which only a client with a certificate may leave
+    /// it.
     pub address: Vec<IpNet>,
-    /// The shared secret, or where it lies.
-    pub secret: SecretSource,
+    /// The shared secret of its datagrams, or where it lies; it sends none where absent.
+    pub secret: Option<SecretSource>,
+    /// The names of the certificates that it shows over TLS; it does not connect where empty.
+    pub certificate: Vec<CertificateName>,
     /// The resource that asks through it.
     pub resource: ResourceName,
     /// Requests without a valid Message-Authenticator are dropped (CVE-2024-3596).
@@ -121,7 +208,7 @@ impl RadiusClient {
     }
 
     pub(super) fn resolve(&mut self, folder: &Path) {
-        if let SecretSource::File(path) = &mut self.secret {
+        if let Some(SecretSource::File(path)) = &mut self.secret {
             *path = folder.join(&*path);
         }
         if let Some(path) = &mut self.disconnect.secret_file {
@@ -169,8 +256,10 @@ pub enum SecretSource {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: ClientName,
-    #[serde(deserialize_with = "super::value::networks")]
+    #[serde(default, deserialize_with = "super::value::networks")]
     address: Vec<IpNet>,
+    #[serde(default, deserialize_with = "super::value::list")]
+    certificate: Vec<CertificateName>,
     #[serde(default, deserialize_with = "inline")]
     secret: Option<Secret>,
     secret_file: Option<PathBuf>,
@@ -197,18 +286,29 @@ impl TryFrom<Entry> for RadiusClient {
 
     fn try_from(entry: Entry) -> Result<Self, String> {
         let secret = match (entry.secret, entry.secret_file) {
-            (Some(secret), None) => SecretSource::Inline(secret),
-            (None, Some(path)) => SecretSource::File(path),
+            (Some(secret), None) => Some(SecretSource::Inline(secret)),
+            (None, Some(path)) => Some(SecretSource::File(path)),
             (Some(_), Some(_)) => {
                 return Err(format!(
                     "client '{}' has both `secret` and `secret_file`: keep one",
                     entry.name
                 ));
             }
-            (None, None) => {
-                return Err(format!("client '{}' has no `secret_file`", entry.name));
+            (None, None) if entry.certificate.is_empty() => {
+                return Err(format!(
+                    "client '{}' has no `secret_file` for its datagrams, and no `certificate` for \
+                     TLS",
+                    entry.name
+                ));
             }
+            (None, None) => None,
         };
+        if secret.is_some() && entry.address.is_empty() {
+            return Err(format!(
+                "client '{}' has no `address`: it tells whose datagrams are under the secret",
+                entry.name
+            ));
+        }
         if entry.ssid.is_empty() && entry.ssid_default.is_some() {
             return Err(format!(
                 "client '{}' has `ssid_default` and no `ssid`: `resource` alone says the same",
@@ -219,6 +319,7 @@ impl TryFrom<Entry> for RadiusClient {
             name: entry.name,
             address: entry.address,
             secret,
+            certificate: entry.certificate,
             resource: entry.resource,
             require_message_authenticator: entry.require_message_authenticator,
             limit_proxy_state: entry.limit_proxy_state,

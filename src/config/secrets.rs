@@ -81,7 +81,7 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     };
     let mut inline = None;
     for (index, client) in config.radius_clients().iter().enumerate() {
-        let secret = match &client.secret {
+        let secret = client.secret.as_ref().map(|secret| match secret {
             SecretSource::Inline(secret) => {
                 inline.get_or_insert(format!("radius.client[{index}].secret"));
                 Ok(secret.clone())
@@ -98,10 +98,11 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
                 }
                 secret
             }
-        };
+        });
         match secret {
-            Ok(secret) => secrets.clients.push((client.name.clone(), secret)),
-            Err(error) => errors.push(error),
+            Some(Ok(secret)) => secrets.clients.push((client.name.clone(), secret)),
+            Some(Err(error)) => errors.push(error),
+            None => {}
         }
         if let Some(path) = &client.disconnect.secret_file {
             let key = format!("radius.client[{index}].disconnect.secret_file");
@@ -144,6 +145,9 @@ pub fn read(config: &Config) -> Result<Secrets, ConfigErrors> {
     }
     if let Some(eap) = &config.eap {
         look("eap.private_key", &eap.private_key);
+    }
+    if let Some(tls) = config.radius_tls() {
+        look("radius.tls.private_key", &tls.private_key);
     }
     if let Some(path) = config.mail.as_ref().and_then(|m| m.password_file.as_ref()) {
         look("mail.password_file", path);

@@ -1,6 +1,7 @@
 //! Broken files and what is said of them, word by word; the shipped files.
 
 mod listeners;
+mod radsec;
 mod secrets;
 mod tunnels;
 
@@ -386,7 +387,8 @@ fn a_client_needs_one_secret() {
     };
     assert_eq!(
         client("").unwrap_err().to_string(),
-        "door.toml:15:1: client 'wlc' has no `secret_file`\n  \
+        "door.toml:15:1: client 'wlc' has no `secret_file` for its datagrams, and no \
+         `certificate` for TLS\n  \
            [[radius.client]]\n  \
            ^~~~~~~~~~~~~~~~~"
     );
@@ -568,6 +570,10 @@ fn the_reference_names_every_key() {
     for line in text.lines() {
         if line.starts_with('[') {
             section = line.trim_matches(['[', ']']).to_owned();
+            // A table within a section is one of its keys.
+            if let Some((outer, key)) = section.split_once('.') {
+                keys.push((outer.to_owned(), key.to_owned()));
+            }
         }
         let bare = line.trim_start_matches(['#', ' ']);
         let word: String = bare
@@ -588,6 +594,7 @@ fn the_reference_names_every_key() {
         ("ldap", known::<ldap::LdapLimits>()),
         ("ldap.listener", known::<ldap::Listener>()),
         ("radius", known::<radius::RadiusSockets>()),
+        ("radius.tls", known::<radius::RadiusTls>()),
         ("radius.client", known::<radius::RadiusClient>()),
         ("auth_policy", known::<auth_policy::AuthPolicy>()),
         ("eap", known::<eap::Eap>()),
@@ -642,7 +649,7 @@ fn the_reference_shows_the_defaults() {
     assert!(radius.clients.iter().all(|client| {
         client.require_message_authenticator
             && client.limit_proxy_state
-            && matches!(client.secret, SecretSource::File(_))
+            && matches!(client.secret, Some(SecretSource::File(_)))
     }));
 }
 

@@ -1,4 +1,4 @@
-//! RADIUS clients: who may ask, under which secret, with which proof.
+//! RADIUS clients: who may ask, under which secret or which certificate, with which proof.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::disconnect::PORT;
+use super::transport::SECRET;
+use crate::domain::certificate::{CertificateName, CertificateNames};
 use crate::domain::name::ClientName;
 use crate::domain::resource::ClientResources;
 use crate::domain::secret::Secret;
@@ -19,6 +21,9 @@ pub const SHORT_SECRET: usize = 12;
 pub struct ClientSettings {
     networks: Vec<IpNet>,
     secret: Secret,
+    /// Whether it may send datagrams, which its secret proves.
+    datagrams: bool,
+    certificates: Vec<CertificateName>,
     /// Whether a request without Message-Authenticator is dropped (CVE-2024-3596).
     pub require_message_authenticator: bool,
     /// Where it is not required: whether a request with Proxy-State and without
@@ -66,6 +71,19 @@ pub enum ClientFault {
     /// No network.
     #[error("RADIUS client '{0}' has no address")]
     NoAddress(ClientName),
+    /// No certificate.
+    #[error("RADIUS client '{0}' has neither a secret nor a certificate")]
+    NoProof(ClientName),
+    /// Two clients claim the same name of a certificate.
+    #[error("RADIUS clients '{first}' and '{second}' both have the certificate '{name}'")]
+    SameCertificate {
+        /// The name.
+        name: CertificateName,
+        /// The client that has it first.
+        first: ClientName,
+        /// The client that has it again.
+        second: ClientName,
+    },
     /// Two clients claim the same network.
     #[error("RADIUS clients '{first}' and '{second}' both have the address {network}")]
     SameAddress {
@@ -98,6 +116,8 @@ impl ClientSettings {
         Ok(Self {
             networks: networks.iter().copied().map(canonical).collect(),
             secret,
+            datagrams: true,
+            certificates: Vec::new(),
             require_message_authenticator: true,
             limit_proxy_state: true,
             disconnect: Disconnect::default(),
@@ -105,12 +125,45 @@ impl ClientSettings {
         })
     }
 
+    /// Makes the entry of a client that comes over TLS alone, with a certificate of one of these
+    /// names; from anywhere where no network is named. It is asked to end no session: it has no
+    /// secret that would prove who asks.
+    ///
+    /// # Errors
+    /// Without a name.
+    pub fn over_tls(
+        certificates: Vec<CertificateName>,
+        networks: &[IpNet],
+        resources: Arc<ClientResources>,
+    ) -> Result<Self, ClientFault> {
+        if certificates.is_empty() {
+            return Err(ClientFault::NoProof(resources.client.clone()));
+        }
+        Ok(Self {
+            networks: networks.iter().copied().map(canonical).collect(),
+            secret: Secret::new(SECRET.to_vec()),
+            datagrams: false,
+            certificates,
+            require_message_authenticator: true,
+            limit_proxy_state: true,
+            disconnect: Disconnect::Off,
+            resources,
+        })
+    }
+
+    /// Lets a client that sends datagrams come over TLS too.
+    #[must_use]
+    pub fn with_certificates(mut self, certificates: Vec<CertificateName>) -> Self {
+        self.certificates = certificates;
+        self
+    }
+
     /// The client's name.
     pub fn name(&self) -> &ClientName {
         &self.resources.client
     }
 
-    /// The shared secret.
+    /// The shared secret of its datagrams; [`SECRET`] where it sends none.
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
@@ -122,15 +175,38 @@ impl ClientSettings {
 
     /// Whether its secret is so short that the start should warn.
     pub fn has_short_secret(&self) -> bool {
-        self.secret.len() < SHORT_SECRET
+        self.datagrams && self.secret.len() < SHORT_SECRET
+    }
+
+    /// Whether it may connect from there.
+    fn connects_from(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        !self.certificates.is_empty()
+            && (self.networks.is_empty() || self.networks.iter().any(|net| net.contains(&source)))
     }
 }
 
-/// All clients, looked up by source address: the most specific network wins.
+/// Why the holder of a certificate is no client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stranger {
+    /// No entry names the certificate.
+    #[error("no [[radius.client]] has this certificate; add one if it is yours")]
+    Unknown,
+    /// Its names are those of several entries.
+    #[error("its names belong to several [[radius.client]]; keep one of them")]
+    Ambiguous,
+    /// Its entry has other addresses.
+    #[error("its [[radius.client]] has other addresses")]
+    Elsewhere,
+}
+
+/// All clients, looked up by source address, where the most specific network wins, or by
+/// certificate.
 #[derive(Debug, Default)]
 pub struct Clients {
     all: Vec<Arc<ClientSettings>>,
     by_network: HashMap<IpNet, Arc<ClientSettings>>,
+    by_certificate: HashMap<String, Arc<ClientSettings>>,
     prefixes_v4: BTreeSet<u8>,
     prefixes_v6: BTreeSet<u8>,
 }
@@ -139,12 +215,28 @@ impl Clients {
     /// Takes the clients in file order.
     ///
     /// # Errors
-    /// Where two of them have the same network.
+    /// Where two of them have the same network or the same certificate.
     pub fn new(clients: Vec<ClientSettings>) -> Result<Self, ClientFault> {
         let mut this = Self::default();
         for client in clients {
             let client = Arc::new(client);
-            for &network in client.networks() {
+            for name in &client.certificates {
+                match this
+                    .by_certificate
+                    .insert(name.folded(), Arc::clone(&client))
+                {
+                    Some(first) if !Arc::ptr_eq(&first, &client) => {
+                        return Err(ClientFault::SameCertificate {
+                            name: name.clone(),
+                            first: first.name().clone(),
+                            second: client.name().clone(),
+                        });
+                    }
+                    _ => {}
+                }
+            }
+            let networks = client.networks().iter().filter(|_| client.datagrams);
+            for &network in networks {
                 match network {
                     IpNet::V4(_) => this.prefixes_v4.insert(network.prefix_len()),
                     IpNet::V6(_) => this.prefixes_v6.insert(network.prefix_len()),
@@ -177,6 +269,34 @@ impl Clients {
             let network = IpNet::new(source, prefix).ok()?.trunc();
             self.by_network.get(&network)
         })
+    }
+
+    /// The client that shows a certificate of these names, from that address.
+    ///
+    /// # Errors
+    /// Says why it is none.
+    pub fn find_certificate(
+        &self,
+        names: &CertificateNames,
+        source: IpAddr,
+    ) -> Result<&Arc<ClientSettings>, Stranger> {
+        let mut found = names
+            .iter()
+            .filter_map(|name| self.by_certificate.get(&name.folded()));
+        let client = found.next().ok_or(Stranger::Unknown)?;
+        if found.any(|other| !Arc::ptr_eq(client, other)) {
+            return Err(Stranger::Ambiguous);
+        }
+        if !client.connects_from(source) {
+            return Err(Stranger::Elsewhere);
+        }
+        Ok(client)
+    }
+
+    /// Whether any client may connect from there: whoever else does need not even be shaken hands
+    /// with.
+    pub fn may_connect(&self, source: IpAddr) -> bool {
+        self.all.iter().any(|client| client.connects_from(source))
     }
 
     /// Every client, in file order.
@@ -262,6 +382,78 @@ mod tests {
         ]);
         assert!(matches!(fault, Err(ClientFault::SameAddress { .. })));
         assert!(Clients::new(vec![client("a", &["10.0.0.1/8", "10.0.0.0/8"])]).is_ok());
+    }
+
+    fn over_tls(name: &str, certificates: &[&str], networks: &[&str]) -> ClientSettings {
+        let networks: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        ClientSettings::over_tls(
+            names(certificates),
+            &networks,
+            client(name, &["::/0"]).resources,
+        )
+        .unwrap()
+    }
+
+    fn names<T: FromIterator<CertificateName>>(names: &[&str]) -> T {
+        let parsed = names.iter().map(|name| CertificateName::parse(name));
+        parsed.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_certificate_is_its_client_and_nobody_else_s() {
+        let clients = Clients::new(vec![
+            over_tls("proxy", &["proxy.example.org", "198.51.100.1"], &[]),
+            over_tls("site", &["urn:site"], &["192.0.2.0/24"]),
+            client("both", &["203.0.113.0/24"]).with_certificates(names(&["both.example.org"])),
+        ])
+        .unwrap();
+        let at = |certificate: &[&str], source: &str| {
+            let found = clients.find_certificate(&names(certificate), source.parse().unwrap());
+            found.map(|client| client.name().as_str())
+        };
+        assert_eq!(at(&["PROXY.example.org"], "10.0.0.1"), Ok("proxy"));
+        assert_eq!(
+            at(&["198.51.100.1", "proxy.example.org"], "::1"),
+            Ok("proxy")
+        );
+        assert_eq!(at(&["urn:site"], "::ffff:192.0.2.9"), Ok("site"));
+        assert_eq!(at(&["urn:site"], "198.51.100.9"), Err(Stranger::Elsewhere));
+        assert_eq!(at(&["both.example.org"], "203.0.113.1"), Ok("both"));
+        assert_eq!(
+            at(&["other.example.org"], "10.0.0.1"),
+            Err(Stranger::Unknown)
+        );
+        assert_eq!(at(&[], "10.0.0.1"), Err(Stranger::Unknown));
+        assert_eq!(
+            at(&["proxy.example.org", "urn:site"], "192.0.2.9"),
+            Err(Stranger::Ambiguous)
+        );
+        assert_eq!(found(&clients, "192.0.2.9"), None, "no datagrams");
+        assert_eq!(found(&clients, "203.0.113.9"), Some("both"));
+        assert!(clients.may_connect("10.9.9.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_where_every_client_has_addresses_strangers_are_known_by_theirs() {
+        let clients = Clients::new(vec![
+            over_tls("site", &["urn:site"], &["192.0.2.0/24"]),
+            client("datagrams", &["0.0.0.0/0"]),
+        ])
+        .unwrap();
+        assert!(clients.may_connect("::ffff:192.0.2.9".parse().unwrap()));
+        assert!(!clients.may_connect("198.51.100.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn two_clients_with_one_certificate_are_refused() {
+        let fault = Clients::new(vec![
+            over_tls("a", &["proxy.example.org"], &[]),
+            over_tls("b", &["Proxy.example.org"], &[]),
+        ]);
+        assert!(matches!(fault, Err(ClientFault::SameCertificate { .. })));
+        let resources = client("a", &["::/0"]).resources;
+        let nameless = ClientSettings::over_tls(Vec::new(), &[], resources);
+        assert!(matches!(nameless, Err(ClientFault::NoProof(_))));
     }
 
     #[test]

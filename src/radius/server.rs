@@ -3,7 +3,9 @@
 //! One loop a socket takes datagrams in turn and does what [`Exchanges`] says; only a question to
 //! the authenticator becomes a task of its own, and those are bounded. Must not judge packets.
 
+mod back;
 mod disconnect;
+pub mod radsec;
 mod rate;
 mod report;
 mod socket;
@@ -24,9 +26,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, error, info_span, warn};
 
+use self::back::Back;
 use self::rate::Gates;
 use self::report::{InFlight, Report};
-use self::socket::{Received, Return, Socket};
+use self::socket::{Received, Socket};
 use self::story::Story;
 use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
@@ -96,6 +99,8 @@ pub struct Settings {
     pub datagrams_per_second: NonZeroU32,
     /// How many it may send at once.
     pub burst: NonZeroU32,
+    /// The bounds on connections, where there are any.
+    pub connections: radsec::Bounds,
 }
 
 impl Settings {
@@ -107,6 +112,7 @@ impl Settings {
             challenges: false,
             datagrams_per_second: const { NonZeroU32::new(1000).unwrap() },
             burst: const { NonZeroU32::new(2000).unwrap() },
+            connections: radsec::Bounds::default(),
         }
     }
 }
@@ -131,6 +137,7 @@ pub struct ListenerFailed;
 /// The bound server, before it runs.
 pub struct Server {
     sockets: Vec<(Service, Arc<Socket>)>,
+    radsec: Option<radsec::Listen>,
     shared: Arc<Shared>,
 }
 
@@ -177,6 +184,7 @@ impl Server {
                 listen.duplicate_lifetime,
             )),
             available: AtomicBool::new(true),
+            connected: radsec::Connected::default(),
             permits: Arc::new(Semaphore::new(listen.max_in_flight)),
             tasks: TaskTracker::new(),
             report: Report::new(&clock),
@@ -188,8 +196,16 @@ impl Server {
         };
         Ok(Self {
             sockets,
+            radsec: None,
             shared: Arc::new(shared),
         })
+    }
+
+    /// Serves connections of TLS as well (RFC 6614).
+    #[must_use]
+    pub fn with_radsec(mut self, listen: radsec::Listen) -> Self {
+        self.radsec = Some(listen);
+        self
     }
 
     /// The addresses in use, in the order of [`Listen`]: port 0 has become a real one.
@@ -217,6 +233,12 @@ impl Server {
         for (service, socket) in self.sockets {
             let shared = Arc::clone(&self.shared);
             loops.spawn(serve(shared, socket, service, shutdown.clone()));
+        }
+        if let Some(radsec::Listen { listeners, tls }) = self.radsec {
+            for listener in listeners {
+                let (shared, tls) = (Arc::clone(&self.shared), Arc::clone(&tls));
+                loops.spawn(radsec::serve(shared, listener, tls, shutdown.clone()));
+            }
         }
         let sessions = disconnect::follow(Arc::clone(&self.shared), shutdown.clone());
         loops.spawn(sessions);
@@ -252,6 +274,7 @@ struct Shared {
     live: ArcSwap<Live>,
     exchanges: Mutex<Exchanges>,
     available: AtomicBool,
+    connected: radsec::Connected,
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     report: Report,
@@ -267,6 +290,7 @@ struct Live {
     eap: Option<Arc<eap::Settings>>,
     challenges: bool,
     gates: Gates,
+    connections: radsec::Bounds,
 }
 
 impl Live {
@@ -276,6 +300,7 @@ impl Live {
             clients: settings.clients,
             eap: settings.eap,
             challenges: settings.challenges,
+            connections: settings.connections,
             gates,
         }
     }
@@ -306,7 +331,7 @@ async fn serve(
         match received {
             Ok(received) => {
                 let datagram = buffer.get(..received.length).unwrap_or_default();
-                take(&shared, &socket, service, datagram, &received).await;
+                take(&shared, &socket, service, datagram, received).await;
             }
             Err(fault) => {
                 // An ICMP error to an earlier reply comes here too: never a reason to end.
@@ -323,11 +348,11 @@ async fn take(
     socket: &Arc<Socket>,
     service: Service,
     datagram: &[u8],
-    received: &Received,
+    received: Received,
 ) {
-    report::datagram(service);
-    let back = &received.back;
-    let peer = back.peer();
+    let transport = Transport::Datagram(service);
+    report::packet(transport);
+    let peer = received.back.peer();
     let live = shared.live.load();
     let ways = (peer, received.local);
     let Some(client) = live.clients.find(peer.ip()) else {
@@ -350,7 +375,7 @@ async fn take(
     let arrival = Arrival {
         datagram,
         client,
-        transport: Transport::Datagram(service),
+        transport,
         peer,
         local: received.local,
         now: shared.clock.now(),
@@ -358,8 +383,19 @@ async fn take(
         challenges: live.challenges,
         available: shared.available.load(Ordering::Relaxed),
     };
-    let mut step = shared.exchanges().receive(&arrival);
-    let story = Story::of(shared, &arrival, &mut step);
+    let back = Back::Datagram {
+        socket: Arc::clone(socket),
+        service,
+        to: received.back,
+    };
+    handle(shared, &arrival, back).await;
+}
+
+/// Does what the exchange says of a packet; tells why where that is nothing.
+async fn handle(shared: &Arc<Shared>, arrival: &Arrival<'_>, back: Back) -> Option<DropReason> {
+    let client = arrival.client;
+    let mut step = shared.exchanges().receive(arrival);
+    let story = Story::of(shared, arrival, &mut step);
     let task = |work| Task {
         work,
         client: Arc::clone(client),
@@ -368,42 +404,32 @@ async fn take(
     match step {
         Step::Drop(reason) => {
             story.dropped(reason);
-            shared.report.dropped(reason, Some(client), peer);
+            shared.report.dropped(reason, Some(client), back.peer());
+            return Some(reason);
         }
         Step::Resend(bytes) => {
             story.resent(&bytes);
             report::resent(client);
-            send(socket, service, &bytes, back).await;
+            back.send(&bytes).await;
         }
         Step::Reply(reply) => {
             story.replied(&reply.bytes);
             report::replied(reply.code, client);
-            send(socket, service, &reply.bytes, back).await;
+            back.send(&reply.bytes).await;
         }
         Step::Reject(reason, reply) => {
             story.rejected(reason);
             story.replied(&reply.bytes);
             report::rejected_without_asking(reason, client);
             report::replied(reply.code, client);
-            send(socket, service, &reply.bytes, back).await;
+            back.send(&reply.bytes).await;
         }
-        Step::Ask(question) => {
-            let task = task(Work::Ask(question));
-            work(shared, socket, service, task, back.clone());
-        }
-        Step::AskDevice(question) => {
-            let task = task(Work::AskDevice(question));
-            work(shared, socket, service, task, back.clone());
-        }
-        Step::Converse(conversing) => {
-            let task = task(Work::Converse(conversing));
-            work(shared, socket, service, task, back.clone());
-        }
-        Step::Record(recording) => {
-            let task = task(Work::Record(recording));
-            work(shared, socket, service, task, back.clone());
-        }
+        Step::Ask(question) => work(shared, task(Work::Ask(question)), back),
+        Step::AskDevice(question) => work(shared, task(Work::AskDevice(question)), back),
+        Step::Converse(conversing) => work(shared, task(Work::Converse(conversing)), back),
+        Step::Record(recording) => work(shared, task(Work::Record(recording)), back),
     }
+    None
 }
 
 /// What takes longer than the loop may wait.
@@ -422,7 +448,7 @@ struct Task {
 }
 
 /// Starts the task that works on a request and answers it, where there is room for one.
-fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task, back: Return) {
+fn work(shared: &Arc<Shared>, task: Task, back: Back) {
     let Task {
         work,
         client,
@@ -444,6 +470,7 @@ fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task
             .report
             .dropped(DropReason::Overloaded, Some(&client), back.peer());
     };
+    let gone = back.clone();
     let flight = Flight {
         shared: Arc::clone(shared),
         id,
@@ -451,8 +478,7 @@ fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task
         _gauge: InFlight::new(),
         _permit: permit,
     };
-    let socket = Arc::clone(socket);
-    shared.tasks.spawn(async move {
+    let worked = async move {
         let step = match work {
             Work::Ask(question) => flight.decide(*question, &client, &back).await,
             Work::AskDevice(question) => flight.decide_device(*question, &client, &back).await,
@@ -468,7 +494,13 @@ fn work(shared: &Arc<Shared>, socket: &Arc<Socket>, service: Service, task: Task
                 }
             }
         };
-        flight.end(step, &socket, service, &client, &back).await;
+        flight.end(step, &client, &back).await;
+    };
+    shared.tasks.spawn(async move {
+        tokio::select! {
+            () = gone.gone() => {}
+            () = worked => {}
+        }
     });
 }
 
@@ -483,7 +515,7 @@ struct Flight {
 
 impl Flight {
     /// Asks the authenticator.
-    async fn decide(&self, question: Question, client: &ClientSettings, back: &Return) -> Step {
+    async fn decide(&self, question: Question, client: &ClientSettings, back: &Back) -> Step {
         let span = span_of(
             question.attempt.request,
             &question.place,
@@ -507,7 +539,7 @@ impl Flight {
         &self,
         question: DeviceQuestion,
         client: &ClientSettings,
-        back: &Return,
+        back: &Back,
     ) -> Step {
         let span = span_of(
             question.attempt.request,
@@ -555,26 +587,19 @@ impl Flight {
     }
 
     /// Sends what came of it.
-    async fn end(
-        &self,
-        step: Step,
-        socket: &Socket,
-        service: Service,
-        client: &ClientSettings,
-        back: &Return,
-    ) {
+    async fn end(&self, step: Step, client: &ClientSettings, back: &Back) {
         match step {
             Step::Reply(reply) => {
                 self.story.replied(&reply.bytes);
                 report::replied(reply.code, client);
-                send(socket, service, &reply.bytes, back).await;
+                back.send(&reply.bytes).await;
             }
             Step::Reject(reason, reply) => {
                 self.story.rejected(reason);
                 self.story.replied(&reply.bytes);
                 report::rejected_without_asking(reason, client);
                 report::replied(reply.code, client);
-                send(socket, service, &reply.bytes, back).await;
+                back.send(&reply.bytes).await;
             }
             Step::Drop(reason) => {
                 self.story.dropped(reason);
@@ -595,13 +620,6 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.shared.exchanges().abandon(self.id);
-    }
-}
-
-async fn send(socket: &Socket, service: Service, bytes: &[u8], back: &Return) {
-    if let Err(fault) = socket.send(bytes, back).await {
-        report::send_error(service);
-        debug!(client.address = %back.peer(), error = %fault, "cannot send a RADIUS reply");
     }
 }
 

@@ -12,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 
 use crate::config::eap::{EapMethod, EapTls, InnerEapMethod};
 use crate::config::ldap::{ClientCertificate, Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
+use crate::config::radius::{RadiusOneOne, RadiusTls};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
@@ -22,6 +23,8 @@ use crate::network_password::SealingKey;
 use crate::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, check};
 use crate::policy::buckets::Rate;
 use crate::policy::naming::Realms;
+use crate::radius::client::ClientSettings;
+use crate::radius::server::radsec::Versions;
 use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
 use crate::{auth_policy, authenticator, config, directory, eap, ldap, radius};
 
@@ -236,22 +239,29 @@ pub fn radius(
     let mut clients = Vec::with_capacity(entries.len());
     for entry in entries {
         let subject = Subject::Client(&entry.name);
-        let secret = secrets
-            .client(&entry.name)
-            .ok_or_else(|| config.cite(subject, "its secret was not read"))?;
-        let mut client = radius::client::ClientSettings::new(
-            &entry.address,
-            secret.clone(),
-            Arc::new(entry.resources()),
-        )
-        .map_err(|fault| config.cite(subject, fault.to_string()))?;
+        let resources = Arc::new(entry.resources());
+        let certificates = entry.certificate.clone();
+        let client = match &entry.secret {
+            Some(_) => {
+                let secret = secrets
+                    .client(&entry.name)
+                    .ok_or_else(|| config.cite(subject, "its secret was not read"))?;
+                ClientSettings::new(&entry.address, secret.clone(), resources)
+                    .map(|client| client.with_certificates(certificates))
+            }
+            None => ClientSettings::over_tls(certificates, &entry.address, resources),
+        };
+        let mut client = client.map_err(|fault| config.cite(subject, fault.to_string()))?;
+        // Without a secret nobody could tell who asks.
+        let disconnect_secret = secrets.disconnect(&entry.name);
+        let can_be_asked = entry.secret.is_some() || disconnect_secret.is_some();
         client.require_message_authenticator = entry.require_message_authenticator;
         client.limit_proxy_state = entry.limit_proxy_state;
-        client.disconnect = if entry.disconnect.enabled {
+        client.disconnect = if entry.disconnect.enabled && can_be_asked {
             radius::client::Disconnect::At {
                 address: entry.disconnect.address,
                 port: entry.disconnect.port,
-                secret: secrets.disconnect(&entry.name).cloned(),
+                secret: disconnect_secret.cloned(),
             }
         } else {
             radius::client::Disconnect::Off
@@ -263,11 +273,29 @@ pub fn radius(
     let mut settings = radius::server::Settings::new(clients);
     settings.eap = eap(config, eap_certificate)?;
     settings.challenges = secrets.network_password_key().is_some();
+    if let Some(tls) = config.radius_tls() {
+        settings.connections = radsec_bounds(tls);
+    }
     if let Some(rate) = NonZeroU32::new(config.throttle.client_datagrams) {
         settings.datagrams_per_second = rate;
         settings.burst = rate.saturating_add(rate.get());
     }
     Ok(settings)
+}
+
+fn radsec_bounds(tls: &RadiusTls) -> radius::server::radsec::Bounds {
+    radius::server::radsec::Bounds {
+        versions: match tls.radius_1_1 {
+            RadiusOneOne::Off => Versions::OneZero,
+            RadiusOneOne::Allow => Versions::Both,
+            RadiusOneOne::Require => Versions::OneOne,
+        },
+        connections: tls.max_connections,
+        per_client: tls.max_connections_per_client,
+        handshake: tls.handshake_timeout,
+        idle: tls.idle_timeout,
+        write: tls.write_timeout,
+    }
 }
 
 /// The auth-policy server's settings; none where nothing is configured.
@@ -469,6 +497,29 @@ pub fn protection(config: &Config) -> Result<Option<Arc<Protection>>, ConfigErro
         .map_err(|error| {
             config
                 .cite(Subject::Key("tls.client_ca"), error.to_string())
+                .into()
+        })
+}
+
+/// TLS of RADIUS connections, where there are any.
+///
+/// # Errors
+/// The certificate cannot be read or does not fit its key; the CAs cannot be read.
+pub fn radius_protection(config: &Config) -> Result<Option<Arc<Protection>>, ConfigErrors> {
+    let Some(tls) = config.radius_tls() else {
+        return Ok(None);
+    };
+    let key = "radius.tls.certificate";
+    let certificate = open_certificate(config, key, &tls.certificate, &tls.private_key)?;
+    let trust = ClientTrust {
+        ca: tls.client_ca.clone(),
+        crl: tls.client_crl.clone(),
+    };
+    Protection::new(certificate, Some(trust))
+        .map(|protection| Some(Arc::new(protection)))
+        .map_err(|error| {
+            config
+                .cite(Subject::Key("radius.tls.client_ca"), error.to_string())
                 .into()
         })
 }

@@ -3,6 +3,7 @@
 //! Start: check the configuration, bind, open the store, then say ready. Stop: accept nothing
 //! more, let what is under way end within a deadline, settle, close the store.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
 use crate::ldap::server::{Gate, LocalListener, Services, Socket, TlsSource, listen, listen_local};
+use crate::ldap::settings::ClientCertificate;
+use crate::radius::server::radsec;
 use crate::store::sqlite::SqliteStore;
 use crate::watch::Watch;
 use crate::{auth_policy, ldap, metrics as metrics_page, radius};
@@ -77,6 +80,7 @@ pub struct Daemon {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     protection: Option<Arc<Protection>>,
+    radius_protection: Option<Arc<Protection>>,
     eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
@@ -101,6 +105,7 @@ impl Daemon {
         }
         descriptors::make_room(&config);
         let protection = assemble::protection(&config)?;
+        let radius_protection = assemble::radius_protection(&config)?;
         let eap_certificate = assemble::eap_certificate(&config)?;
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
@@ -157,7 +162,10 @@ impl Daemon {
                     &listen, settings, decide, devices, sessions, clock,
                 )
                 .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
-                Some(server)
+                Some(match radsec_listen(&config, radius_protection.as_ref())? {
+                    Some(listen) => server.with_radsec(listen),
+                    None => server,
+                })
             }
             None => None,
         };
@@ -171,6 +179,7 @@ impl Daemon {
             authenticator,
             directory,
             protection,
+            radius_protection,
             eap_certificate: Arc::new(ArcSwapOption::new(eap_certificate)),
             ldap,
             gate,
@@ -224,7 +233,11 @@ impl Daemon {
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
             pool: Arc::clone(&self.pool),
-            protection: self.protection.clone(),
+            protections: [&self.protection, &self.radius_protection]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             eap_certificate: Arc::clone(&self.eap_certificate),
             ldap: self
                 .ldap
@@ -353,9 +366,9 @@ impl Daemon {
             probe.await;
             "the store's probe"
         });
-        let (tls, eap) = (self.protection, self.eap_certificate);
+        let (tls, eap) = (reloader.protections.clone(), self.eap_certificate);
         let watched = chores::every(CERTIFICATES, token(), move || {
-            if let Some(protection) = &tls {
+            for protection in &tls {
                 reload_protection(protection);
             }
             if let Some(certificate) = eap.load().as_deref() {
@@ -509,6 +522,28 @@ fn ldap_listeners(config: &Config, services: &Services) -> Result<Vec<LdapListen
     Ok(ldap)
 }
 
+/// Where RADIUS connections come in, and their TLS; nothing where there are none.
+fn radsec_listen(
+    config: &Config,
+    protection: Option<&Arc<Protection>>,
+) -> Result<Option<radsec::Listen>, DaemonError> {
+    let (Some(radius), Some(protection)) = (&config.radius, protection.cloned()) else {
+        return Ok(None);
+    };
+    let bind = |address: &SocketAddr| {
+        listen(*address).map_err(|error| {
+            DaemonError::Bind(format!(
+                "cannot listen for RADIUS/TLS on {address}: {error}"
+            ))
+        })
+    };
+    let listeners = radius.sockets.radsec.iter().map(bind);
+    Ok(Some(radsec::Listen {
+        listeners: listeners.collect::<Result<_, _>>()?,
+        tls: Arc::new(move || protection.config(ClientCertificate::Required)),
+    }))
+}
+
 /// The certificate of the moment, for LDAP.
 fn tls_source(protection: Option<&Arc<Protection>>) -> TlsSource {
     let protection = protection.cloned();
@@ -543,7 +578,7 @@ struct Reloader {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
-    protection: Option<Arc<Protection>>,
+    protections: Vec<Arc<Protection>>,
     eap_certificate: Arc<ArcSwapOption<Certificate>>,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
@@ -602,7 +637,7 @@ impl Reloader {
             server.set_settings(settings);
         }
         self.eap_certificate.store(eap_certificate);
-        if let Some(protection) = &self.protection {
+        for protection in &self.protections {
             reload_protection(protection);
         }
         Ok(())

@@ -6,8 +6,8 @@ use crate::auth_policy;
 use crate::config::Config;
 use crate::ldap;
 
-/// Descriptors for everything but connections of LDAP and auth-policy: listeners, the store and
-/// its readers, RADIUS, the status page, the runtime.
+/// Descriptors for everything but connections of LDAP, RADIUS and auth-policy: listeners, the store
+/// and its readers, RADIUS over UDP, the status page, the runtime.
 const OTHERS: usize = 128;
 
 /// Raises the soft limit of open files to the hard one where so many connections need it, and
@@ -15,6 +15,12 @@ const OTHERS: usize = 128;
 /// and the store may fail to open a file.
 pub(super) fn make_room(config: &Config) {
     let connections = config.ldap.limits.max_connections;
+    let radsec = config.radius_tls().map_or(0, |tls| tls.max_connections);
+    let beside = if radsec == 0 {
+        String::new()
+    } else {
+        format!(" with radius.tls.max_connections = {radsec}")
+    };
     let wanted = rlim_t::try_from(needed(config)).unwrap_or(rlim_t::MAX);
     let room = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         if soft >= wanted {
@@ -25,7 +31,7 @@ pub(super) fn make_room(config: &Config) {
     match room {
         Ok(room) if room >= wanted => {}
         Ok(room) => tracing::warn!(
-            "ldap.max_connections = {connections} needs {wanted} open files and the system \
+            "ldap.max_connections = {connections}{beside} needs {wanted} open files and the system \
              allows {room}: lower it, or raise LimitNOFILE= of the service (ulimit -Hn)"
         ),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be read or raised"),
@@ -42,9 +48,15 @@ fn needed(config: &Config) -> usize {
         Some(_) => auth_policy::server::MAX_CONNECTIONS,
         None => 0,
     };
-    [config.ldap.limits.max_connections, outside, auth_policy]
-        .into_iter()
-        .fold(OTHERS, usize::saturating_add)
+    let radsec = config.radius_tls().map_or(0, |tls| tls.max_connections);
+    [
+        config.ldap.limits.max_connections,
+        outside,
+        auth_policy,
+        radsec,
+    ]
+    .into_iter()
+    .fold(OTHERS, usize::saturating_add)
 }
 
 #[cfg(test)]
@@ -66,6 +78,8 @@ mod tests {
         let auth_policy = "[auth_policy]\nresource = \"mail\"\napi_key_file = \"key\"\n\
                            [throttle]\nrelays = \"127.0.0.1\"\n";
         let address = "plaintext_bind = \"allow\"\naddress = \"127.0.0.1:3389\"";
+        let radsec = "[radius]\nradsec = \"127.0.0.1:2083\"\n[radius.tls]\ncertificate = \"a\"\n\
+                      private_key = \"b\"\nclient_ca = \"c\"\nmax_connections = 100\n";
         let unix = "address = \"unix:/run/doorward/ldapi\"";
         let proxied = format!("{address}\nproxy_protocol = \"127.0.0.2\"");
         for (listener, more, beside) in [
@@ -73,6 +87,7 @@ mod tests {
             (unix, "", 512),
             (proxied.as_str(), "", 512),
             (address, auth_policy, 512),
+            (address, radsec, 100),
             (unix, auth_policy, 1024),
         ] {
             let text = text(listener, more);

@@ -2,6 +2,7 @@
 //! own on loopback.
 
 pub(crate) mod challenges;
+pub(crate) mod client_ca;
 pub(crate) mod ldap;
 pub(crate) mod namespace;
 pub(crate) mod radius;

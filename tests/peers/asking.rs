@@ -8,22 +8,16 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-
-use rcgen::string::Ia5String;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
-    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
-};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::common::client_ca::ClientCa;
 use crate::common::namespace::{inside, lay};
 use crate::common::{BASE, Gateway, PASSWORD, Ran, Setting, client, eventually};
 use crate::raw_ldap::{Client, bind};
@@ -192,69 +186,6 @@ match = {{ listener = "local" }}
     assert!(gateway.wait().success());
 }
 
-/// A CA for clients, with certificates and a revocation list of it.
-struct ClientCa {
-    issuer: Issuer<'static, KeyPair>,
-    folder: PathBuf,
-}
-
-impl ClientCa {
-    fn new(folder: PathBuf) -> Self {
-        fs::create_dir_all(&folder).unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Clients");
-        let key = KeyPair::generate().unwrap();
-        let made = params.self_signed(&key).unwrap();
-        fs::write(folder.join("ca.pem"), made.pem()).unwrap();
-        let ca = Self {
-            issuer: Issuer::new(params, key),
-            folder,
-        };
-        ca.revoke(&[]);
-        ca
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn issue(&self, name: &str, serial: u64) {
-        let mut params = CertificateParams::default();
-        params.serial_number = Some(SerialNumber::from(serial));
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(name).unwrap())];
-        let key = KeyPair::generate().unwrap();
-        let made = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(self.path(&format!("{name}.pem")), made.pem()).unwrap();
-        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
-    }
-
-    fn revoke(&self, serials: &[u64]) {
-        let list = CertificateRevocationListParams {
-            this_update: date_time_ymd(2020, 1, 1),
-            next_update: date_time_ymd(2120, 1, 1),
-            crl_number: SerialNumber::from(1_u64),
-            issuing_distribution_point: None,
-            revoked_certs: serials
-                .iter()
-                .map(|serial| RevokedCertParams {
-                    serial_number: SerialNumber::from(*serial),
-                    revocation_time: date_time_ymd(2021, 1, 1),
-                    reason_code: Some(RevocationReason::KeyCompromise),
-                    invalidity_date: None,
-                })
-                .collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        let signed = list.signed_by(&self.issuer).unwrap();
-        fs::write(self.path("crl.pem"), signed.pem().unwrap()).unwrap();
-    }
-}
-
 /// The configuration with the TLS listener asking for certificates of the CA in `clients`.
 fn asking_for_certificates(text: &str, clients: &Path) -> String {
     let clients = clients.display();
@@ -352,7 +283,7 @@ match = {{ listener = "hosts-tls", client_certificate = "MX1.example.org" }}
     // Of another CA.
     let stranger = ClientCa::new(other.path().join("clients"));
     stranger.issue("mx1.example.org", 7);
-    let shown = Some((stranger.folder.as_path(), "mx1.example.org"));
+    let shown = Some((stranger.folder(), "mx1.example.org"));
     assert_ne!(over_tls(&gateway, "ldapwhoami", shown, &bind).code, Some(0));
 
     // Revoked while the daemon runs.

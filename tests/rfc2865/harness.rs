@@ -18,7 +18,7 @@ use doorward::domain::secret::Secret;
 use doorward::domain::session::{Answered, Nas, SessionReport};
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::radius::client::{ClientSettings, Clients};
-use doorward::radius::server::{Handle, Listen, Server, Settings};
+use doorward::radius::server::{Handle, Listen, Server, Settings, radsec};
 use doorward::radius::transport::Service;
 use doorward::radius::wire::{
     Authenticator, Code, Draft, Packet, Presence, check_reply, hide_password, kind,
@@ -171,6 +171,17 @@ impl Clock for Still {
     }
 }
 
+/// An entry's resources.
+pub(crate) fn resources(client: &str) -> ClientResources {
+    ClientResources {
+        client: ClientName::parse(client).unwrap(),
+        resource: ResourceName::parse("vpn").unwrap(),
+        ssid: Vec::new(),
+        ssid_default: None,
+        mab: false,
+    }
+}
+
 /// A running server; it stops when this is dropped.
 pub(crate) struct Running {
     pub(crate) handle: Handle,
@@ -200,16 +211,18 @@ impl Running {
 
     fn with(mab: bool, challenges: bool) -> Self {
         let resources = ClientResources {
-            client: ClientName::parse("loopback").unwrap(),
-            resource: ResourceName::parse("vpn").unwrap(),
-            ssid: Vec::new(),
-            ssid_default: None,
             mab,
+            ..resources("loopback")
         };
         let networks = ["127.0.0.1/32".parse().unwrap()];
         let client = ClientSettings::new(&networks, secret(), Arc::new(resources)).unwrap();
         let mut settings = Settings::new(Clients::new(vec![client]).unwrap());
         settings.challenges = challenges;
+        Self::serving(settings, None)
+    }
+
+    /// With these settings, and connections of TLS.
+    pub(crate) fn serving(settings: Settings, tls: Option<radsec::Listen>) -> Self {
         let (sender, questions) = mpsc::unbounded_channel();
         let (reporter, reports) = mpsc::unbounded_channel();
         let (device_sender, devices) = mpsc::unbounded_channel();
@@ -234,6 +247,10 @@ impl Running {
             Arc::new(Still),
         )
         .unwrap();
+        let server = match tls {
+            Some(listen) => server.with_radsec(listen),
+            None => server,
+        };
         let addresses = server.addresses();
         let at = |wanted| {
             addresses

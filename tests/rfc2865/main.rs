@@ -4,6 +4,11 @@
 //! Status-Server proves that everything sent before it was taken.
 
 #[cfg(test)]
+#[path = "../common/client_ca.rs"]
+mod client_ca;
+#[cfg(test)]
+mod connection;
+#[cfg(test)]
 mod devices;
 #[cfg(test)]
 mod harness;
@@ -11,6 +16,10 @@ mod harness;
 mod rfc_2548_ms_chap;
 #[cfg(test)]
 mod rfc_2866_accounting;
+#[cfg(test)]
+mod rfc_6614_tls;
+#[cfg(test)]
+mod rfc_9765_without_md5;
 
 use doorward::authenticator::{Claim, Undecided};
 use doorward::domain::refusal::Refusal;

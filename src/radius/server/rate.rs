@@ -46,4 +46,11 @@ impl Gates {
     pub(super) fn admit(&self, client: &ClientName) -> bool {
         self.0.get(client).is_some_and(|gate| gate.check().is_ok())
     }
+
+    /// How long the client must wait to send one more; nothing where it may now, or has no gate.
+    pub(super) fn wait(&self, client: &ClientName) -> Option<Duration> {
+        let gate = self.0.get(client)?;
+        let not_yet = gate.check().err()?;
+        Some(not_yet.wait_time_from(governor::clock::Clock::now(gate.clock())))
+    }
 }

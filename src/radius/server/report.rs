@@ -12,7 +12,7 @@ use super::rate::{Given, Limiter};
 use crate::domain::time::Clock;
 use crate::radius::client::ClientSettings;
 use crate::radius::reason::{DropReason, RejectReason};
-use crate::radius::transport::Service;
+use crate::radius::transport::{Service, Transport};
 use crate::radius::wire::Code;
 
 /// Counts everything; warns about what an operator can cure, a few times a minute at most.
@@ -65,10 +65,15 @@ impl Report {
             ),
         }
     }
+
+    /// Whether there is room in the log for one more word about a stranger.
+    pub(super) fn may_warn_of_strangers(&self) -> bool {
+        self.of_strangers.check().is_ok()
+    }
 }
 
-pub(super) fn datagram(service: Service) {
-    counter!("doorward_radius_datagrams_total", "service" => service.as_str()).increment(1);
+pub(super) fn packet(transport: Transport) {
+    counter!("doorward_radius_datagrams_total", "service" => transport.as_str()).increment(1);
 }
 
 pub(super) fn replied(code: Code, client: &ClientSettings) {

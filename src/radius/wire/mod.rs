@@ -5,6 +5,7 @@
 //! or accounts.
 
 mod chap;
+mod frame;
 mod integrity;
 mod keys;
 mod mppe;
@@ -15,6 +16,7 @@ mod tests;
 pub mod vendor;
 
 pub use chap::chap_response;
+pub use frame::next_packet;
 pub use integrity::{
     IntegrityFault, Presence, check_message_authenticator, check_reply, check_signed,
     response_authenticator, same,

@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
-use super::{ClientCa, asking_for_certificates, dn, gateway, over_tls, reload, showing};
+use super::{asking_for_certificates, dn, gateway, over_tls, reload, showing};
+use crate::common::client_ca::ClientCa;
 use crate::common::{BASE, Gateway, PASSWORD, eventually};
 
 /// A gateway whose TLS listener asks for certificates, with two of one CA, and `dovecot`, which
@@ -33,7 +34,7 @@ fn sasl_external_binds_the_service_account_that_the_certificate_is_mapped_to() {
     let (gateway, ca) = gateway_with_external();
     let service = |name: &str| format!("cn={name},ou=services,{BASE}");
     let who = |certificate: Option<&str>, more: &[&str]| {
-        let shown = certificate.map(|name| (ca.folder.as_path(), name));
+        let shown = certificate.map(|name| (ca.folder(), name));
         let arguments = [&EXTERNAL[..], more].concat();
         over_tls(&gateway, "ldapwhoami", shown, &arguments)
     };
@@ -44,7 +45,7 @@ fn sasl_external_binds_the_service_account_that_the_certificate_is_mapped_to() {
         assert_eq!(bound.stdout.trim(), own);
     }
     // It reads with the rights of the account.
-    let shown = Some((ca.folder.as_path(), "mx1.example.org"));
+    let shown = Some((ca.folder(), "mx1.example.org"));
     let search = [&EXTERNAL[..], &["-LLL", "-b", BASE, "(uid=alice)", "mail"]].concat();
     let found = over_tls(&gateway, "ldapsearch", shown, &search);
     found.assert_success();
@@ -71,7 +72,7 @@ fn sasl_external_binds_the_service_account_that_the_certificate_is_mapped_to() {
 
     // Offered where it would be taken.
     let offered = |certificate: Option<&str>| {
-        let shown = certificate.map(|name| (ca.folder.as_path(), name));
+        let shown = certificate.map(|name| (ca.folder(), name));
         let arguments = [
             "-x",
             "-LLL",
@@ -127,7 +128,7 @@ fn sasl_external_binds_behind_start_tls_and_who_shows_none_where_one_is_required
     let own = format!("dn:cn=dovecot,ou=services,{BASE}");
     let (asking, insisting) = (gateway.hosts, gateway.mail);
     let who = |address, certificate: Option<(&ClientCa, &str)>, more: &[&str]| {
-        let shown = certificate.map(|(ca, name)| (ca.folder.as_path(), name));
+        let shown = certificate.map(|(ca, name)| (ca.folder(), name));
         let arguments = [&["-ZZ"][..], more].concat();
         let ran = showing(
             shown,
