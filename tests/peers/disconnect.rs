@@ -160,6 +160,28 @@ fn a_session_is_ended_by_hand_and_the_answer_is_printed() {
     assert!(over.stderr.contains("there is no open session"), "{over:?}");
 }
 
+/// What is mapped to a user after the session began.
+#[test]
+fn a_user_s_new_vlan_is_told_and_a_refusal_of_it_is_printed() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    nas.start("alice", "0001");
+    gateway
+        .run(&["reply", "set", "--user", "alice", "vlan=40"])
+        .assert_success();
+    let refused = ask(&gateway, "reauthorize", &nas, |nas| {
+        let asked = nas.asked(43);
+        let said = attributes(&asked.0);
+        assert!(said.contains(&(1, b"alice")), "{said:?}");
+        assert!(said.contains(&(81, b"40")), "{said:?}");
+        nas.answer(&asked, 45, &attribute(101, &401_u32.to_be_bytes()));
+    });
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(told(&refused)["error_cause"], 401);
+    assert_eq!(open(&gateway), 1, "it goes on as it was");
+}
+
 /// A device's session, at a client that lets devices in.
 #[test]
 fn another_vlan_is_told_to_the_client_of_an_open_session_and_it_goes_on() {
