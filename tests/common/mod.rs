@@ -43,6 +43,8 @@ pub(crate) struct Setting {
     pub(crate) store: Option<PathBuf>,
     /// The `match` of the resource `mail`.
     pub(crate) mail_match: String,
+    /// Where it serves RADIUS, where that is not the loopback address of all the rest.
+    pub(crate) radius_address: Option<Ipv4Addr>,
     /// Further lines at the end of the file.
     pub(crate) more: String,
     /// The name that clients know it by. It is in the certificate, and hosts are then served at
@@ -61,6 +63,7 @@ impl Default for Setting {
             ldap: String::new(),
             store: None,
             mail_match: "{ listener = [\"mail\"] }".to_owned(),
+            radius_address: None,
             more: String::new(),
             known_as: None,
         }
@@ -104,6 +107,7 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let address = own_address();
         let at = |port| SocketAddr::from((address, port));
+        let radius = setting.radius_address.unwrap_or(address);
         let (ldap, ldaps) = match setting.known_as {
             Some(_) => (389, 636),
             None => (3389, 3636),
@@ -114,8 +118,8 @@ impl Gateway {
             hosts: at(ldap),
             mail: at(3390),
             ldaps: at(ldaps),
-            radius: at(1812),
-            accounting: at(1813),
+            radius: SocketAddr::from((radius, 1812)),
+            accounting: SocketAddr::from((radius, 1813)),
             status: at(9909),
         };
         fs::write(gateway.config(), gateway.configuration(setting)).unwrap();

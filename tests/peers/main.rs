@@ -35,6 +35,8 @@ mod libraries;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod passwords;

@@ -133,24 +133,40 @@ impl Host {
     /// Starts a daemon that stays in the foreground; its output goes to a log.
     pub(crate) fn serve(&mut self, program: &str, arguments: &[&str]) {
         let name = Path::new(program).file_name().unwrap().to_str().unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments);
+        self.serve_by(name, command);
+    }
+
+    /// As [`Host::serve`], by a command that becomes the daemon of that name.
+    pub(crate) fn serve_by(&mut self, name: &str, mut command: Command) {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(format!("/var/log/{name}.out"))
             .unwrap();
-        let daemon = Command::new(program)
-            .args(arguments)
+        let daemon = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|fault| panic!("{program}: {fault}"));
+            .unwrap_or_else(|fault| panic!("{name}: {fault}"));
         self.daemons.push(daemon);
+    }
+
+    /// Ends the daemon that was started last, as a shutdown would.
+    pub(crate) fn stop_last(&mut self) {
+        let last = self.daemons.len() - 1;
+        self.stop_from(last);
     }
 
     /// Ends all daemons, as a shutdown would.
     pub(crate) fn stop(&mut self) {
-        for mut daemon in self.daemons.drain(..) {
+        self.stop_from(0);
+    }
+
+    fn stop_from(&mut self, first: usize) {
+        for mut daemon in self.daemons.drain(first..) {
             let process = daemon.id().to_string();
             client("kill", "procps", &[&process]).assert_success();
             daemon.wait().unwrap();
@@ -374,7 +390,7 @@ pub(crate) fn add_states(gateway: &Gateway) {
 }
 
 /// Locks a user by three wrong passwords.
-fn lock(gateway: &Gateway, user: &str) {
+pub(crate) fn lock(gateway: &Gateway, user: &str) {
     let mut client = crate::common::ldap::LdapClient::connect(gateway.hosts).unwrap();
     for guess in ["one", "two", "three"] {
         assert_eq!(client.bind(user, guess), Some(49));
