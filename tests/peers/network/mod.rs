@@ -2,6 +2,7 @@
 //! as `deploy/` configures them. Each test has three machines, in network namespaces with cables
 //! between them.
 
+mod ikev2;
 mod wired;
 
 use std::net::{Ipv4Addr, TcpListener};
