@@ -3,6 +3,7 @@
 //! between them.
 
 mod ikev2;
+mod pam;
 mod wired;
 
 use std::net::{Ipv4Addr, TcpListener};
