@@ -3,6 +3,7 @@
 //! between them.
 
 mod ikev2;
+mod openvpn;
 mod pam;
 mod wired;
 
