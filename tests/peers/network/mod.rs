@@ -5,6 +5,7 @@
 mod ikev2;
 mod openvpn;
 mod pam;
+mod proxy;
 mod wired;
 
 use std::net::{Ipv4Addr, TcpListener};
