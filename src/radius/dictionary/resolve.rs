@@ -119,6 +119,10 @@ impl Dictionary {
             _ => {}
         }
         let (definition, tag) = self.find(name)?;
+        if tag == 0 && !definition.name.eq_ignore_ascii_case(name) {
+            // Tag 0 is none: it is kept, and read again, without.
+            return self.reply_attribute(&definition.name, value);
+        }
         if definition.vendor.is_none() {
             let same = match definition.number {
                 number if number == u32::from(kind::SESSION_TIMEOUT) => "session_timeout",

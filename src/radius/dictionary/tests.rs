@@ -217,6 +217,17 @@ fn rfc_2868_a_tag_stands_in_the_first_octet_of_an_integer_and_before_a_text() {
 }
 
 #[test]
+fn a_tag_of_0_is_none_whatever_a_dictionary_calls_its_attribute() {
+    let dictionary = read("ATTRIBUTE vlan 200 string has_tag\n").unwrap();
+    for name in ["vlan", "VLAN:0", "vlan:00"] {
+        let attribute = dictionary.reply_attribute(name, "20").unwrap();
+        assert_eq!(attribute.to_string(), "vlan=20");
+        assert_eq!(dictionary.still(&attribute), Ok(()));
+    }
+    assert_eq!(resolved(&dictionary, "vlan:1=20").octets, *b"\x0120");
+}
+
+#[test]
 fn what_is_the_protocols_own_is_not_set_by_hand() {
     let dictionary = Dictionary::built_in();
     for (text, why) in [
