@@ -41,6 +41,8 @@ mod pages;
 #[cfg(test)]
 mod passwords;
 #[cfg(test)]
+mod radsec;
+#[cfg(test)]
 #[path = "../rfc4511/client.rs"]
 #[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
 mod raw_ldap;

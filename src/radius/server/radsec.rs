@@ -278,7 +278,9 @@ impl Entering {
         let Some(of_client) = place else {
             return Err(Turned::PerClient(client));
         };
-        debug!(client.name = %client, certificate = %names, version = version.as_str(), "connected");
+        let protocol = stream.get_ref().1.protocol_version();
+        debug!(client.name = %client, certificate = %names, version = version.as_str(),
+            tls = ?protocol, "connected");
         let tls = Arc::clone(tls);
         let connection = Connection {
             id,
