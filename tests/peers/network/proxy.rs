@@ -1,11 +1,12 @@
 //! FreeRADIUS as a proxy between a switch and the gateway: each request carries its Proxy-State.
 
-use super::{Laboratory, Machine, NAME, SECRET, filled, ip};
+use super::{Laboratory, Machine, SECRET, filled, ip};
 use crate::common::namespace::{inside, write};
 use crate::common::{PASSWORD, Ran, client_with_input, eventually};
 
-/// The shipped file.
+/// The shipped files.
 const PROXY: &str = include_str!("../../../deploy/freeradius-proxy/radiusd.conf");
+const WIFI: &str = include_str!("../../../deploy/wpa_supplicant/wifi.conf");
 
 /// Where the switch, at the user's machine, finds the proxy.
 const ADDRESS: &str = "198.51.100.1";
@@ -59,12 +60,7 @@ fn logins_eap_and_accounting_go_through() {
         assert!(refused.contains("Received Access-Reject"), "{refused}");
     }
 
-    let supplicant = format!(
-        "network={{\nkey_mgmt=WPA-EAP\neap=TTLS\nphase2=\"auth=PAP\"\n\
-         identity=\"alice\"\nanonymous_identity=\"anonymous\"\npassword=\"{PASSWORD}\"\n\
-         ca_cert=\"/etc/doorward-ca.pem\"\ndomain_match=\"{NAME}\"\n}}\n"
-    );
-    write("/etc/eapol_test.conf", &supplicant);
+    write("/etc/eapol_test.conf", &filled(WIFI, PASSWORD));
     let test = ["-c", "/etc/eapol_test.conf", "-a", ADDRESS, "-s", SECRET];
     let joined = Machine::User.run("eapol_test", &test);
     assert_eq!(joined.code, Some(0), "{}", joined.stdout);
