@@ -10,6 +10,7 @@ use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::{Asking, Circumstances, ClientResources};
 use crate::domain::secret::{Password, PasswordShape};
 use crate::domain::time::Now;
+use crate::domain::user_certificate::UserCertificate;
 
 use super::verdict::Ground;
 
@@ -45,6 +46,9 @@ pub enum Evidence {
     Unusable(PasswordShape),
     /// A session of before, taken up again: what its protocol proved is who held it.
     Resumed(Ground),
+    /// A certificate that TLS verified. Whom it stands for is said by the certificate alone,
+    /// whatever the claim.
+    Certificate(Arc<UserCertificate>),
 }
 
 impl Evidence {

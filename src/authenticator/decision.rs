@@ -118,6 +118,7 @@ impl<S: AttemptStore> Core<S> {
         for _ in 0..ROUNDS {
             let round = match &attempt.evidence {
                 Evidence::Resumed(ground) => self.resume(attempt, ground).await?,
+                Evidence::Certificate(certificate) => self.certify(attempt, certificate).await?,
                 Evidence::Password(_) | Evidence::Unusable(_) | Evidence::Response(_) => {
                     self.round(attempt).await?
                 }
@@ -211,7 +212,7 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// Refuses what could belong to nobody: as a wrong password is, the source's token included.
-    async fn refuse_stranger(
+    pub(super) async fn refuse_stranger(
         &self,
         settings: &Settings,
         attempt: &Attempt,
@@ -259,7 +260,7 @@ impl<S: AttemptStore> Core<S> {
                 Presented::Response(response),
                 self.memory.response_digest(account, epoch, response),
             ),
-            Evidence::Unusable(_) | Evidence::Resumed(_) => {
+            Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => {
                 return self
                     .refuse_stranger(settings, attempt, &found.report, Refusal::MalformedPassword)
                     .await;

@@ -5,6 +5,7 @@
 mod afterwards;
 pub mod announced;
 pub mod attempt;
+mod certified;
 mod challenged;
 mod comparison;
 mod decision;

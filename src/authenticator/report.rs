@@ -3,7 +3,7 @@
 
 use metrics::{counter, histogram};
 
-use crate::domain::event::{AttemptEvent, Outcome, Subject};
+use crate::domain::event::{AttemptEvent, Credential, Outcome, Subject};
 use crate::domain::id::RequestId;
 use crate::domain::name::ResourceName;
 use crate::domain::origin::{Origin, Protocol};
@@ -27,6 +27,7 @@ pub(super) struct Report {
     origin: Origin,
     pub(super) resource: Option<ResourceName>,
     pub(super) subject: Subject,
+    pub(super) credential: Option<Credential>,
 }
 
 impl Report {
@@ -39,6 +40,7 @@ impl Report {
             origin: attempt.origin.clone(),
             resource: None,
             subject,
+            credential: None,
         }
     }
 
@@ -51,6 +53,7 @@ impl Report {
             origin: Origin::of(attempt.circumstances.source.clone()),
             resource: None,
             subject,
+            credential: None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Report {
             origin: attempt.origin.clone(),
             resource: None,
             subject,
+            credential: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl Report {
             origin: Origin::address(announcement.client),
             resource: Some(announcement.resource.clone()),
             subject,
+            credential: None,
         }
     }
 
@@ -107,6 +112,7 @@ impl Report {
             listener,
             client,
             ssid,
+            credential: self.credential.clone(),
             outcome,
             reason,
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),

@@ -1,12 +1,12 @@
 //! Deciding an attempt to take a session up again: the account is looked at anew, nothing is
 //! compared, and nothing is charged, since there is nothing to guess.
 
-use crate::domain::event::{Outcome, Subject};
+use crate::domain::event::{Credential, Outcome, Subject};
 use crate::domain::refusal::Refusal;
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::policy::reply::merge;
-use crate::store::attempts::{AccountKey, AttemptStore};
+use crate::store::attempts::{AccountKey, AttemptRead, AttemptStore};
 
 use super::Core;
 use super::attempt::Attempt;
@@ -28,6 +28,7 @@ impl<S: AttemptStore> Core<S> {
             username: ground.username.clone(),
         };
         let mut report = Report::of(attempt, subject);
+        report.credential = Some(Credential::Session);
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
             return self.refuse_uncompared(&report, Refusal::NoResource).await;
         };
@@ -41,14 +42,33 @@ impl<S: AttemptStore> Core<S> {
             )
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        self.decide_uncompared(report, asked, read, Some(ground))
+            .await
+    }
+
+    /// Decides by state and bindings alone, and by the ground where there is one. A change-only
+    /// session is made of a right password and of nothing else, so where the table offers one the
+    /// user is refused.
+    pub(super) async fn decide_uncompared(
+        &self,
+        mut report: Report,
+        asked: Asked,
+        read: AttemptRead,
+        ground: Option<&Ground>,
+    ) -> Result<Round, Undecided> {
         let Some(record) = read.account else {
             return self.refuse_uncompared(&report, Refusal::UnknownUser).await;
         };
+        report.subject = Subject::Account {
+            account: record.account,
+            username: record.username.clone(),
+        };
         let now = self.clock.now();
         let holding = conditions(&record.facts, &read.policy, now);
+        let moved = ground.is_some_and(|ground| ground.epoch != record.epoch);
         let reason = match asked.judge(holding, record.bound, false) {
-            Access::Granted if record.epoch == ground.epoch => None,
-            Access::Granted => Some(Refusal::SessionOver),
+            Access::Granted if moved => Some(Refusal::SessionOver),
+            Access::Granted => None,
             Access::ChangeOnly => Some(Refusal::MustChange),
             Access::Refused(reason) => Some(reason),
         };

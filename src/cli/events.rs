@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::domain::device::MacAddress;
-use crate::domain::event::{AttemptEvent, ChangeEvent, Event, EventBody, Subject};
+use crate::domain::event::{AttemptEvent, ChangeEvent, Credential, Event, EventBody, Subject};
 use crate::domain::id::EventId;
 use crate::domain::time::{DayEdge, Timestamp};
 use crate::store::events::EventQuery;
@@ -216,6 +216,16 @@ fn attempt_line(attempt: &AttemptEvent) -> String {
     add(" from ", Some(attempt.origin.source.to_string()));
     add(" station ", attempt.origin.station.clone());
     add(" ssid ", attempt.ssid.clone());
+    add(
+        " with ",
+        attempt
+            .credential
+            .as_ref()
+            .map(|credential| match credential {
+                Credential::Session => "its session of before".to_owned(),
+                Credential::Certificate(identity) => format!("certificate {identity}"),
+            }),
+    );
     add(": ", attempt.reason.map(|reason| reason.to_string()));
     text
 }

@@ -10,6 +10,7 @@ use super::name::{ClientName, ListenerName, ResourceName, ServiceName, Username}
 use super::origin::{Origin, Protocol};
 use super::refusal::Refusal;
 use super::time::Timestamp;
+use super::user_certificate::CertificateIdentity;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,16 @@ impl Subject {
     }
 }
 
+/// What a user may bring instead of a password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A session of before, taken up again.
+    Session,
+    /// A certificate.
+    Certificate(CertificateIdentity),
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,6 +144,9 @@ pub struct AttemptEvent {
     pub client: Option<ClientName>,
     /// The SSID asked for.
     pub ssid: Option<String>,
+    /// What a user brought instead of a password, where it was something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Credential>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, where it was refused.

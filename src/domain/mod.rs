@@ -20,3 +20,4 @@ pub mod session;
 pub mod ssh_key;
 pub mod sudo;
 pub mod time;
+pub mod user_certificate;

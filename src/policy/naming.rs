@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::domain::login::LoginName;
 use crate::domain::name::{MailAddress, Username};
+use crate::domain::user_certificate::NamedBy;
 
 /// The longest login name looked at, in bytes: the longest mail address with room for a realm
 /// (RFC 3696 errata 1690 count 64 + 1 + 255).
@@ -58,6 +59,27 @@ pub fn interpret(typed: &str, realms: &Realms) -> Option<LoginName> {
         .map(|name| name.folded());
     let mail = MailAddress::parse(typed).ok().map(|mail| mail.folded());
     (username.is_some() || mail.is_some()).then_some(LoginName { username, mail })
+}
+
+/// Interprets the name in a user's certificate; nothing where it cannot belong to an account.
+///
+/// A name means one thing: a mail address is never tried as a username of a realm, nor the other
+/// way round, so that no two accounts can be meant by one certificate.
+pub fn certified(named_by: NamedBy, name: &str, realms: &Realms) -> Option<LoginName> {
+    match named_by {
+        NamedBy::Mail => MailAddress::parse(name).ok().map(|mail| LoginName {
+            username: None,
+            mail: Some(mail.folded()),
+        }),
+        NamedBy::Upn => {
+            let (name, realm) = name.rsplit_once('@')?;
+            if !realms.contains(realm) {
+                return None;
+            }
+            by_username(name)
+        }
+        NamedBy::CommonName => by_username(name),
+    }
 }
 
 fn by_username(name: &str) -> Option<LoginName> {

@@ -44,6 +44,7 @@ pub fn question(attempt: &Attempt) -> Words {
         Evidence::Response(ChallengeResponse::MsChapV2(_)) => "with a response of MS-CHAPv2",
         Evidence::Unusable(_) => "with octets that can be no password",
         Evidence::Resumed(_) => "by a TLS session of before",
+        Evidence::Certificate(_) => "with a user's certificate",
     };
     Words::of("asked about ")
         .name(Name::user(typed))

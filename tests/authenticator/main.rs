@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod announced;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod challenges;
 #[cfg(test)]
 #[path = "../common/challenges.rs"]

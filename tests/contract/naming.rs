@@ -1,7 +1,8 @@
 //! CONTRACT.md 8: the names under which an account logs in.
 
 use doorward::domain::login::LoginName;
-use doorward::policy::naming::{Realms, interpret};
+use doorward::domain::user_certificate::NamedBy;
+use doorward::policy::naming::{Realms, certified, interpret};
 use proptest::prelude::*;
 
 fn realms() -> Realms {
@@ -93,6 +94,33 @@ fn contract_8_without_realms_only_usernames_and_addresses_are_names() {
     );
     // An empty realm in the configuration is none.
     assert_eq!(interpret("\\alice", &Realms::new([""])), None);
+}
+
+#[test]
+fn contract_8_the_name_in_a_certificate_means_one_thing() {
+    let means = |named_by, name| certified(named_by, name, &realms());
+    let alice = || Some(login(Some("alice"), None));
+    let mail = |address| Some(login(None, Some(address)));
+    assert_eq!(means(NamedBy::CommonName, "Alice"), alice());
+    assert_eq!(means(NamedBy::Upn, "Alice@EXAMPLE.org"), alice());
+    // Never the username of a realm, whoever has that address.
+    let address = "Alice@example.org";
+    assert_eq!(means(NamedBy::Mail, address), mail("alice@example.org"));
+    for (named_by, name) in [
+        (NamedBy::CommonName, "alice@example.org"),
+        (NamedBy::CommonName, "EXAMPLE\\alice"),
+        (NamedBy::CommonName, "Alice Liddell"),
+        (NamedBy::CommonName, " alice"),
+        (NamedBy::Upn, "alice"),
+        (NamedBy::Upn, "alice@elsewhere.net"),
+        (NamedBy::Upn, "alice@example.org@elsewhere.net"),
+        (NamedBy::Upn, "EXAMPLE\\alice"),
+        (NamedBy::Mail, "alice"),
+        (NamedBy::Mail, "alice @example.org"),
+        (NamedBy::Mail, "alice\0@example.org"),
+    ] {
+        assert_eq!(means(named_by, name), None, "{named_by} {name:?}");
+    }
 }
 
 proptest! {

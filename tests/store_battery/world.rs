@@ -381,6 +381,7 @@ pub(crate) fn attempt_event(
         listener: None,
         client: None,
         ssid: None,
+        credential: None,
         outcome: if reason.is_some() {
             Outcome::Refused
         } else {

@@ -22,6 +22,7 @@ fn event() -> AttemptEvent {
         listener: None,
         client: None,
         ssid: None,
+        credential: None,
         outcome: Outcome::Refused,
         reason: None,
         duration_ms: 1,

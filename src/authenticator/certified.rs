@@ -1,0 +1,69 @@
+//! Deciding an attempt by a user's certificate: nothing is compared, nothing is remembered, and
+//! nothing counts toward a lock, since there is nothing to guess. State and bindings decide as they
+//! do for a password (CONTRACT.md 2).
+
+use crate::domain::event::{Credential, Subject};
+use crate::domain::refusal::Refusal;
+use crate::domain::user_certificate::UserCertificate;
+use crate::policy::naming;
+use crate::store::attempts::{AccountKey, AttemptStore};
+
+use super::Core;
+use super::attempt::Attempt;
+use super::decision::{Asked, Round, fetch};
+use super::report::Report;
+use super::verdict::Undecided;
+
+impl<S: AttemptStore> Core<S> {
+    /// Decides for the account that the certificate stands for. One that stands for none is refused
+    /// as a stranger's password is.
+    pub(super) async fn certify(
+        &self,
+        attempt: &Attempt,
+        certificate: &UserCertificate,
+    ) -> Result<Round, Undecided> {
+        let settings = self.settings.load();
+        let nobody = Subject::Certificate {
+            certificate: certificate
+                .name
+                .as_deref()
+                .unwrap_or(certificate.identity.subject())
+                .chars()
+                .take(Subject::LONGEST_CERTIFICATE)
+                .collect(),
+        };
+        let mut report = Report::of(attempt, nobody);
+        report.credential = Some(Credential::Certificate(certificate.identity.clone()));
+        let Some(asked) = Asked::by(&settings, &attempt.asking) else {
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
+                .await;
+        };
+        report.resource.clone_from(&asked.name);
+        let named_by = certificate.named_by;
+        let login = certificate
+            .name
+            .as_deref()
+            .and_then(|name| naming::certified(named_by, name, &settings.realms));
+        let Some(login) = login else {
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::UnknownCertificate)
+                .await;
+        };
+        let read = self
+            .store
+            .read_attempt(
+                &AccountKey::Login(login),
+                asked.name.as_ref(),
+                fetch(attempt.protocol),
+            )
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        if read.account.is_none() {
+            return self
+                .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)
+                .await;
+        }
+        self.decide_uncompared(report, asked, read, None).await
+    }
+}
