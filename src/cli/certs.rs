@@ -1,4 +1,5 @@
-//! `doorward certs DIR`: a private CA and a server certificate, for tests, demos and small sites.
+//! `doorward certs DIR`: a private CA and a server certificate, for tests, demos and small sites;
+//! `doorward certs user` and `revoke`: users' certificates by that CA, and the end of one.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::domain::name::{MailAddress, Username};
 use crate::domain::time::Clock as _;
+use crate::runtime::certificates::making::users::{self, UserNames, make_user_certificate};
 use crate::runtime::certificates::making::{
     MadeCertificates, SubjectAltName, make_private_ca_and_server_certificate,
 };
@@ -20,12 +23,16 @@ use super::context::Context;
 /// How long a server certificate lasts unless something else is said: as long as clients that
 /// bound it accept one from a private CA.
 const DAYS: u16 = 825;
+/// How long a user's certificate lasts unless something else is said.
+const USER_DAYS: u16 = 365;
 
 /// What is to be made.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
     /// The folder; made where it is missing.
-    dir: PathBuf,
+    #[arg(required = true)]
+    dir: Option<PathBuf>,
     /// Names and addresses by which clients reach the server; this host's unless given.
     #[arg(long = "name", value_name = "HOST", num_args = 1..)]
     names: Vec<SubjectAltName>,
@@ -33,6 +40,54 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = DAYS,
           value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Make a user's certificate for EAP-TLS, by the CA in the folder.
+    User(UserArguments),
+    /// Put certificates on the CA's list of revoked ones; without any, make the list.
+    Revoke {
+        /// The folder with the CA; the list is its crl.pem.
+        dir: PathBuf,
+        /// Their files, or their serial numbers as `doorward events` shows them.
+        #[arg(value_name = "CERTIFICATE")]
+        certificates: Vec<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct UserArguments {
+    /// The folder with the CA; certificates go to its folder `users`.
+    dir: PathBuf,
+    /// The username, which is the certificate's common name.
+    #[arg(value_parser = Username::parse)]
+    name: Username,
+    /// A mail address to put in, for `client_name = "mail"`.
+    #[arg(long, value_name = "ADDRESS", value_parser = MailAddress::parse)]
+    mail: Option<MailAddress>,
+    /// A user principal name to put in, for `client_name = "upn"`.
+    #[arg(long, value_name = "USER@REALM", value_parser = MailAddress::parse)]
+    upn: Option<MailAddress>,
+    /// For how many days.
+    #[arg(long, value_name = "NUMBER", default_value_t = USER_DAYS,
+          value_parser = clap::value_parser!(u16).range(1..=3650))]
+    days: u16,
+}
+
+#[derive(Serialize)]
+struct MadeForUser {
+    certificate: PathBuf,
+    private_key: PathBuf,
+    serial: String,
+}
+
+#[derive(Serialize)]
+struct Revoked {
+    crl: PathBuf,
+    revoked: usize,
 }
 
 #[derive(Serialize)]
@@ -47,7 +102,15 @@ struct Made {
 
 /// Runs the command. A CA that is there is kept, so that clients that trust it go on doing so.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<ExitCode> {
-    let made = make(&arguments.dir, &arguments.names, arguments.days)?;
+    match &arguments.verb {
+        Some(Verb::User(wanted)) => return make_for_user(wanted, context),
+        Some(Verb::Revoke { dir, certificates }) => return revoke(dir, certificates, context),
+        None => {}
+    }
+    let Some(dir) = &arguments.dir else {
+        anyhow::bail!("name the folder");
+    };
+    let made = make(dir, &arguments.names, arguments.days)?;
     let made = Made {
         ca: made.ca,
         ca_was_there: made.ca_was_there,
@@ -70,14 +133,54 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+fn make_for_user(wanted: &UserArguments, context: &Context) -> anyhow::Result<ExitCode> {
+    let names = UserNames {
+        username: wanted.name.clone(),
+        mail: wanted.mail.clone(),
+        principal: wanted.upn.clone(),
+    };
+    let now = SystemClock::start().now().wall;
+    let made = make_user_certificate(&wanted.dir, &names, now, days(wanted.days))?;
+    let made = MadeForUser {
+        certificate: made.certificate,
+        private_key: made.key,
+        serial: made.serial,
+    };
+    context.output.value(&made, |made| {
+        format!(
+            "made {}\nmade {}\nserial {}",
+            made.certificate.display(),
+            made.private_key.display(),
+            made.serial
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(dir: &Path, certificates: &[String], context: &Context) -> anyhow::Result<ExitCode> {
+    let now = SystemClock::start().now().wall;
+    let list = users::revoke(dir, certificates, now)?;
+    let list = Revoked {
+        crl: list.list,
+        revoked: list.revoked,
+    };
+    context.output.value(&list, |list| {
+        format!("made {}: {} revoked", list.crl.display(), list.revoked)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn days(number: u16) -> Duration {
+    Duration::from_hours(24 * u64::from(number))
+}
+
 /// Makes what `doorward certs` makes, for this host.
 pub(super) fn make_for_this_host(folder: &Path) -> anyhow::Result<MadeCertificates> {
     make(folder, &[], DAYS)
 }
 
-fn make(folder: &Path, names: &[SubjectAltName], days: u16) -> anyhow::Result<MadeCertificates> {
+fn make(folder: &Path, names: &[SubjectAltName], number: u16) -> anyhow::Result<MadeCertificates> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let validity = Duration::from_hours(24 * u64::from(days));
     let now = SystemClock::start().now().wall;
     let own;
     let names = if names.is_empty() {
@@ -87,7 +190,10 @@ fn make(folder: &Path, names: &[SubjectAltName], days: u16) -> anyhow::Result<Ma
         names
     };
     Ok(make_private_ca_and_server_certificate(
-        folder, names, now, validity,
+        folder,
+        names,
+        now,
+        days(number),
     )?)
 }
 

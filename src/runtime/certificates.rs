@@ -6,6 +6,7 @@
 
 mod clients;
 pub mod making;
+mod purpose;
 mod validity;
 
 use std::fs;
@@ -90,6 +91,18 @@ pub enum CertificateError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no CA to make a user's certificate with.
+    #[error("{} holds no CA: `doorward certs` makes one", .0.display())]
+    NoCa(PathBuf),
+    /// The file is no list of revoked certificates.
+    #[error("{} holds no list of revoked certificates in PEM", .0.display())]
+    NoList(PathBuf),
+    /// Neither a certificate's file nor a serial number.
+    #[error(
+        "'{0}' is neither the file of a certificate nor a serial number in hexadecimal, such as \
+         `doorward events` shows"
+    )]
+    NoSerial(String),
     /// A certificate cannot be made.
     #[error("the certificate cannot be made: {0}")]
     NotMade(String),

@@ -1,7 +1,7 @@
 //! TLS for listeners: the server's certificate, and the CAs by which clients' are verified, both
 //! followed while the daemon runs.
 //!
-//! Verifying is rustls's. A session that is resumed brings its certificate with it, unverified: one
+//! Verifying is rustls's; `purpose` adds what users' certificates must be good for. A session that is resumed brings its certificate with it, unverified: one
 //! that has expired or was revoked meanwhile would go on. So none is kept where certificates are
 //! verified.
 
@@ -13,9 +13,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use sha2::{Digest as _, Sha256};
 
+use super::purpose::StatedPurpose;
 use super::{Certificate, CertificateError, Reload, provider, read};
 use crate::ldap::settings::ClientCertificate;
 
@@ -26,6 +27,15 @@ pub struct ClientTrust {
     pub ca: PathBuf,
     /// The revocation lists in PEM: one of each CA that issues.
     pub crl: Option<PathBuf>,
+}
+
+/// How TLS is spoken.
+#[derive(Debug)]
+struct Terms {
+    versions: Vec<&'static SupportedProtocolVersion>,
+    /// Whether a client's certificate must say that it is for clients, rather than not say that it
+    /// is for something else.
+    stated_purpose: bool,
 }
 
 /// What TLS is spoken with, by whether clients show certificates.
@@ -39,6 +49,7 @@ struct Configs {
 pub struct Protection {
     certificate: Arc<Certificate>,
     trust: Option<ClientTrust>,
+    terms: Terms,
     current: ArcSwap<Configs>,
     /// A digest of the files of trust when they were last looked at.
     seen: Mutex<[u8; 32]>,
@@ -53,11 +64,41 @@ impl Protection {
         certificate: Arc<Certificate>,
         trust: Option<ClientTrust>,
     ) -> Result<Self, CertificateError> {
+        let terms = Terms {
+            versions: vec![&TLS13, &TLS12],
+            stated_purpose: false,
+        };
+        Self::on(terms, certificate, trust)
+    }
+
+    /// TLS of those versions with this certificate, where certificates let users in: each must say
+    /// that it is for clients (RFC 5280 §4.2.1.12).
+    ///
+    /// # Errors
+    /// As [`Protection::new`], or no version is named.
+    pub fn for_users(
+        certificate: Arc<Certificate>,
+        trust: Option<ClientTrust>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<Self, CertificateError> {
+        let terms = Terms {
+            versions: versions.to_vec(),
+            stated_purpose: true,
+        };
+        Self::on(terms, certificate, trust)
+    }
+
+    fn on(
+        terms: Terms,
+        certificate: Arc<Certificate>,
+        trust: Option<ClientTrust>,
+    ) -> Result<Self, CertificateError> {
         let files = trust.as_ref().map(TrustFiles::read).transpose()?;
-        let configs = Configs::new(&certificate, trust.as_ref().zip(files.as_ref()))?;
+        let configs = Configs::new(&terms, &certificate, trust.as_ref().zip(files.as_ref()))?;
         Ok(Self {
             certificate,
             trust,
+            terms,
             current: ArcSwap::from_pointee(configs),
             seen: Mutex::new(files.map(|files| files.digest()).unwrap_or_default()),
         })
@@ -68,12 +109,17 @@ impl Protection {
         &self.certificate
     }
 
+    /// What TLS is spoken with where clients show no certificate.
+    pub fn without_clients(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.load().off)
+    }
+
     /// What TLS is spoken with now; none where clients are to show certificates and there is no CA
     /// for them.
     pub fn config(&self, clients: ClientCertificate) -> Option<Arc<ServerConfig>> {
         let configs = self.current.load();
         match clients {
-            ClientCertificate::Off => Some(Arc::clone(&configs.off)),
+            ClientCertificate::Off => Some(self.without_clients()),
             ClientCertificate::Optional => configs.optional.clone(),
             ClientCertificate::Required => configs.required.clone(),
         }
@@ -96,7 +142,7 @@ impl Protection {
             }
             *seen = digest;
         }
-        let configs = Configs::new(&self.certificate, Some((trust, &files)))?;
+        let configs = Configs::new(&self.terms, &self.certificate, Some((trust, &files)))?;
         self.current.store(Arc::new(configs));
         Ok(Reload::Replaced)
     }
@@ -104,16 +150,20 @@ impl Protection {
 
 impl Configs {
     fn new(
+        terms: &Terms,
         certificate: &Arc<Certificate>,
         trust: Option<(&ClientTrust, &TrustFiles)>,
     ) -> Result<Self, CertificateError> {
         let verified = |required| {
             trust
-                .map(|(trust, files)| files.config(certificate, trust, required).map(Arc::new))
+                .map(|(trust, files)| {
+                    let config = files.config(terms, certificate, trust, required);
+                    config.map(Arc::new)
+                })
                 .transpose()
         };
         Ok(Self {
-            off: Arc::new(certificate.server_config()?),
+            off: Arc::new(certificate.server_config_for(&terms.versions)?),
             optional: verified(false)?,
             required: verified(true)?,
         })
@@ -144,6 +194,7 @@ impl TrustFiles {
 
     fn config(
         &self,
+        terms: &Terms,
         certificate: &Arc<Certificate>,
         trust: &ClientTrust,
         required: bool,
@@ -184,8 +235,13 @@ impl TrustFiles {
         let verifier = builder.build().map_err(|fault| {
             unusable(trust.crl.as_ref().unwrap_or(&trust.ca), fault.to_string())
         })?;
+        let verifier = if terms.stated_purpose {
+            Arc::new(StatedPurpose::new(verifier))
+        } else {
+            verifier
+        };
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&TLS13, &TLS12])
+            .with_protocol_versions(&terms.versions)
             .map_err(|source| CertificateError::Refused {
                 path: trust.ca.clone(),
                 source,

@@ -3,7 +3,10 @@
 //!
 //! A folder holds `ca.pem` (what clients trust), `ca.key`, `server.pem` and `server.key`, and
 //! `eap.pem` and `eap.key`, which devices pin and LDAP clients never see. A CA that is there is never replaced, so that clients who trust it trust the next certificate too; its
-//! name follows from its key, which is how it can be used again without being parsed.
+//! name follows from its key, which is how it can be used again without being parsed. `users` makes
+//! certificates of users with it.
+
+pub mod users;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -121,11 +124,7 @@ pub fn make_private_ca_and_server_certificate(
 
     fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
     let (ca_pem, ca_key) = if made.ca_was_there {
-        let pem = read_text(&made.ca)?;
-        let key = Zeroizing::new(read_text(&ca_key_path)?);
-        let key =
-            KeyPair::from_pem(&key).map_err(|_| CertificateError::NoKey(ca_key_path.clone()))?;
-        (pem, key)
+        read_ca(folder)?
     } else {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(not_made)?;
         let params = ca_params(&key, now, CA_VALIDITY.max(validity));
@@ -159,6 +158,15 @@ pub fn make_private_ca_and_server_certificate(
         write(folder, path, certificate.as_bytes(), 0o644)?;
     }
     Ok(made)
+}
+
+/// The certificate of the folder's CA in PEM, and its key.
+fn read_ca(folder: &Path) -> Result<(String, KeyPair), CertificateError> {
+    let pem = read_text(&folder.join("ca.pem"))?;
+    let path = folder.join("ca.key");
+    let key = Zeroizing::new(read_text(&path)?);
+    let key = KeyPair::from_pem(&key).map_err(|_| CertificateError::NoKey(path))?;
+    Ok((pem, key))
 }
 
 /// Refuses folders with half a CA, and with a certificate that came from elsewhere.
