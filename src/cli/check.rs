@@ -119,10 +119,12 @@ fn look_further(config: &Config, report: &mut Report) {
             certificate(config, "tls.certificate", protection.certificate(), report);
         }
     }
-    match assemble::eap_certificate(config) {
+    match assemble::eap_protection(config) {
         Err(errors) => report.add(&errors),
         Ok(None) => {}
-        Ok(Some(opened)) => certificate(config, "eap.certificate", &opened, report),
+        Ok(Some(protection)) => {
+            certificate(config, "eap.certificate", protection.certificate(), report);
+        }
     }
     if let Err(errors) = dictionaries::load(config) {
         report.add(&errors);

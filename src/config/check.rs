@@ -13,12 +13,13 @@ use ipnet::IpNet;
 use super::Config;
 use super::auth_policy::AuthPolicy;
 use super::citation::{ConfigError, ConfigWarning};
-use super::eap::{Eap, InnerEapMethod};
+use super::eap::{Eap, EapMethod, InnerEapMethod};
 use super::ldap::{ClientCertificate, ListenAddress, Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
 use super::reader::nearest;
 use crate::domain::name::ResourceName;
 use crate::domain::time::format_span;
+use crate::domain::user_certificate::NamedBy;
 
 /// A shorter shared secret can be found from one captured packet in an afternoon.
 pub(super) const SHORT_SECRET: usize = 12;
@@ -515,6 +516,7 @@ impl Checker<'_> {
                 );
             }
         }
+        self.eap_certificates(eap);
         self.bounded("eap.fragment_size", eap.fragment_size, 100, 1400);
         for (key, count) in [
             ("eap.max_sessions", eap.max_sessions),
@@ -537,6 +539,46 @@ impl Checker<'_> {
     fn has_network_passwords(&self) -> bool {
         let radius = self.config.radius.as_ref();
         radius.is_some_and(|radius| radius.sockets.network_password_key_file.is_some())
+    }
+
+    /// EAP-TLS is asked for by its name and by its CA: either alone is a slip.
+    fn eap_certificates(&mut self, eap: &Eap) {
+        let place = eap
+            .methods
+            .iter()
+            .position(|method| *method == EapMethod::Tls);
+        let Some(place) = place else {
+            for (key, given) in [
+                ("eap.client_ca", eap.client_ca.is_some()),
+                ("eap.client_crl", eap.client_crl.is_some()),
+                ("eap.client_name", eap.client_name.is_some()),
+            ] {
+                if given {
+                    self.error(key, "nothing uses it: add \"tls\" to methods");
+                }
+            }
+            return;
+        };
+        let method = self.element("eap.methods", place);
+        if eap.client_ca.is_none() {
+            self.error(
+                &method,
+                "this needs client_ca: the CA whose certificates let users in",
+            );
+        }
+        if eap.client_name.is_none() {
+            self.error(
+                &method,
+                "this needs client_name: which name in a certificate says whose it is \
+                 (mail, upn or common_name)",
+            );
+        }
+        if eap.client_name == Some(NamedBy::Upn) && self.config.directory.realms.is_empty() {
+            self.error(
+                "eap.client_name",
+                "a user principal name ends in a realm: name it in directory.realms",
+            );
+        }
     }
 
     fn limits(&mut self) {

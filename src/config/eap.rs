@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::domain::user_certificate::NamedBy;
+
 /// EAP as it is spoken with every RADIUS client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,12 @@ pub struct Eap {
     pub certificate: PathBuf,
     /// Its private key in PEM.
     pub private_key: PathBuf,
+    /// The CAs in PEM whose certificates let users in by EAP-TLS.
+    pub client_ca: Option<PathBuf>,
+    /// Their revocation lists in PEM.
+    pub client_crl: Option<PathBuf>,
+    /// Which name in a user's certificate says whose it is.
+    pub client_name: Option<NamedBy>,
     /// The methods offered, the preferred one first.
     #[serde(default = "methods", deserialize_with = "super::value::list")]
     pub methods: Vec<EapMethod>,
@@ -58,6 +66,8 @@ pub enum EapMethod {
     Ttls,
     /// PEAP, version 0, with GTC inside.
     Peap,
+    /// EAP-TLS with a certificate of the user's.
+    Tls,
 }
 
 /// A method of `eap.inner`.
@@ -85,6 +95,12 @@ impl Eap {
     pub(super) fn resolve(&mut self, folder: &Path) {
         self.certificate = folder.join(&self.certificate);
         self.private_key = folder.join(&self.private_key);
+        for file in [&mut self.client_ca, &mut self.client_crl]
+            .into_iter()
+            .flatten()
+        {
+            *file = folder.join(&*file);
+        }
     }
 }
 

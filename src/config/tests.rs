@@ -1,5 +1,6 @@
 //! Broken files and what is said of them, word by word; the shipped files.
 
+mod certificates;
 mod listeners;
 mod radsec;
 mod secrets;

@@ -10,10 +10,12 @@ use super::fragments::{self, FragmentFault};
 use super::journal::{Journal, Note};
 use super::keys::MasterSessionKey;
 use super::packet::{self, Code, Packet, kind};
-use super::running::{Running, Turn};
+use super::running::{Running, Success, Turn};
 use super::settings::{Method, Settings};
 use crate::authenticator::{Authenticated, Claim, Evidence, Ground, Undecided, Verdict};
+use crate::domain::certificate::Unreadable;
 use crate::domain::time::Now;
+use crate::domain::user_certificate::UserCertificate;
 
 /// The most packets taken of one peer. A long chain of certificates in fragments of 100 octets
 /// takes a hundred.
@@ -63,6 +65,18 @@ impl Login {
         }
     }
 
+    /// Whoever that certificate stands for.
+    pub(super) fn certified(certificate: UserCertificate) -> Self {
+        let claim = match &certificate.name {
+            Some(name) => Claim::of(name.as_bytes()),
+            None => Claim::Malformed(certificate.identity.to_string()),
+        };
+        Self {
+            claim,
+            evidence: Evidence::Certificate(Arc::new(certificate)),
+        }
+    }
+
     /// Whoever held that session.
     pub(super) fn again(ground: Ground) -> Self {
         Self {
@@ -104,6 +118,8 @@ pub struct Granted {
     pub key: MasterSessionKey,
     /// The method it came by.
     pub method: Method,
+    /// Whether a session was taken up again, rather than a password or a certificate brought.
+    pub resumed: bool,
 }
 
 /// Why a conversation failed, for the log; the peer is never told.
@@ -121,6 +137,9 @@ pub enum Failure {
     /// A fragment was refused.
     #[error("{0}")]
     Fragment(#[from] FragmentFault),
+    /// The peer's certificate was verified and cannot be read all the same.
+    #[error(transparent)]
+    Certificate(#[from] Unreadable),
     /// What was inside the tunnel has no shape that makes sense.
     #[error("the content of the tunnel is malformed")]
     Malformed,
@@ -140,6 +159,7 @@ impl Failure {
             Self::NoCommonMethod => "no_common_method",
             Self::Tls(_) => "tls",
             Self::Fragment(_) => "fragment",
+            Self::Certificate(_) => "certificate",
             Self::Malformed => "malformed",
             Self::OutOfTurn => "out_of_turn",
             Self::TooLong => "too_long",
@@ -266,10 +286,13 @@ impl Conversation {
 
     fn turn(&mut self, kind: u8, data: &[u8], now: Now) -> Step {
         match (&mut self.state, kind) {
-            (State::Identity, kind::IDENTITY) => match self.settings.methods.first() {
-                Some(&method) => self.offer(method, Vec::new()),
-                None => self.fail(Failure::NoCommonMethod),
-            },
+            (State::Identity, kind::IDENTITY) => {
+                let first = self.settings.offers().next();
+                match first {
+                    Some(method) => self.offer(method, Vec::new()),
+                    None => self.fail(Failure::NoCommonMethod),
+                }
+            }
             (State::Offered { method, tried }, kind::NAK) => {
                 let mut tried = std::mem::take(tried);
                 tried.push(*method);
@@ -313,13 +336,20 @@ impl Conversation {
         match turn {
             Ok(Turn::Send { data, patience }) => self.request(number, &data, patience),
             Ok(Turn::Ask(login)) => Step::Ask(login),
-            Ok(Turn::Success { proof, key, method }) => {
+            Ok(Turn::Success(success)) => {
+                let Success {
+                    proof,
+                    key,
+                    method,
+                    resumed,
+                } = success;
                 self.state = State::Over;
                 Step::Done(Outcome::Granted(Box::new(Granted {
                     packet: packet::success(self.identifier.unwrap_or_default()),
                     proof,
                     key,
                     method,
+                    resumed,
                 })))
             }
             Err(failure) => self.fail(failure),
@@ -331,7 +361,9 @@ impl Conversation {
         wanted
             .iter()
             .filter_map(|&number| Method::of(number))
-            .find(|method| self.settings.methods.contains(method) && !tried.contains(method))
+            .find(|method| {
+                self.settings.offers().any(|offered| offered == *method) && !tried.contains(method)
+            })
     }
 
     fn offer(&mut self, method: Method, tried: Vec<Method>) -> Step {

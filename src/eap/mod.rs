@@ -31,4 +31,4 @@ pub use conversation::{
 pub use journal::{Journal, Note};
 pub use keys::MasterSessionKey;
 pub use resumption::Resumption;
-pub use settings::{InnerMethod, Method, Settings};
+pub use settings::{InnerMethod, Method, Settings, UserCertificates};

@@ -2,11 +2,16 @@
 //! carries it share it.
 
 use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair,
+};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
@@ -16,8 +21,9 @@ use super::avp::{self, Avp, code};
 use super::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use super::packet::{self, Code, Packet, kind};
 use super::settings::Bounds;
-use super::{Conversation, InnerMethod, Method, Resumption, Settings, Step};
+use super::{Conversation, InnerMethod, Method, Resumption, Settings, Step, UserCertificates};
 use crate::domain::time::{Monotonic, Now, Timestamp};
+use crate::domain::user_certificate::NamedBy;
 
 /// Both versions of TLS.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -39,6 +45,7 @@ pub(crate) fn at(seconds: u64) -> Now {
 pub(crate) struct Site {
     pub(crate) settings: Arc<Settings>,
     pub(crate) roots: Arc<RootCertStore>,
+    users: Issuer<'static, KeyPair>,
 }
 
 impl Site {
@@ -47,17 +54,30 @@ impl Site {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["radius.example".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["radius.example".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(certificate.der().clone()).unwrap();
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let key: PrivateKeyDer<'_> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let tls = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .unwrap()
+        let tls = || {
+            ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(&[&TLS13, &TLS12])
+                .unwrap()
+        };
+        let (users, ca) = authority();
+        let mut trusted = RootCertStore::empty();
+        trusted.add(ca).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), Arc::clone(&provider));
+        let with_users = tls()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(chain.clone(), PrivateKeyDer::clone_key(&key))
+            .unwrap();
+        let with_users = Arc::new(with_users);
+        let tls = tls()
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
@@ -65,6 +85,9 @@ impl Site {
             methods: Method::ALL.to_vec(),
             inner: InnerMethod::ALL.to_vec(),
             tls: Arc::new(tls),
+            certificates: Some(UserCertificates::new(NamedBy::CommonName, move || {
+                Some(Arc::clone(&with_users))
+            })),
             fragment_size: Settings::DEFAULT_FRAGMENT_SIZE,
             resumption: Some(Arc::new(Resumption::new(Duration::from_hours(1)))),
             bounds: Bounds::default(),
@@ -73,13 +96,39 @@ impl Site {
         Self {
             settings: Arc::new(settings),
             roots: Arc::new(roots),
+            users,
         }
+    }
+
+    /// A user's device with a certificate under these common names.
+    pub(crate) fn device(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        common: &str,
+    ) -> Arc<ClientConfig> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.users).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_client_auth_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            );
+        Arc::new(config.unwrap())
     }
 
     pub(crate) fn conversation(&self) -> Conversation {
         Conversation::new(Arc::clone(&self.settings), None)
     }
 
+    /// A device without a certificate.
     pub(crate) fn client(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -89,6 +138,17 @@ impl Site {
             .with_no_client_auth();
         Arc::new(config)
     }
+}
+
+/// A CA for users.
+fn authority() -> (Issuer<'static, KeyPair>, CertificateDer<'static>) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Users");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    (Issuer::new(params, key), certificate)
 }
 
 /// What a peer does inside its tunnel, once it stands: it is given what came, and gives what it
@@ -103,6 +163,8 @@ pub(crate) struct Peer {
     assembly: Assembly,
     outgoing: Option<Outgoing>,
     inside: Inside,
+    /// All that it heard of TLS.
+    pub(crate) heard: Vec<u8>,
 }
 
 impl Peer {
@@ -120,6 +182,7 @@ impl Peer {
             assembly: Assembly::default(),
             outgoing: None,
             inside: Box::new(inside),
+            heard: Vec::new(),
         }
     }
 
@@ -150,6 +213,7 @@ impl Peer {
         let Some(message) = self.assembly.push(&fragment).unwrap() else {
             return ACKNOWLEDGEMENT.to_vec();
         };
+        self.heard.extend_from_slice(&message);
         let mut rest = message.as_slice();
         while !rest.is_empty() {
             self.tls.read_tls(&mut rest).unwrap();
@@ -274,6 +338,17 @@ pub(crate) fn ttls_gtc(
         let said = packet::response(asked.identifier, kind::GTC, password);
         Some(in_avp(&said))
     })
+}
+
+/// An EAP-TLS peer; gives what came inside its tunnel too.
+pub(crate) fn certified(config: Arc<ClientConfig>, room: usize) -> (Peer, Arc<Mutex<Vec<u8>>>) {
+    let inside = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&inside);
+    let peer = Peer::new(config, Method::Tls, room, move |came| {
+        kept.lock().unwrap().extend(came);
+        None
+    });
+    (peer, inside)
 }
 
 /// A PEAP peer with GTC inside, which agrees that it ended well.

@@ -3,6 +3,7 @@
 //!
 //! Success carries the authenticator's proof by type; there is no other way to make one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -18,7 +19,9 @@ use super::settings::{InnerMethod, Method, Settings};
 use super::ttls::{self, Answer, Inside};
 use super::tunnel::{ImpliedChallenge, Tunnel, TunnelFault};
 use crate::authenticator::{Authenticated, Verdict};
+use crate::domain::certificate::Unreadable;
 use crate::domain::time::Now;
+use crate::domain::user_certificate::{self, NamedBy};
 
 /// How long a user may take to type a password.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,11 +40,15 @@ pub(super) enum Turn {
     /// Ask the authenticator.
     Ask(Login),
     /// The peer is let in, and knows all it must.
-    Success {
-        proof: Authenticated,
-        key: MasterSessionKey,
-        method: Method,
-    },
+    Success(Success),
+}
+
+/// How a method ended well.
+pub(super) struct Success {
+    pub(super) proof: Authenticated,
+    pub(super) key: MasterSessionKey,
+    pub(super) method: Method,
+    pub(super) resumed: bool,
 }
 
 /// The method.
@@ -57,6 +64,10 @@ pub(super) struct Running {
     implied: Option<ImpliedChallenge>,
     inner: Inner,
     phase: Phase,
+    /// Which name in a certificate counts; nothing where the peer shows none.
+    named_by: Option<NamedBy>,
+    /// Whether what was asked last is a session taken up again.
+    resuming: bool,
 }
 
 /// What a peer said inside.
@@ -98,10 +109,24 @@ impl Running {
         packet_length: usize,
         now: Now,
     ) -> Result<Self, Failure> {
+        let (config, resumption, named_by) = match (method, &settings.certificates) {
+            (Method::Ttls | Method::Peap, _) => (
+                Arc::clone(&settings.tls),
+                settings.resumption.as_ref(),
+                None,
+            ),
+            // A session taken up again would bring its certificate along unverified, and go on
+            // after it was revoked or had expired. So none is kept.
+            (Method::Tls, Some(certificates)) => (
+                certificates.tls().ok_or(Failure::NoCommonMethod)?,
+                None,
+                Some(certificates.named_by()),
+            ),
+            (Method::Tls, None) => return Err(Failure::NoCommonMethod),
+        };
         Ok(Self {
             method,
-            tunnel: Tunnel::new(&settings.tls, settings.resumption.as_ref(), method, now)
-                .map_err(tls)?,
+            tunnel: Tunnel::new(&config, resumption, method, now).map_err(tls)?,
             assembly: Assembly::default(),
             outgoing: None,
             room: packet_length.saturating_sub(packet::HEADER_LENGTH + 1),
@@ -109,6 +134,8 @@ impl Running {
             implied: None,
             inner: Inner::new(&settings.inner),
             phase: Phase::Handshake,
+            named_by,
+            resuming: false,
         })
     }
 
@@ -206,7 +233,9 @@ impl Running {
         } else if let (Some(implied), Some(success)) = (&self.implied, ms_chap) {
             let told = ttls::success(implied, success);
             self.tunnel.write(&told).map_err(tls)?;
-        } else if self.tunnel.is_v13() && self.tunnel.resumed().is_some() {
+        } else if self.tunnel.is_v13()
+            && (self.method == Method::Tls || self.tunnel.resumed().is_some())
+        {
             self.tunnel.write(&COMMITMENT).map_err(tls)?;
         }
         let output = self.tunnel.output();
@@ -232,15 +261,17 @@ impl Running {
                 Ok(self.send(output, None))
             };
         }
+        if let Some(named_by) = self.named_by {
+            return self.certified(&plaintext, named_by);
+        }
         // In TLS 1.3 the peer's first words may come with the end of its handshake (RFC 9427 §3,
         // RFC 5281 §7.4).
         if !plaintext.is_empty() {
             return self.inside(&plaintext);
         }
         if let Some(ground) = self.tunnel.resumed() {
-            let login = Login::again(ground);
-            self.phase = Phase::Asking(login.clone());
-            return Ok(Turn::Ask(login));
+            self.resuming = true;
+            return Ok(self.ask(Login::again(ground)));
         }
         if self.method == Method::Peap && self.tunnel.is_v13() {
             return self.greet();
@@ -253,6 +284,22 @@ impl Running {
         };
         let output = self.tunnel.output();
         Ok(self.send(output, None))
+    }
+
+    /// Asks for whoever the peer's certificate stands for. In TLS 1.2 the end of our handshake goes
+    /// out with the verdict, so that a peer who is refused never takes it for success.
+    fn certified(&mut self, plaintext: &[u8], named_by: NamedBy) -> Result<Turn, Failure> {
+        if !plaintext.is_empty() {
+            return Err(Failure::OutOfTurn);
+        }
+        let certificate = self.tunnel.peer_certificate().ok_or(Unreadable)?;
+        let certificate = user_certificate::read(certificate, named_by)?;
+        Ok(self.ask(Login::certified(certificate)))
+    }
+
+    fn ask(&mut self, login: Login) -> Turn {
+        self.phase = Phase::Asking(login.clone());
+        Turn::Ask(login)
     }
 
     /// Reads what the peer says inside.
@@ -275,6 +322,8 @@ impl Running {
                 let data = Zeroizing::new(data.to_vec());
                 Ok(Spoken::Eap(identifier, kind, data))
             }
+            // EAP-TLS ends with its handshake.
+            Method::Tls => Err(Failure::OutOfTurn),
         }
     }
 
@@ -292,10 +341,7 @@ impl Running {
         };
         match said {
             Said::Request(request) => self.request(&request, Some(PATIENCE), Phase::Inside),
-            Said::Login(login) => {
-                self.phase = Phase::Asking(login.clone());
-                Ok(Turn::Ask(login))
-            }
+            Said::Login(login) => Ok(self.ask(login)),
         }
     }
 
@@ -317,6 +363,7 @@ impl Running {
                 ttls::wrap(&packet)
             }
             Method::Peap => peap::wrap(request),
+            Method::Tls => return Err(Failure::OutOfTurn),
         };
         self.tunnel.write(&plaintext).map_err(tls)?;
         self.phase = phase;
@@ -331,7 +378,7 @@ impl Running {
             Err(fault) => return self.alert(fault),
         };
         let agreed = match self.method {
-            Method::Ttls => message.is_empty(),
+            Method::Ttls | Method::Tls => message.is_empty(),
             Method::Peap => peap::agrees(&plaintext, self.inner.next_identifier()),
         };
         if agreed {
@@ -344,16 +391,19 @@ impl Running {
     fn succeed(&mut self, proof: Authenticated) -> Result<Turn, Failure> {
         let key = self.tunnel.key().map_err(tls)?;
         self.tunnel.publish(&proof.ground());
+        let resumed = self.resuming;
         tracing::debug!(
             method = self.method.as_str(),
             tls = ?self.tunnel.version(),
+            resumed,
             "EAP succeeded"
         );
-        Ok(Turn::Success {
+        Ok(Turn::Success(Success {
             proof,
             key,
             method: self.method,
-        })
+            resumed,
+        }))
     }
 
     /// Lets the peer know that TLS failed, where TLS has a word for it (RFC 5216 §2.1.3).

@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 
 use super::packet::kind;
 use super::resumption::Resumption;
+use crate::domain::user_certificate::NamedBy;
 
 /// A method that a peer may authenticate by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,17 +17,20 @@ pub enum Method {
     Ttls,
     /// PEAP, version 0: EAP inside a TLS tunnel (MS-PEAP).
     Peap,
+    /// EAP-TLS: a certificate of the user's (RFC 5216, RFC 9190).
+    Tls,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 2] = [Self::Ttls, Self::Peap];
+    pub const ALL: [Self; 3] = [Self::Ttls, Self::Peap, Self::Tls];
 
     /// Its number on the wire.
     pub const fn number(self) -> u8 {
         match self {
             Self::Ttls => kind::TTLS,
             Self::Peap => kind::PEAP,
+            Self::Tls => kind::TLS,
         }
     }
 
@@ -42,6 +46,7 @@ impl Method {
         match self {
             Self::Ttls => "ttls",
             Self::Peap => "peap",
+            Self::Tls => "tls",
         }
     }
 
@@ -49,7 +54,7 @@ impl Method {
     pub(super) const fn label(self) -> &'static [u8] {
         match self {
             Self::Ttls => b"ttls keying material",
-            Self::Peap => b"client EAP encryption",
+            Self::Peap | Self::Tls => b"client EAP encryption",
         }
     }
 }
@@ -113,6 +118,45 @@ impl Default for Bounds {
     }
 }
 
+/// What users' certificates are verified by, and which of their names counts.
+pub struct UserCertificates {
+    tls: Box<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>,
+    named_by: NamedBy,
+}
+
+impl UserCertificates {
+    /// Takes a source of TLS that lets nobody in without a certificate that it verified. It is
+    /// asked at each conversation, since CAs and revocation lists change.
+    pub fn new(
+        named_by: NamedBy,
+        tls: impl Fn() -> Option<Arc<ServerConfig>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            tls: Box::new(tls),
+            named_by,
+        }
+    }
+
+    /// TLS as it is spoken at the moment.
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        (self.tls)()
+    }
+
+    /// Which name says whose a certificate is.
+    pub(super) fn named_by(&self) -> NamedBy {
+        self.named_by
+    }
+}
+
+impl fmt::Debug for UserCertificates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("UserCertificates")
+            .field("named_by", &self.named_by)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How conversations are held.
 #[derive(Debug)]
 pub struct Settings {
@@ -125,6 +169,8 @@ pub struct Settings {
     pub tls: Arc<ServerConfig>,
     /// The longest EAP packet sent, in octets, where the NAS's Framed-MTU does not say less.
     pub fragment_size: usize,
+    /// What EAP-TLS takes certificates by; nothing where it is not spoken.
+    pub certificates: Option<UserCertificates>,
     /// The sessions that may be taken up again; nothing where none may.
     pub resumption: Option<Arc<Resumption>>,
     /// The bounds on conversations.
@@ -138,6 +184,15 @@ impl Settings {
     pub const MAX_FRAGMENT_SIZE: usize = 1400;
     /// What it is unless configured.
     pub const DEFAULT_FRAGMENT_SIZE: usize = 1024;
+
+    /// The methods that can be offered, the preferred one first: EAP-TLS only where certificates
+    /// are taken.
+    pub(super) fn offers(&self) -> impl Iterator<Item = Method> {
+        self.methods
+            .iter()
+            .copied()
+            .filter(|method| *method != Method::Tls || self.certificates.is_some())
+    }
 
     /// The longest EAP packet to send to a NAS with that Framed-MTU (RFC 3579 §2.4: four octets of
     /// EAPOL come before it).

@@ -233,6 +233,12 @@ impl Tunnel {
         self.stage.found().map(|again| again.ground)
     }
 
+    /// The peer's own certificate in DER, which TLS verified; none where TLS asked for none.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        let chain = self.connection.peer_certificates()?;
+        chain.first().map(AsRef::as_ref)
+    }
+
     /// Lets this session be taken up again, now that its peer was let in.
     pub(super) fn publish(&self, ground: &Ground) {
         self.stage.publish(ground, None);

@@ -106,6 +106,8 @@ reasons! {
         EapNoCommonMethod => "eap_no_common_method",
         /// TLS failed inside EAP.
         EapTls => "eap_tls",
+        /// A user's certificate that TLS verified and that cannot be read.
+        EapCertificate => "eap_certificate",
         /// An EAP packet, a fragment or the content of a tunnel that makes no sense.
         EapMalformed => "eap_malformed",
         /// More EAP packets than a conversation needs.

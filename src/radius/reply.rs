@@ -15,7 +15,7 @@ use super::wire::{
 };
 use crate::authenticator::{AdmittedDevice, Authenticated, Refusal};
 use crate::domain::reply::ReplyAttributes;
-use crate::eap::{Challenge, Granted, packet};
+use crate::eap::{Challenge, Granted, Method, packet};
 
 /// Octets of an EAP-Failure with its attribute header: the most an Access-Reject needs besides its
 /// Proxy-States.
@@ -30,6 +30,17 @@ pub struct Reply {
     pub code: Code,
     /// The octets to send.
     pub bytes: bytes::Bytes,
+    /// The EAP conversation that ends well with it.
+    pub eap: Option<EapLogin>,
+}
+
+/// How somebody was let in by EAP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EapLogin {
+    /// By which method.
+    pub method: Method,
+    /// Whether a session was taken up again.
+    pub resumed: bool,
 }
 
 /// What a reply needs to know of its request.
@@ -143,7 +154,14 @@ impl Envelope {
         let (reply, user) = (granted.proof.reply(), granted.proof.username());
         self.push_reply(&mut draft, reply, user, AtTimeout::Reauthenticate)?;
         draft.push_proxy_states(&self.proxy_states)?;
-        self.seal(&draft)
+        let login = EapLogin {
+            method: granted.method,
+            resumed: granted.resumed,
+        };
+        Ok(Reply {
+            eap: Some(login),
+            ..self.seal(&draft)?
+        })
     }
 
     /// An Access-Challenge: an EAP-Request, the State that its answer must bring, and how long the
@@ -210,6 +228,7 @@ impl Envelope {
         Ok(Reply {
             code: draft.code(),
             bytes: bytes.into(),
+            eap: None,
         })
     }
 
@@ -245,6 +264,7 @@ impl Envelope {
         Ok(Reply {
             code: draft.code(),
             bytes: bytes.into(),
+            eap: None,
         })
     }
 }
@@ -287,5 +307,6 @@ fn bare(draft: &Draft, request: &Packet<'_>, keys: &Keys) -> Result<Reply, Overs
     Ok(Reply {
         code: draft.code(),
         bytes: bytes.into(),
+        eap: None,
     })
 }

@@ -414,14 +414,14 @@ async fn handle(shared: &Arc<Shared>, arrival: &Arrival<'_>, back: Back) -> Opti
         }
         Step::Reply(reply) => {
             story.replied(&reply.bytes);
-            report::replied(reply.code, client);
+            report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
         Step::Reject(reason, reply) => {
             story.rejected(reason);
             story.replied(&reply.bytes);
             report::rejected_without_asking(reason, client);
-            report::replied(reply.code, client);
+            report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
         Step::Ask(question) => work(shared, task(Work::Ask(question)), back),
@@ -591,14 +591,14 @@ impl Flight {
         match step {
             Step::Reply(reply) => {
                 self.story.replied(&reply.bytes);
-                report::replied(reply.code, client);
+                report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }
             Step::Reject(reason, reply) => {
                 self.story.rejected(reason);
                 self.story.replied(&reply.bytes);
                 report::rejected_without_asking(reason, client);
-                report::replied(reply.code, client);
+                report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }
             Step::Drop(reason) => {

@@ -230,7 +230,7 @@ pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
 pub fn radius(
     config: &Config,
     secrets: &Secrets,
-    eap_certificate: Option<&Arc<Certificate>>,
+    eap_protection: Option<&Arc<Protection>>,
 ) -> Result<radius::server::Settings, ConfigErrors> {
     let entries = config
         .radius
@@ -271,7 +271,7 @@ pub fn radius(
     let clients = radius::client::Clients::new(clients)
         .map_err(|fault| config.cite(Subject::Key("radius"), fault.to_string()))?;
     let mut settings = radius::server::Settings::new(clients);
-    settings.eap = eap(config, eap_certificate)?;
+    settings.eap = eap(config, eap_protection);
     settings.challenges = secrets.network_password_key().is_some();
     if let Some(tls) = config.radius_tls() {
         settings.connections = radsec_bounds(tls);
@@ -320,33 +320,26 @@ pub fn auth_policy(
 }
 
 /// How EAP conversations are held; nothing where they are not.
-///
-/// # Errors
-/// TLS refuses what is asked of it; the error cites the section.
-pub fn eap(
-    config: &Config,
-    certificate: Option<&Arc<Certificate>>,
-) -> Result<Option<Arc<eap::Settings>>, ConfigErrors> {
-    let (Some(section), Some(certificate)) = (&config.eap, certificate) else {
-        return Ok(None);
-    };
-    let versions: &[&'static SupportedProtocolVersion] = match (section.min_tls, section.max_tls) {
-        (EapTls::V12, EapTls::V13) => &[&TLS13, &TLS12],
-        (EapTls::V12, EapTls::V12) => &[&TLS12],
-        (EapTls::V13, _) => &[&TLS13],
-    };
-    let tls = certificate
-        .server_config_for(versions)
-        .map_err(|error| config.cite(Subject::Key("eap.certificate"), error.to_string()))?;
+pub fn eap(config: &Config, protection: Option<&Arc<Protection>>) -> Option<Arc<eap::Settings>> {
+    let (section, protection) = config.eap.as_ref().zip(protection)?;
     let lifetime = section.resumption_lifetime;
-    let resumption = (!lifetime.is_zero()).then(|| Arc::new(eap::Resumption::new(lifetime)));
-    Ok(Some(Arc::new(eap::Settings {
+    let certificates = section
+        .client_ca
+        .as_ref()
+        .and(section.client_name)
+        .map(|named_by| {
+            let protection = Arc::clone(protection);
+            let required = ldap::settings::ClientCertificate::Required;
+            eap::UserCertificates::new(named_by, move || protection.config(required))
+        });
+    Some(Arc::new(eap::Settings {
         methods: section
             .methods
             .iter()
             .map(|method| match method {
                 EapMethod::Ttls => eap::Method::Ttls,
                 EapMethod::Peap => eap::Method::Peap,
+                EapMethod::Tls => eap::Method::Tls,
             })
             .collect(),
         inner: section
@@ -357,16 +350,17 @@ pub fn eap(
                 InnerEapMethod::MsChapV2 => eap::InnerMethod::MsChapV2,
             })
             .collect(),
-        tls: Arc::new(tls),
+        tls: protection.without_clients(),
+        certificates,
         fragment_size: section.fragment_size,
-        resumption,
+        resumption: (!lifetime.is_zero()).then(|| Arc::new(eap::Resumption::new(lifetime))),
         bounds: eap::settings::Bounds {
             sessions: section.max_sessions,
             sessions_per_client: section.max_sessions_per_client,
             sessions_per_device: section.max_sessions_per_device,
             lifetime: section.session_lifetime,
         },
-    })))
+    }))
 }
 
 /// One LDAP listener's settings.
@@ -524,16 +518,32 @@ pub fn radius_protection(config: &Config) -> Result<Option<Arc<Protection>>, Con
         })
 }
 
-/// The certificate of `[eap]`, where there is one.
+/// TLS for EAP, where it is spoken: the certificate of `[eap]`, and the CAs for users'.
 ///
 /// # Errors
-/// It cannot be read or does not fit its key.
-pub fn eap_certificate(config: &Config) -> Result<Option<Arc<Certificate>>, ConfigErrors> {
+/// The certificate cannot be read or does not fit its key; the CAs cannot be read.
+pub fn eap_protection(config: &Config) -> Result<Option<Arc<Protection>>, ConfigErrors> {
     let Some(eap) = &config.eap else {
         return Ok(None);
     };
     let key = "eap.certificate";
-    open_certificate(config, key, &eap.certificate, &eap.private_key).map(Some)
+    let certificate = open_certificate(config, key, &eap.certificate, &eap.private_key)?;
+    let trust = eap.client_ca.clone().map(|ca| ClientTrust {
+        ca,
+        crl: eap.client_crl.clone(),
+    });
+    let versions: &[&'static SupportedProtocolVersion] = match (eap.min_tls, eap.max_tls) {
+        (EapTls::V12, EapTls::V13) => &[&TLS13, &TLS12],
+        (EapTls::V12, EapTls::V12) => &[&TLS12],
+        (EapTls::V13, _) => &[&TLS13],
+    };
+    Protection::for_users(certificate, trust, versions)
+        .map(|protection| Some(Arc::new(protection)))
+        .map_err(|error| {
+            config
+                .cite(Subject::Key("eap.client_ca"), error.to_string())
+                .into()
+        })
 }
 
 fn open_certificate(

@@ -31,7 +31,7 @@ use crate::watch::Watch;
 use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
-use super::certificates::{Certificate, CertificateError, Protection, Reload};
+use super::certificates::{CertificateError, Protection, Reload};
 use super::clock::SystemClock;
 use super::{chores, descriptors, dictionaries, status, systemd, watching};
 
@@ -81,7 +81,7 @@ pub struct Daemon {
     directory: Arc<Directory<SqliteStore>>,
     protection: Option<Arc<Protection>>,
     radius_protection: Option<Arc<Protection>>,
-    eap_certificate: Arc<ArcSwapOption<Certificate>>,
+    eap_protection: Arc<ArcSwapOption<Protection>>,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
@@ -106,7 +106,7 @@ impl Daemon {
         descriptors::make_room(&config);
         let protection = assemble::protection(&config)?;
         let radius_protection = assemble::radius_protection(&config)?;
-        let eap_certificate = assemble::eap_certificate(&config)?;
+        let eap_protection = assemble::eap_protection(&config)?;
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
             Some(section) => {
@@ -154,7 +154,7 @@ impl Daemon {
         let radius = match assemble::radius_listen(&config) {
             Some(mut listen) => {
                 listen.watch = watch.clone();
-                let settings = assemble::radius(&config, &secrets, eap_certificate.as_ref())?;
+                let settings = assemble::radius(&config, &secrets, eap_protection.as_ref())?;
                 let clock = Arc::clone(&as_clock);
                 let devices = Arc::clone(&authenticator) as _;
                 let sessions = Arc::clone(&directory) as _;
@@ -180,7 +180,7 @@ impl Daemon {
             directory,
             protection,
             radius_protection,
-            eap_certificate: Arc::new(ArcSwapOption::new(eap_certificate)),
+            eap_protection: Arc::new(ArcSwapOption::new(eap_protection)),
             ldap,
             gate,
             radius,
@@ -238,7 +238,7 @@ impl Daemon {
                 .flatten()
                 .cloned()
                 .collect(),
-            eap_certificate: Arc::clone(&self.eap_certificate),
+            eap_protection: Arc::clone(&self.eap_protection),
             ldap: self
                 .ldap
                 .iter()
@@ -366,13 +366,13 @@ impl Daemon {
             probe.await;
             "the store's probe"
         });
-        let (tls, eap) = (reloader.protections.clone(), self.eap_certificate);
+        let (tls, eap) = (reloader.protections.clone(), self.eap_protection);
         let watched = chores::every(CERTIFICATES, token(), move || {
             for protection in &tls {
                 reload_protection(protection);
             }
-            if let Some(certificate) = eap.load().as_deref() {
-                reloaded("certificate", certificate.reload_if_changed());
+            if let Some(protection) = eap.load().as_deref() {
+                reload_protection(protection);
             }
             std::future::ready(())
         });
@@ -579,7 +579,7 @@ struct Reloader {
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
     protections: Vec<Arc<Protection>>,
-    eap_certificate: Arc<ArcSwapOption<Certificate>>,
+    eap_protection: Arc<ArcSwapOption<Protection>>,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Handle>,
@@ -610,8 +610,8 @@ impl Reloader {
         check_reply(config, &self.directory).await?;
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
-        let eap_certificate = assemble::eap_certificate(config)?;
-        let radius = assemble::radius(config, &secrets, eap_certificate.as_ref())?;
+        let eap_protection = assemble::eap_protection(config)?;
+        let radius = assemble::radius(config, &secrets, eap_protection.as_ref())?;
         let auth_policy = assemble::auth_policy(config, &secrets)?;
         let mut ldap = Vec::new();
         for listener in &config.ldap.listeners {
@@ -636,7 +636,7 @@ impl Reloader {
         if let (Some(server), Some(settings)) = (&self.auth_policy, auth_policy) {
             server.set_settings(settings);
         }
-        self.eap_certificate.store(eap_certificate);
+        self.eap_protection.store(eap_protection);
         for protection in &self.protections {
             reload_protection(protection);
         }

@@ -1,4 +1,6 @@
+mod certificates;
 mod challenges;
+mod keys;
 
 use rustls::SupportedProtocolVersion;
 
@@ -6,7 +8,7 @@ use super::*;
 use crate::authenticator::{Authenticated, ChangeProof, Refusal};
 use crate::domain::id::AccountId;
 use crate::eap::peer::{
-    Peer, Site, VERSIONS, identity, in_avp, now, pap, peap_gtc, saying, talk, ttls_gtc,
+    Peer, Site, VERSIONS, certified, identity, in_avp, now, pap, peap_gtc, saying, talk, ttls_gtc,
 };
 
 fn proof() -> Authenticated {
@@ -217,6 +219,7 @@ fn returning(config: &Arc<rustls::ClientConfig>, method: Method) -> Peer {
             })
         }
         Method::Peap => peap_gtc(config, b"alice", b"correct horse battery"),
+        Method::Tls => certified(config, 900).0,
     }
 }
 
@@ -250,7 +253,7 @@ fn a_session_is_taken_up_again_on_the_ground_it_was_granted_on() {
                 // The peer knows that it may be spared its password, and waits.
                 let mut peer = match method {
                     Method::Ttls => Peer::new(Arc::clone(&config), method, 900, |_| None),
-                    Method::Peap => returning(&config, method),
+                    Method::Peap | Method::Tls => returning(&config, method),
                 };
                 let (login, end) = once(&site, &mut peer, Verdict::Granted(proof()));
                 let Evidence::Resumed(ground) = login.evidence else {

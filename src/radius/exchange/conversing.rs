@@ -227,6 +227,7 @@ fn reason_of_failure(failure: &Failure) -> Option<RejectReason> {
         Failure::Refused => return None,
         Failure::NoCommonMethod => RejectReason::EapNoCommonMethod,
         Failure::Tls(_) => RejectReason::EapTls,
+        Failure::Certificate(_) => RejectReason::EapCertificate,
         Failure::Fragment(_) | Failure::Malformed | Failure::OutOfTurn => {
             RejectReason::EapMalformed
         }

@@ -12,8 +12,8 @@ use super::rate::{Given, Limiter};
 use crate::domain::time::Clock;
 use crate::radius::client::ClientSettings;
 use crate::radius::reason::{DropReason, RejectReason};
+use crate::radius::reply::{EapLogin, Reply};
 use crate::radius::transport::{Service, Transport};
-use crate::radius::wire::Code;
 
 /// Counts everything; warns about what an operator can cure, a few times a minute at most.
 pub(super) struct Report {
@@ -76,13 +76,22 @@ pub(super) fn packet(transport: Transport) {
     counter!("doorward_radius_datagrams_total", "service" => transport.as_str()).increment(1);
 }
 
-pub(super) fn replied(code: Code, client: &ClientSettings) {
+pub(super) fn replied(reply: &Reply, client: &ClientSettings) {
     counter!(
         "doorward_radius_replies_total",
-        "code" => code.string(),
+        "code" => reply.code.string(),
         "client" => client.name().as_str().to_owned(),
     )
     .increment(1);
+    if let Some(EapLogin { method, resumed }) = reply.eap {
+        counter!(
+            "doorward_radius_eap_logins_total",
+            "method" => method.as_str(),
+            "login" => if resumed { "resumed" } else { "full" },
+            "client" => client.name().as_str().to_owned(),
+        )
+        .increment(1);
+    }
 }
 
 pub(super) fn rejected_without_asking(reason: RejectReason, client: &ClientSettings) {

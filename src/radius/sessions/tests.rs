@@ -32,6 +32,7 @@ fn settings() -> Arc<Settings> {
         methods: Vec::new(),
         tls: Arc::new(tls),
         fragment_size: 1024,
+        certificates: None,
         resumption: None,
         bounds: bounds(),
     })
