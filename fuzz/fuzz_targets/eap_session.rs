@@ -1,5 +1,5 @@
-//! One EAP conversation: packets as they come, or a TLS peer that says inside its tunnel what the
-//! input says. Never a panic, never success without the authenticator's proof, never a packet
+//! One EAP conversation: packets as they come, or a TLS peer, with a certificate where it is asked
+//! for one, that says inside its tunnel what the input says. Never a panic, never success without the authenticator's proof, never a packet
 //! longer than allowed.
 #![no_main]
 
@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use doorward::authenticator::{Refusal, Undecided, Verdict};
 use doorward::domain::time::{Monotonic, Now, Timestamp};
+use doorward::domain::user_certificate::NamedBy;
 use doorward::eap::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
 use doorward::eap::packet::{self, Packet, kind};
 use doorward::eap::settings::Bounds;
 use doorward::eap::{
     Conversation, InnerMethod, Journal, Method, Outcome, Resumption, Settings, Step,
+    UserCertificates,
 };
 use doorward::radius::narration;
 use libfuzzer_sys::fuzz_target;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 
@@ -36,19 +39,43 @@ static SITE: LazyLock<(Arc<Settings>, [Arc<ClientConfig>; 2])> = LazyLock::new(|
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let tls = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .unwrap()
+    let tls = || {
+        ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .unwrap()
+    };
+    let own = || {
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        (vec![certificate.der().clone()], key)
+    };
+    // The user's certificate vouches for itself.
+    let mut user = rcgen::CertificateParams::default();
+    user.distinguished_name
+        .push(rcgen::DnType::CommonName, "alice");
+    let user_key = rcgen::KeyPair::generate().unwrap();
+    let user = user.self_signed(&user_key).unwrap();
+    let mut users = RootCertStore::empty();
+    users.add(user.der().clone()).unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(users), Arc::clone(&provider));
+    let (chain, private) = own();
+    let certified = tls()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(chain, private)
+        .unwrap();
+    let certified = Arc::new(certified);
+    let (chain, private) = own();
+    let plain = tls()
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
+        .with_single_cert(chain, private)
         .unwrap();
     let settings = Settings {
         methods: Method::ALL.to_vec(),
         inner: InnerMethod::ALL.to_vec(),
-        tls: Arc::new(tls),
+        tls: Arc::new(plain),
+        certificates: Some(UserCertificates::new(NamedBy::CommonName, move || {
+            Some(Arc::clone(&certified))
+        })),
         fragment_size: LONGEST,
         resumption: Some(Arc::new(Resumption::new(Duration::from_hours(1)))),
         bounds: Bounds::default(),
@@ -59,8 +86,11 @@ static SITE: LazyLock<(Arc<Settings>, [Arc<ClientConfig>; 2])> = LazyLock::new(|
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(Arc::clone(&roots))
-            .with_no_client_auth();
-        Arc::new(config)
+            .with_client_auth_cert(
+                vec![user.der().clone()],
+                PrivatePkcs8KeyDer::from(user_key.serialize_der()).into(),
+            );
+        Arc::new(config.unwrap())
     });
     (Arc::new(settings), clients)
 });
