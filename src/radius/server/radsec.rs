@@ -4,7 +4,7 @@
 //! A stranger is closed before the handshake where every client has addresses; after it, whoever's
 //! certificate is no client's. What is said on a connection is [`connection`]'s.
 
-mod connection;
+pub(super) mod connection;
 mod places;
 
 use std::io;

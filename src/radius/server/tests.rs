@@ -1,6 +1,8 @@
 //! What needs a granted verdict, which nothing outside this crate can make, or a look inside.
 //! `tests/rfc2865` drives the server from outside.
 
+mod connections;
+
 use std::net::UdpSocket;
 
 use super::*;

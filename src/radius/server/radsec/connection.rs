@@ -31,7 +31,7 @@ const REPLIES_WAITING: usize = 64;
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(in crate::radius::server) enum Ended {
     /// The client has left, or the network has failed.
     Gone,
     /// Nothing came for as long as a client may be silent.
@@ -89,20 +89,20 @@ impl Back {
 }
 
 /// A connection whose client is known.
-pub(super) struct Connection {
-    pub(super) id: ConnectionId,
-    pub(super) version: Version,
-    pub(super) names: CertificateNames,
-    pub(super) peer: SocketAddr,
-    pub(super) local: SocketAddr,
-    pub(super) bounds: Bounds,
+pub(in crate::radius::server) struct Connection {
+    pub(in crate::radius::server) id: ConnectionId,
+    pub(in crate::radius::server) version: Version,
+    pub(in crate::radius::server) names: CertificateNames,
+    pub(in crate::radius::server) peer: SocketAddr,
+    pub(in crate::radius::server) local: SocketAddr,
+    pub(in crate::radius::server) bounds: Bounds,
     /// Whether the certificate would be verified by the same CAs and lists now.
-    pub(super) current: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(in crate::radius::server) current: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Connection {
     /// Serves the connection to its end.
-    pub(super) async fn serve<S>(
+    pub(in crate::radius::server) async fn serve<S>(
         self,
         stream: S,
         shared: &Arc<Shared>,
