@@ -97,7 +97,9 @@ impl Laboratory {
                  {client}\n\
                  {more}\n"
             ),
-            eap: "inner = [\"gtc\", \"mschapv2\"]\n".to_owned(),
+            eap: "methods = [\"ttls\", \"peap\", \"tls\"]\ninner = [\"gtc\", \"mschapv2\"]\n\
+                  client_ca = \"certs/ca.pem\"\nclient_name = \"common_name\"\n"
+                .to_owned(),
             ..Setting::with_network_passwords()
         });
         gateway

@@ -11,6 +11,7 @@ const WIFI: &str = include_str!("../../../deploy/hostapd/wifi.conf");
 const PORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/hostapd/port");
 const TTLS_PAP: &str = include_str!("../../../deploy/wpa_supplicant/wired-ttls-pap.conf");
 const PEAP_MSCHAPV2: &str = include_str!("../../../deploy/wpa_supplicant/wired-peap-mschapv2.conf");
+const TLS: &str = include_str!("../../../deploy/wpa_supplicant/wired-tls.conf");
 const PEAP_GTC: &str = include_str!("../../../deploy/wpa_supplicant/wired-peap-gtc.conf");
 
 /// A way to log in: what the supplicant is configured with, and what it says of the method.
@@ -19,34 +20,47 @@ struct Way {
     file: &'static str,
     instead: Option<(&'static str, &'static str)>,
     shown: &'static str,
-    /// Whether it takes a network password.
-    network_password: bool,
+    brings: Proof,
 }
 
-const WAYS: [Way; 4] = [
+/// What the user logs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Password,
+    NetworkPassword,
+    Certificate,
+}
+
+const WAYS: [Way; 5] = [
     Way {
         file: TTLS_PAP,
         instead: None,
         shown: "EAP-TTLSv0 Phase2 method=PAP",
-        network_password: false,
+        brings: Proof::Password,
     },
     Way {
         file: TTLS_PAP,
         instead: Some(("\"auth=PAP\"", "\"autheap=GTC\"")),
         shown: "EAP-TTLSv0 Phase2 method=EAP-GTC",
-        network_password: false,
+        brings: Proof::Password,
     },
     Way {
         file: PEAP_GTC,
         instead: None,
         shown: "EAP-PEAPv0 Phase2 method=GTC",
-        network_password: false,
+        brings: Proof::Password,
     },
     Way {
         file: PEAP_MSCHAPV2,
         instead: None,
         shown: "EAP-PEAPv0 Phase2 method=MSCHAPV2",
-        network_password: true,
+        brings: Proof::NetworkPassword,
+    },
+    Way {
+        file: TLS,
+        instead: None,
+        shown: "selectedMethod=13 (EAP-TLS)",
+        brings: Proof::Certificate,
     },
 ];
 
@@ -58,7 +72,10 @@ const VERSIONS: [(&str, &str); 2] = [
 
 impl Way {
     fn configuration(self, user: &str, password: &str, version: &str) -> String {
-        let text = filled(self.file, password);
+        let text = match self.brings {
+            Proof::Certificate => self.file.to_owned(),
+            Proof::Password | Proof::NetworkPassword => filled(self.file, password),
+        };
         let text = match self.instead {
             Some((shipped, instead)) => {
                 assert!(text.contains(shipped), "{text}");
@@ -222,14 +239,22 @@ fn every_method_opens_the_port_until_the_account_is_suspended() {
     let made = ["user", "network-password", "alice", "-o", "json"];
     let made = laboratory.gateway.json(&made);
     let network_password = made["network_password"].as_str().unwrap().to_owned();
+    let authority = laboratory.gateway.path("certs");
+    let made = ["certs", "user", authority.to_str().unwrap(), "alice"];
+    laboratory.gateway.run(&made).assert_success();
+    for made in std::fs::read_dir(authority.join("users")).unwrap() {
+        let made = made.unwrap().path();
+        let kind = made.extension().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&made).unwrap();
+        write(&format!("/etc/doorward-user.{kind}"), &text);
+    }
     let mut number = 0;
     for (version, spoken) in VERSIONS {
         for way in WAYS {
             number += 1;
-            let password = if way.network_password {
-                &network_password
-            } else {
-                PASSWORD
+            let password = match way.brings {
+                Proof::NetworkPassword => &network_password,
+                Proof::Password | Proof::Certificate => PASSWORD,
             };
             let configuration = way.configuration("alice", password, version);
             let device = laboratory.plug_in(number, &configuration);
