@@ -52,7 +52,7 @@ async fn who_does_not_read_is_closed() {
 
 #[tokio::test]
 async fn shutting_down_answers_what_is_open_and_reads_no_more() {
-    let (settings, connection) = connection(Duration::from_secs(60));
+    let (settings, connection) = connection(Duration::from_mins(1));
     let running = start(&[], 0, 9, settings);
     let (near, mut far) = tokio::io::duplex(4096);
     far.write_all(&login(1, "radsec")).await.unwrap();
