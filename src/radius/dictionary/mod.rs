@@ -1,7 +1,8 @@
 //! Dictionaries: which attribute a name is, and which octets a value is in it.
 //!
 //! They are read from text in FreeRADIUS's format; a small one is built in. A name and a value
-//! become a [`ReplyAttribute`] once, where they are set; no packet is written by a dictionary.
+//! become a [`ReplyAttribute`](crate::domain::reply::ReplyAttribute) once, where they are set; no
+//! packet is written by a dictionary.
 //! Knows no files: whoever reads them brings their text.
 
 mod parse;

@@ -2,7 +2,7 @@
 //! be.
 //!
 //! A stranger is closed before the handshake where every client has addresses; after it, whoever's
-//! certificate is no client's. What is said on a connection is [`connection`]'s.
+//! certificate is no client's. What is said on a connection is `connection`'s.
 
 pub(super) mod connection;
 mod places;
