@@ -395,6 +395,7 @@ impl<S: AttemptStore> Core<S> {
                 expires_in: expiry_warning(&record.facts, &found.policy, now),
                 reply: merge(record.reply.clone()).attributes(),
                 ms_chap_v2: success,
+                by_network_password: matches!(guess.presented, Presented::Response(_)),
             }),
             Access::ChangeOnly => Verdict::ChangeOnly(ChangeProof {
                 account: record.account,

@@ -8,7 +8,7 @@ use crate::domain::event::Subject;
 use crate::domain::name::ResourceName;
 use crate::domain::origin::Protocol;
 use crate::domain::refusal::Refusal;
-use crate::domain::resource::{Asking, Door, Resource};
+use crate::domain::resource::{Asking, Door, Resource, ResourceKind};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::time::Now;
 use crate::hashing::{Lane, Turns};
@@ -49,7 +49,7 @@ pub(super) struct Asked {
 impl Asked {
     fn portal() -> Option<Self> {
         let name = ResourceName::parse("portal").ok()?;
-        let rules = Resource::new(name, crate::domain::resource::ResourceKind::App);
+        let rules = Resource::new(name, ResourceKind::App);
         Some(Self {
             name: None,
             rules,
@@ -79,6 +79,11 @@ impl Asked {
             None => Self::portal(),
             Some(name) => settings.resources.get(name).map(Self::resource),
         }
+    }
+
+    /// The kind of what asks.
+    pub(super) fn kind(&self) -> ResourceKind {
+        self.rules.kind
     }
 
     fn refuses_locked(&self) -> bool {
@@ -330,7 +335,7 @@ fn refused_before_comparing(
     }
     match presented {
         Presented::Password(_) if found.record.password.is_none() => Some(Refusal::PasswordPending),
-        Presented::Response(_) if !challenged::admitted(settings, found.asked.rules.kind) => {
+        Presented::Response(_) if !challenged::admitted(settings, found.asked.kind()) => {
             Some(Refusal::NetworkPasswordNotAdmitted)
         }
         Presented::Response(_) if found.record.network_password.is_none() => {

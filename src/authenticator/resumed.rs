@@ -10,13 +10,15 @@ use crate::store::attempts::{AccountKey, AttemptRead, AttemptStore};
 
 use super::Core;
 use super::attempt::Attempt;
+use super::challenged::admitted;
 use super::decision::{Asked, Round, fetch};
 use super::report::Report;
 use super::verdict::{Authenticated, Ground, Undecided, Verdict};
 
 impl<S: AttemptStore> Core<S> {
     /// Decides whether the ground still holds: the same account, nothing about its credentials
-    /// changed since, and its state and bindings admit it now to whatever asks now.
+    /// changed since, its state and bindings admit it now to whatever asks now, and so does what it
+    /// got in by.
     pub(super) async fn resume(
         &self,
         attempt: &Attempt,
@@ -66,7 +68,10 @@ impl<S: AttemptStore> Core<S> {
         let now = self.clock.now();
         let holding = conditions(&record.facts, &read.policy, now);
         let moved = ground.is_some_and(|ground| ground.epoch != record.epoch);
+        let by_network_password = ground.is_some_and(|ground| ground.by_network_password);
+        let shut = by_network_password && !admitted(&self.settings.load(), asked.kind());
         let reason = match asked.judge(holding, record.bound, false) {
+            Access::Granted if shut => Some(Refusal::NetworkPasswordNotAdmitted),
             Access::Granted if moved => Some(Refusal::SessionOver),
             Access::Granted => None,
             Access::ChangeOnly => Some(Refusal::MustChange),
@@ -84,6 +89,7 @@ impl<S: AttemptStore> Core<S> {
             expires_in: None,
             reply: merge(record.reply).attributes(),
             ms_chap_v2: None,
+            by_network_password,
         })))
     }
 }

@@ -46,6 +46,7 @@ pub struct Authenticated {
     pub(super) expires_in: Option<Duration>,
     pub(super) reply: ReplyAttributes,
     pub(super) ms_chap_v2: Option<MsChapV2Success>,
+    pub(super) by_network_password: bool,
 }
 
 impl Authenticated {
@@ -75,6 +76,7 @@ impl Authenticated {
             account: self.account,
             username: self.username.clone(),
             epoch: self.epoch,
+            by_network_password: self.by_network_password,
         }
     }
 
@@ -109,6 +111,7 @@ impl Authenticated {
             expires_in: None,
             reply: self.reply.clone(),
             ms_chap_v2: None,
+            by_network_password: self.by_network_password,
         })
     }
 }
@@ -120,6 +123,8 @@ pub struct Ground {
     pub(super) account: AccountId,
     pub(super) username: Username,
     pub(super) epoch: Epoch,
+    /// A network password opens no other doors by way of a session (CONTRACT.md 6).
+    pub(super) by_network_password: bool,
 }
 
 impl Ground {
@@ -268,6 +273,7 @@ impl Authenticated {
             expires_in: None,
             reply: ReplyAttributes::default(),
             ms_chap_v2: None,
+            by_network_password: false,
         }
     }
 
@@ -275,6 +281,7 @@ impl Authenticated {
     pub(crate) fn by_ms_chap_v2(self) -> Self {
         Self {
             ms_chap_v2: Some(MsChapV2Success::for_tests()),
+            by_network_password: true,
             ..self
         }
     }

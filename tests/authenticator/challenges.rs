@@ -251,6 +251,26 @@ async fn a_revoked_one_is_over_at_once_and_a_reset_of_the_password_leaves_it() {
     assert!(!world.authenticator.still_granted(&proof).await.unwrap());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_6_a_tls_session_that_it_opened_opens_no_door_that_it_does_not() {
+    let (world, _, password) = World::with_network_password().await;
+    let by_password = world
+        .granted("app", "alice", Evidence::password(RIGHT.as_bytes()))
+        .await;
+    let (response, _) = by_ms_chap("alice", &password);
+    let proof = world.granted("wifi", "alice", response).await;
+    let again = Evidence::Resumed(proof.ground());
+    let taken_up = world.granted("vpn", "alice", again.clone()).await;
+    for ground in [again, Evidence::Resumed(taken_up.ground())] {
+        assert_eq!(
+            world.answered("app", "alice", ground).await,
+            Some(Refusal::NetworkPasswordNotAdmitted)
+        );
+    }
+    let ground = Evidence::Resumed(by_password.ground());
+    world.granted("app", "alice", ground).await;
+}
+
 /// CONTRACT.md 5.1, 5.3: what else stands in the way is found, and so told, only once the response
 /// turned out to be right.
 #[tokio::test(flavor = "multi_thread")]
