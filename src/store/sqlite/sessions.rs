@@ -240,9 +240,10 @@ fn update(
     let (ended, ending) = ending_of(report);
     run(
         connection,
-        "UPDATE radius_sessions SET account = coalesce(?2, account),
+        // Whoever is told last holds it: one port may serve a device, and then a user.
+        "UPDATE radius_sessions SET account = iif(?8 IS NULL, coalesce(?2, account), NULL),
              resource = coalesce(?3, resource), seen = max(seen, ?4), ended = ?5, ending = ?6,
-             body = ?7, device = coalesce(?8, device)
+             body = ?7, device = iif(?2 IS NULL, coalesce(?8, device), NULL)
          WHERE id = ?1",
         params![
             session_key(known.id),

@@ -405,7 +405,7 @@ pub(crate) async fn open_sessions_show_what_decides_about_them(fixture: &impl Fi
 
 pub(crate) async fn a_session_of_a_device_is_no_accounts(fixture: &impl Fixture) {
     let store = fixture.open();
-    add_user(&store, "alice").await;
+    let alice = add_user(&store, "alice").await;
     let address = MacAddress::parse("00-11-22-AA-BB-CC").unwrap();
     let device = DeviceId::new(START);
     let new = NewDevice {
@@ -454,6 +454,20 @@ pub(crate) async fn a_session_of_a_device_is_no_accounts(fixture: &impl Fixture)
         ..SessionFilter::default()
     };
     assert_eq!(store.sessions(&of_it, None, 10).await.unwrap().len(), 2);
+
+    // Whoever is told last holds it, and alone: a user logs in at the device's port, and leaves.
+    for (owner, holders) in [
+        (SessionOwner::Account(alice), (Some(alice), None)),
+        (SessionOwner::Unknown, (Some(alice), None)),
+        (SessionOwner::Device(device), (None, Some(device))),
+    ] {
+        update.owner = owner;
+        record(&store, &update).await;
+        let all = every(&store).await;
+        let by_class = all.iter().find(|one| one.session == octets("by Class"));
+        let held = by_class.unwrap();
+        assert_eq!((held.account, held.device), holders);
+    }
     let standings = async || {
         let open = store.open_sessions(START, None, 10).await.unwrap();
         open.into_iter()
