@@ -372,7 +372,8 @@ fn no_longer(
     policy: &PolicySettings,
     now: Now,
 ) -> Option<&'static str> {
-    let resource = open.record.resource.as_ref()?;
+    let name = open.record.resource.as_ref()?;
+    let rules = settings.resources.get(name);
     let (facts, bound) = match &open.standing {
         Standing::Account { facts: None, .. } => return Some("user_removed"),
         Standing::Device { resources: None } => return Some("device_removed"),
@@ -383,16 +384,19 @@ fn no_longer(
         Standing::Device {
             resources: Some(admitted),
         } => {
-            let folded = resource.folded();
+            let folded = name.folded();
             let admits = admitted.iter().any(|name| name.folded() == folded);
-            return (!admits).then_some(Refusal::DeviceNotBound.as_str());
+            return match rules {
+                None => Some("resource_removed"),
+                Some(_) => (!admits).then_some(Refusal::DeviceNotBound.as_str()),
+            };
         }
     };
-    let Some(resource) = settings.resources.get(resource) else {
+    let Some(rules) = rules else {
         return Some("resource_removed");
     };
     let conditions = conditions(facts, policy, now);
-    match access::judge(conditions, bound, resource, false) {
+    match access::judge(conditions, bound, rules, false) {
         Access::Granted => None,
         Access::ChangeOnly => Some(Refusal::MustChange.as_str()),
         Access::Refused(reason) => Some(reason.as_str()),
