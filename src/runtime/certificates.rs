@@ -94,8 +94,12 @@ pub enum CertificateError {
     /// There is no CA to make a user's certificate with.
     #[error("{} holds no CA: `doorward certs` makes one", .0.display())]
     NoCa(PathBuf),
-    /// The file is no list of revoked certificates.
-    #[error("{} holds no list of revoked certificates in PEM", .0.display())]
+    /// The file is not one list of revoked certificates of the CA beside it.
+    #[error(
+        "{} does not hold one list of revoked certificates, in PEM, of the CA in its folder; keep \
+         the lists of other CAs elsewhere",
+        .0.display()
+    )]
     NoList(PathBuf),
     /// Neither a certificate's file nor a serial number.
     #[error(
@@ -168,6 +172,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Whether both are read from the same files.
+    fn is_of_the_files_of(&self, other: &Self) -> bool {
+        self.chain_path == other.chain_path && self.key_path == other.key_path
+    }
+
     /// Loads the certificate.
     ///
     /// # Errors

@@ -130,10 +130,10 @@ pub fn revoke(
     certificates: &[String],
     now: Timestamp,
 ) -> Result<Revocations, CertificateError> {
-    let (_, ca_key) = ca_of(folder)?;
+    let (ca_pem, ca_key) = ca_of(folder)?;
     let list = folder.join("crl.pem");
     let mut revoked = if list.exists() {
-        on_list(&list)?
+        on_list(&list, &ca_pem)?
     } else {
         Vec::new()
     };
@@ -235,13 +235,23 @@ fn vouched_for(
     Ok(())
 }
 
-/// The serial numbers on a list, and since when they are, in seconds since the epoch.
-fn on_list(path: &Path) -> Result<Vec<(Vec<u8>, u64)>, CertificateError> {
+/// The serial numbers on the CA's list, and since when they are, in seconds since the epoch. A
+/// file with more lists is refused, since all but one would be lost.
+fn on_list(path: &Path, ca_pem: &str) -> Result<Vec<(Vec<u8>, u64)>, CertificateError> {
     let unusable = || CertificateError::NoList(path.to_owned());
     let pem = read_text(path)?;
-    let der =
-        CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable())?;
-    let (_, list) = CertificateRevocationList::from_der(&der).map_err(|_| unusable())?;
+    let lists: Result<Vec<_>, _> =
+        CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).collect();
+    let lists = lists.map_err(|_| unusable())?;
+    let [der] = lists.as_slice() else {
+        return Err(unusable());
+    };
+    let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| unusable())?;
+    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).map_err(|_| unusable())?;
+    let (_, ca) = X509Certificate::from_der(&ca).map_err(|_| unusable())?;
+    if list.issuer().as_raw() != ca.subject().as_raw() {
+        return Err(unusable());
+    }
     list.iter_revoked_certificates()
         .map(|entry| {
             let since = u64::try_from(entry.revocation_date.timestamp()).map_err(|_| unusable())?;

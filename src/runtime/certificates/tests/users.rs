@@ -153,6 +153,13 @@ fn a_revoked_certificate_is_refused_as_soon_as_the_list_is_looked_at() {
         let refused = users::revoke(site.folder.path(), &[nonsense.to_owned()], now());
         assert!(matches!(refused, Err(CertificateError::NoSerial(_))));
     }
+    let list = site.folder.path().join("crl.pem");
+    let one = fs::read_to_string(&list).unwrap();
+    fs::write(&list, one.repeat(2)).unwrap();
+    let refused = users::revoke(site.folder.path(), &[], now());
+    assert!(matches!(refused, Err(CertificateError::NoList(_))));
+    let kept = fs::read_to_string(&list).unwrap();
+    assert_eq!(kept, one.repeat(2), "no list is lost");
     let empty = folder();
     let refused = users::revoke(empty.path(), &[], now());
     assert!(matches!(refused, Err(CertificateError::NoCa(_))));
