@@ -79,9 +79,7 @@ pub struct Daemon {
     pool: Arc<HashingPool>,
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
-    protection: Option<Arc<Protection>>,
-    radius_protection: Option<Arc<Protection>>,
-    eap_protection: Arc<ArcSwapOption<Protection>>,
+    protections: Protections,
     ldap: Vec<LdapListener>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
@@ -104,9 +102,7 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         descriptors::make_room(&config);
-        let protection = assemble::protection(&config)?;
-        let radius_protection = assemble::radius_protection(&config)?;
-        let eap_protection = assemble::eap_protection(&config)?;
+        let protections = Protections::of(&config)?;
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
             Some(section) => {
@@ -146,7 +142,7 @@ impl Daemon {
             directory: read,
             passwords: Arc::clone(&directory) as _,
             clock: Arc::clone(&as_clock),
-            tls: tls_source(protection.as_ref()),
+            tls: tls_source(&protections.listeners),
             gate: Arc::clone(&gate),
             watch: watch.clone(),
         };
@@ -154,7 +150,8 @@ impl Daemon {
         let radius = match assemble::radius_listen(&config) {
             Some(mut listen) => {
                 listen.watch = watch.clone();
-                let settings = assemble::radius(&config, &secrets, eap_protection.as_ref())?;
+                let settings =
+                    assemble::radius(&config, &secrets, protections.eap.load().as_ref())?;
                 let clock = Arc::clone(&as_clock);
                 let devices = Arc::clone(&authenticator) as _;
                 let sessions = Arc::clone(&directory) as _;
@@ -162,7 +159,7 @@ impl Daemon {
                     &listen, settings, decide, devices, sessions, clock,
                 )
                 .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
-                Some(match radsec_listen(&config, radius_protection.as_ref())? {
+                Some(match radsec_listen(&config, &protections.radius)? {
                     Some(listen) => server.with_radsec(listen),
                     None => server,
                 })
@@ -178,9 +175,7 @@ impl Daemon {
             pool,
             authenticator,
             directory,
-            protection,
-            radius_protection,
-            eap_protection: Arc::new(ArcSwapOption::new(eap_protection)),
+            protections,
             ldap,
             gate,
             radius,
@@ -233,12 +228,7 @@ impl Daemon {
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
             pool: Arc::clone(&self.pool),
-            protections: [&self.protection, &self.radius_protection]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
-            eap_protection: Arc::clone(&self.eap_protection),
+            protections: self.protections.clone(),
             ldap: self
                 .ldap
                 .iter()
@@ -366,13 +356,12 @@ impl Daemon {
             probe.await;
             "the store's probe"
         });
-        let (tls, eap) = (reloader.protections.clone(), self.eap_protection);
+        let protections = reloader.protections.clone();
         let watched = chores::every(CERTIFICATES, token(), move || {
-            for protection in &tls {
-                reload_protection(protection);
-            }
-            if let Some(protection) = eap.load().as_deref() {
-                reload_protection(protection);
+            for protection in protections.each() {
+                if let Some(protection) = protection.load().as_deref() {
+                    reload_protection(protection);
+                }
             }
             std::future::ready(())
         });
@@ -525,9 +514,10 @@ fn ldap_listeners(config: &Config, services: &Services) -> Result<Vec<LdapListen
 /// Where RADIUS connections come in, and their TLS; nothing where there are none.
 fn radsec_listen(
     config: &Config,
-    protection: Option<&Arc<Protection>>,
+    protection: &Arc<ArcSwapOption<Protection>>,
 ) -> Result<Option<radsec::Listen>, DaemonError> {
-    let (Some(radius), Some(protection)) = (&config.radius, protection.cloned()) else {
+    let protection = Arc::clone(protection);
+    let (Some(radius), Some(_)) = (&config.radius, &*protection.load()) else {
         return Ok(None);
     };
     let bind = |address: &SocketAddr| {
@@ -540,18 +530,69 @@ fn radsec_listen(
     let listeners = radius.sockets.radsec.iter().map(bind);
     Ok(Some(radsec::Listen {
         listeners: listeners.collect::<Result<_, _>>()?,
-        tls: Arc::new(move || protection.config(ClientCertificate::Required)),
+        tls: Arc::new(move || {
+            protection
+                .load()
+                .as_ref()?
+                .config(ClientCertificate::Required)
+        }),
     }))
 }
 
 /// The certificate of the moment, for LDAP.
-fn tls_source(protection: Option<&Arc<Protection>>) -> TlsSource {
-    let protection = protection.cloned();
-    Arc::new(move |clients| {
-        protection
-            .as_ref()
-            .and_then(|protection| protection.config(clients))
-    })
+fn tls_source(protection: &Arc<ArcSwapOption<Protection>>) -> TlsSource {
+    let protection = Arc::clone(protection);
+    Arc::new(move |clients| protection.load().as_ref()?.config(clients))
+}
+
+/// How TLS is spoken in each place, as the configuration in force has it; nothing where it is not.
+#[derive(Clone)]
+struct Protections {
+    listeners: Arc<ArcSwapOption<Protection>>,
+    radius: Arc<ArcSwapOption<Protection>>,
+    eap: Arc<ArcSwapOption<Protection>>,
+}
+
+impl Protections {
+    fn of(config: &Config) -> Result<Self, DaemonError> {
+        let held = |protection| Arc::new(ArcSwapOption::new(protection));
+        Ok(Self {
+            listeners: held(assemble::protection(config)?),
+            radius: held(assemble::radius_protection(config)?),
+            eap: held(assemble::eap_protection(config)?),
+        })
+    }
+
+    fn each(&self) -> [&Arc<ArcSwapOption<Protection>>; 3] {
+        [&self.listeners, &self.radius, &self.eap]
+    }
+
+    /// Those of a new configuration. Where the files are the same ones, what is in use stays, so
+    /// that connections which were verified by it need not end.
+    fn or_held(self, held: &Self) -> Self {
+        for (own, held) in self.each().into_iter().zip(held.each()) {
+            let held = held.load_full();
+            let same = match (own.load().as_ref(), &held) {
+                (Some(own), Some(held)) => own.is_of_the_files_of(held),
+                _ => false,
+            };
+            if same {
+                own.store(held);
+            }
+        }
+        self
+    }
+
+    /// Puts others in their place, and looks at their files.
+    fn replace(&self, next: &Self) {
+        for (own, next) in self.each().into_iter().zip(next.each()) {
+            let next = next.load_full();
+            if let Some(protection) = &next {
+                reload_protection(protection);
+            }
+            own.store(next);
+        }
+    }
 }
 
 fn reload_protection(protection: &Protection) {
@@ -578,8 +619,7 @@ struct Reloader {
     authenticator: Arc<Authenticator<SqliteStore>>,
     directory: Arc<Directory<SqliteStore>>,
     pool: Arc<HashingPool>,
-    protections: Vec<Arc<Protection>>,
-    eap_protection: Arc<ArcSwapOption<Protection>>,
+    protections: Protections,
     ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Handle>,
@@ -610,8 +650,8 @@ impl Reloader {
         check_reply(config, &self.directory).await?;
         let secrets = secrets::read(config)?;
         let parameters = assemble::parameters(config)?;
-        let eap_protection = assemble::eap_protection(config)?;
-        let radius = assemble::radius(config, &secrets, eap_protection.as_ref())?;
+        let protections = Protections::of(config)?.or_held(&self.protections);
+        let radius = assemble::radius(config, &secrets, protections.eap.load().as_ref())?;
         let auth_policy = assemble::auth_policy(config, &secrets)?;
         let mut ldap = Vec::new();
         for listener in &config.ldap.listeners {
@@ -636,10 +676,7 @@ impl Reloader {
         if let (Some(server), Some(settings)) = (&self.auth_policy, auth_policy) {
             server.set_settings(settings);
         }
-        self.eap_protection.store(eap_protection);
-        for protection in &self.protections {
-            reload_protection(protection);
-        }
+        self.protections.replace(&protections);
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ pub struct ClientTrust {
 }
 
 /// How TLS is spoken.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Terms {
     versions: Vec<&'static SupportedProtocolVersion>,
     /// Whether a client's certificate must say that it is for clients, rather than not say that it
@@ -102,6 +102,13 @@ impl Protection {
             current: ArcSwap::from_pointee(configs),
             seen: Mutex::new(files.map(|files| files.digest()).unwrap_or_default()),
         })
+    }
+
+    /// Whether both are made of the same files, in the same way, whatever these hold.
+    pub fn is_of_the_files_of(&self, other: &Self) -> bool {
+        self.certificate.is_of_the_files_of(&other.certificate)
+            && self.trust == other.trust
+            && self.terms == other.terms
     }
 
     /// The server's certificate.
