@@ -95,6 +95,10 @@ fn rules_come_from_the_gateway() {
     assert_refused("bob", &["/usr/bin/id", "-un"]);
 
     // Changes arrive while SSSD runs.
+    // SSSD asks for what changed after the second of the newest rule that it has.
+    let second = || run("date", &["+%s"]).stdout;
+    let newest = second();
+    eventually(String::new, || second() != newest);
     let lists = |text: &str| sudo("active", &["--list"]).stdout.contains(text);
     add(
         "new",
