@@ -296,6 +296,21 @@ match = {{ listener = "hosts-tls", client_certificate = "MX1.example.org" }}
     );
     let shown = Some((clients.as_path(), "mx2.example.org"));
     over_tls(&gateway, "ldapwhoami", shown, &bind).assert_success();
+
+    // Revoked by another file, which the configuration names from now on.
+    ca.revoke(&[7, 8]);
+    fs::rename(clients.join("crl.pem"), clients.join("newer.pem")).unwrap();
+    ca.revoke(&[7]);
+    let text = fs::read_to_string(gateway.config()).unwrap();
+    let named = text.replace("clients/crl.pem", "clients/newer.pem");
+    assert_ne!(named, text);
+    fs::write(gateway.config(), named).unwrap();
+    over_tls(&gateway, "ldapwhoami", shown, &bind).assert_success();
+    reload(&gateway);
+    eventually(
+        || gateway.log(),
+        || over_tls(&gateway, "ldapwhoami", shown, &bind).code != Some(0),
+    );
 }
 
 #[test]
