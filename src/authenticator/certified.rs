@@ -10,7 +10,7 @@ use crate::store::attempts::{AccountKey, AttemptStore};
 
 use super::Core;
 use super::attempt::Attempt;
-use super::decision::{Asked, Round, fetch};
+use super::decision::{Asked, Round};
 use super::report::Report;
 use super::verdict::Undecided;
 
@@ -50,15 +50,8 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_stranger(&settings, attempt, &report, Refusal::UnknownCertificate)
                 .await;
         };
-        let read = self
-            .store
-            .read_attempt(
-                &AccountKey::Login(login),
-                asked.name.as_ref(),
-                fetch(attempt.protocol),
-            )
-            .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let key = AccountKey::Login(login);
+        let read = self.read(&key, &asked, attempt.protocol).await?;
         if read.account.is_none() {
             return self
                 .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)

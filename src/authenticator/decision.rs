@@ -16,7 +16,7 @@ use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, re
 use crate::policy::conditions::conditions;
 use crate::policy::lockout::place_limits;
 use crate::policy::naming::interpret;
-use crate::store::attempts::{AccountKey, AttemptRecord, AttemptStore, Fetch};
+use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::{Attempt, Claim, Evidence};
@@ -161,15 +161,8 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_stranger(&settings, attempt, &report, Refusal::MalformedName)
                 .await;
         };
-        let read = self
-            .store
-            .read_attempt(
-                &AccountKey::Login(login),
-                asked.name.as_ref(),
-                fetch(attempt.protocol),
-            )
-            .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let key = AccountKey::Login(login);
+        let read = self.read(&key, &asked, attempt.protocol).await?;
         let Some(record) = read.account else {
             return self
                 .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)
@@ -194,6 +187,19 @@ impl<S: AttemptStore> Core<S> {
     /// that guesses at one do not hold up logins at another.
     pub(super) fn turns(&self, report: &Report) -> Turns<'_> {
         self.pool.of(Lane::Attempt(report.resource.clone()))
+    }
+
+    /// Reads all that a decision about an account rests on, at one moment.
+    pub(super) async fn read(
+        &self,
+        key: &AccountKey,
+        asked: &Asked,
+        protocol: Protocol,
+    ) -> Result<AttemptRead, Undecided> {
+        self.store
+            .read_attempt(key, asked.name.as_ref(), fetch(protocol))
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))
     }
 
     /// Refuses without a comparison, and takes as long as one.
@@ -308,7 +314,7 @@ impl<S: AttemptStore> Core<S> {
 }
 
 /// What of the account the protocol's answer carries.
-pub(super) fn fetch(protocol: Protocol) -> Fetch {
+fn fetch(protocol: Protocol) -> Fetch {
     match protocol {
         Protocol::Radius => Fetch::Accept,
         Protocol::Ldap | Protocol::Web | Protocol::AuthPolicy => Fetch::Verdict,

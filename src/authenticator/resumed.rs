@@ -11,7 +11,7 @@ use crate::store::attempts::{AccountKey, AttemptRead, AttemptStore};
 use super::Core;
 use super::attempt::Attempt;
 use super::challenged::admitted;
-use super::decision::{Asked, Round, fetch};
+use super::decision::{Asked, Round};
 use super::report::Report;
 use super::verdict::{Authenticated, Ground, Undecided, Verdict};
 
@@ -35,15 +35,8 @@ impl<S: AttemptStore> Core<S> {
             return self.refuse_uncompared(&report, Refusal::NoResource).await;
         };
         report.resource.clone_from(&asked.name);
-        let read = self
-            .store
-            .read_attempt(
-                &AccountKey::Id(ground.account),
-                asked.name.as_ref(),
-                fetch(attempt.protocol),
-            )
-            .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let key = AccountKey::Id(ground.account);
+        let read = self.read(&key, &asked, attempt.protocol).await?;
         self.decide_uncompared(report, asked, read, Some(ground))
             .await
     }
