@@ -12,6 +12,7 @@ mod device;
 mod events;
 mod explain;
 mod failure;
+mod grantee;
 mod group;
 mod healthcheck;
 mod init;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::directory::{Grantee, ReplyFate, ReplyGrantView, ReplyMappingView, ReplyOfUser};
+use crate::directory::{ReplyFate, ReplyGrantView, ReplyMappingView, ReplyOfUser};
 use crate::domain::name::{ResourceName, Username};
 use crate::domain::reply::{ReplyAttribute, ReplyAttributes};
 use crate::radius::attributes::{AtTimeout, Encoded, ROOM, fit};
@@ -14,6 +14,7 @@ use crate::runtime::dictionaries;
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};
+use super::grantee::Whom;
 use super::output::warn;
 use super::table::Table;
 
@@ -66,30 +67,11 @@ pub(super) enum Verb {
 /// Whose attributes, and where.
 #[derive(Debug, clap::Args)]
 pub(super) struct Of {
-    /// A user.
-    #[arg(
-        long,
-        value_name = "USER",
-        required_unless_present = "group",
-        conflicts_with = "group"
-    )]
-    user: Option<String>,
-    /// A group, its nested groups included.
-    #[arg(long, value_name = "GROUP")]
-    group: Option<String>,
+    #[command(flatten)]
+    whom: Whom,
     /// At this resource; at every one unless given.
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
-}
-
-impl Of {
-    fn whom(&self) -> Grantee {
-        match (&self.user, &self.group) {
-            (None, Some(group)) => Grantee::Group(group.clone()),
-            // One of the two is there: clap refuses anything else.
-            (user, _) => Grantee::User(user.clone().unwrap_or_default()),
-        }
-    }
 }
 
 /// Runs the command.
@@ -104,7 +86,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             attributes,
         } => {
             let attributes = parsed(&attributes, &opened)?;
-            let (by, whom) = (opened.by(), of.whom());
+            let (by, whom) = (opened.by(), of.whom.grantee());
             let resource = of.resource.as_deref();
             let done = directory.set_reply(&by, &whom, resource, attributes, priority);
             let done = opened.wait(done)?;
@@ -113,7 +95,7 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             output.value(&done.value, |mapping| format!("set {}", said(mapping)))?;
         }
         Verb::Unset { of, names, .. } => {
-            let (by, whom) = (opened.by(), of.whom());
+            let (by, whom) = (opened.by(), of.whom.grantee());
             let left = directory.unset_reply(&by, &whom, of.resource.as_deref(), names);
             let left = opened.wait(left)?;
             output.value(&left, |mapping| format!("left {}", said(mapping)))?;

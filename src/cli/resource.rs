@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use crate::directory::{DirectoryError, Grantee, Matched, ResourceView, nearest};
+use crate::directory::{DirectoryError, Matched, ResourceView, nearest};
 use crate::domain::certificate::CertificateName;
 use crate::domain::name::{ServiceName, ViewName};
 use crate::domain::origin::{PeerUser, Source};
@@ -15,6 +15,7 @@ use crate::store::records::{Binding, BoundTo};
 
 use super::context::{Context, Opened};
 use super::failure::NO;
+use super::grantee::Whom;
 use super::output::{names, warn, yes};
 use super::table::Table;
 
@@ -41,27 +42,8 @@ pub(super) enum Verb {
 pub(super) struct Bound {
     /// The resource.
     resource: String,
-    /// A user.
-    #[arg(
-        long,
-        value_name = "USER",
-        required_unless_present = "group",
-        conflicts_with = "group"
-    )]
-    user: Option<String>,
-    /// A group, its nested groups included.
-    #[arg(long, value_name = "GROUP")]
-    group: Option<String>,
-}
-
-impl Bound {
-    fn to(&self) -> Grantee {
-        match (&self.user, &self.group) {
-            (None, Some(group)) => Grantee::Group(group.clone()),
-            // One of the two is there: clap refuses anything else.
-            (user, _) => Grantee::User(user.clone().unwrap_or_default()),
-        }
-    }
+    #[command(flatten)]
+    to: Whom,
 }
 
 /// A request to be matched.
@@ -132,12 +114,13 @@ pub(super) fn run(verb: Verb, context: &Context) -> anyhow::Result<ExitCode> {
             output.value(&resource, show)?;
         }
         Verb::Bind(bound) => {
-            let done = opened.wait(directory.bind(&opened.by(), &bound.resource, &bound.to()))?;
+            let done =
+                opened.wait(directory.bind(&opened.by(), &bound.resource, &bound.to.grantee()))?;
             warn(&done.warnings);
             output.value(&done.value, |binding| format!("bound {}", said(binding)))?;
         }
         Verb::Unbind(bound) => {
-            let (by, to) = (opened.by(), bound.to());
+            let (by, to) = (opened.by(), bound.to.grantee());
             let binding = opened.wait(directory.unbind(&by, &bound.resource, &to))?;
             output.value(&binding, |binding| format!("unbound {}", said(binding)))?;
         }
