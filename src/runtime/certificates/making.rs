@@ -245,6 +245,27 @@ fn seconds(at: Timestamp) -> u64 {
     u64::try_from(at.as_seconds()).unwrap_or(0).min(YEAR_9000)
 }
 
+/// The CA, and the trust of whoever trusts it alone.
+fn trusting(
+    folder: &Path,
+    ca_pem: &str,
+) -> Result<(CertificateDer<'static>, Arc<RootCertStore>), CertificateError> {
+    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes())
+        .map_err(|_| CertificateError::NoCertificate(folder.join("ca.pem")))?;
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(ca.clone())
+        .map_err(|fault| refused(folder, fault.to_string()))?;
+    Ok((ca, Arc::new(roots)))
+}
+
+fn refused(folder: &Path, reason: String) -> CertificateError {
+    CertificateError::CaRefused {
+        folder: folder.to_owned(),
+        reason,
+    }
+}
+
 /// Whether a client that trusts the CA believes the certificate.
 fn vouched_for(
     folder: &Path,
@@ -253,21 +274,15 @@ fn vouched_for(
     name: &SubjectAltName,
     now: Timestamp,
 ) -> Result<(), CertificateError> {
-    let refused = |reason: String| CertificateError::CaRefused {
-        folder: folder.to_owned(),
-        reason,
-    };
-    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes())
-        .map_err(|_| CertificateError::NoCertificate(folder.join("ca.pem")))?;
+    let refused = |reason: String| refused(folder, reason);
+    let (ca, roots) = trusting(folder, ca_pem)?;
     // Verification takes a root as it is; clients look at its dates too.
     if !Validity::of(&ca).is_some_and(|validity| validity.holds(now)) {
         return Err(refused(
             "it has expired, or its dates cannot be read".to_owned(),
         ));
     }
-    let mut roots = RootCertStore::empty();
-    roots.add(ca).map_err(|fault| refused(fault.to_string()))?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
         .map_err(|fault| CertificateError::NotMade(fault.to_string()))?;
     let host = match name {

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::string::Ia5String;
@@ -15,7 +14,6 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
-use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -25,7 +23,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CA_VALIDITY, CertificateError, between, ca_params, not_made, provider, read_ca, read_text,
-    seconds, write,
+    refused, seconds, trusting, write,
 };
 use crate::domain::name::{MailAddress, Username};
 use crate::domain::time::Timestamp;
@@ -217,21 +215,14 @@ fn vouched_for(
     certificate: &CertificateDer<'_>,
     now: Timestamp,
 ) -> Result<(), CertificateError> {
-    let refused = |reason: String| CertificateError::CaRefused {
-        folder: folder.to_owned(),
-        reason,
-    };
-    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes())
-        .map_err(|_| CertificateError::NoCertificate(folder.join("ca.pem")))?;
-    let mut roots = RootCertStore::empty();
-    roots.add(ca).map_err(|fault| refused(fault.to_string()))?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+    let (_, roots) = trusting(folder, ca_pem)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
         .build()
         .map_err(|fault| CertificateError::NotMade(fault.to_string()))?;
     let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds(now)));
     verifier
         .verify_client_cert(certificate, &[], at)
-        .map_err(|fault| refused(format!("it was not made here: {fault}")))?;
+        .map_err(|fault| refused(folder, format!("it was not made here: {fault}")))?;
     Ok(())
 }
 
