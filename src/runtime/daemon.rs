@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use metrics::counter;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authenticator::{Authenticator, Decide, Throttles};
 use crate::config::ldap::ListenAddress;
 use crate::config::secrets::{self, Secrets};
-use crate::config::{Config, ConfigErrors, ListenerFacts};
+use crate::config::{Config, ConfigErrors};
 use crate::directory::{Directory, Read};
 use crate::domain::name::ListenerName;
 use crate::domain::time::Clock;
@@ -31,9 +30,10 @@ use crate::watch::Watch;
 use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 
 use super::assemble::{self, AssemblyError};
-use super::certificates::{CertificateError, Protection, Reload};
+use super::certificates::Protection;
 use super::clock::SystemClock;
-use super::{chores, descriptors, dictionaries, status, systemd, watching};
+use super::reload::{Protections, Reloader, check_reply};
+use super::{chores, descriptors, status, systemd, watching};
 
 /// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
@@ -358,11 +358,7 @@ impl Daemon {
         });
         let protections = reloader.protections.clone();
         let watched = chores::every(CERTIFICATES, token(), move || {
-            for protection in protections.each() {
-                if let Some(protection) = protection.load().as_deref() {
-                    reload_protection(protection);
-                }
-            }
+            protections.look();
             std::future::ready(())
         });
         parts.spawn(async move {
@@ -452,16 +448,6 @@ fn watched(
     Ok((watch, listener))
 }
 
-/// Whether the dictionaries can be read, and every reply attribute that is mapped be kept.
-async fn check_reply(
-    config: &Config,
-    directory: &Directory<SqliteStore>,
-) -> Result<(), DaemonError> {
-    let checked = dictionaries::check(config, directory).await;
-    checked.map_err(|error| DaemonError::System(error.to_string()))??;
-    Ok(())
-}
-
 /// Binds the auth-policy server, where one is configured.
 async fn auth_policy_server(
     config: &Config,
@@ -543,140 +529,4 @@ fn radsec_listen(
 fn tls_source(protection: &Arc<ArcSwapOption<Protection>>) -> TlsSource {
     let protection = Arc::clone(protection);
     Arc::new(move |clients| protection.load().as_ref()?.config(clients))
-}
-
-/// How TLS is spoken in each place, as the configuration in force has it; nothing where it is not.
-#[derive(Clone)]
-struct Protections {
-    listeners: Arc<ArcSwapOption<Protection>>,
-    radius: Arc<ArcSwapOption<Protection>>,
-    eap: Arc<ArcSwapOption<Protection>>,
-}
-
-impl Protections {
-    fn of(config: &Config) -> Result<Self, DaemonError> {
-        let held = |protection| Arc::new(ArcSwapOption::new(protection));
-        Ok(Self {
-            listeners: held(assemble::protection(config)?),
-            radius: held(assemble::radius_protection(config)?),
-            eap: held(assemble::eap_protection(config)?),
-        })
-    }
-
-    fn each(&self) -> [&Arc<ArcSwapOption<Protection>>; 3] {
-        [&self.listeners, &self.radius, &self.eap]
-    }
-
-    /// Those of a new configuration. Where the files are the same ones, what is in use stays, so
-    /// that connections which were verified by it need not end.
-    fn or_held(self, held: &Self) -> Self {
-        for (own, held) in self.each().into_iter().zip(held.each()) {
-            let held = held.load_full();
-            let same = match (own.load().as_ref(), &held) {
-                (Some(own), Some(held)) => own.is_of_the_files_of(held),
-                _ => false,
-            };
-            if same {
-                own.store(held);
-            }
-        }
-        self
-    }
-
-    /// Puts others in their place, and looks at their files.
-    fn replace(&self, next: &Self) {
-        for (own, next) in self.each().into_iter().zip(next.each()) {
-            let next = next.load_full();
-            if let Some(protection) = &next {
-                reload_protection(protection);
-            }
-            own.store(next);
-        }
-    }
-}
-
-fn reload_protection(protection: &Protection) {
-    reloaded("certificate", protection.certificate().reload_if_changed());
-    reloaded(
-        "CA or revocation list for clients' certificates",
-        protection.reload_trust_if_changed(),
-    );
-}
-
-fn reloaded(what: &str, outcome: Result<Reload, CertificateError>) {
-    match outcome {
-        Ok(Reload::Replaced) => tracing::info!("a new {what} is in use"),
-        Ok(Reload::Unchanged) => {}
-        Err(error) => tracing::error!(%error, "the {what} was not reloaded; the old one stays"),
-    }
-}
-
-/// What a reload replaces.
-struct Reloader {
-    /// The listeners as they were bound.
-    bound: Vec<ListenerFacts>,
-    retention: Arc<arc_swap::ArcSwap<Duration>>,
-    authenticator: Arc<Authenticator<SqliteStore>>,
-    directory: Arc<Directory<SqliteStore>>,
-    pool: Arc<HashingPool>,
-    protections: Protections,
-    ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
-    gate: Arc<Gate>,
-    radius: Option<radius::server::Handle>,
-    auth_policy: Option<Arc<auth_policy::server::Server>>,
-}
-
-impl Reloader {
-    /// Puts a new configuration in force, all of it or nothing. Listeners stay as they are.
-    async fn reload(&mut self, read_again: &impl Fn() -> Result<Config, ConfigErrors>) {
-        let outcome = match read_again() {
-            Ok(config) => self.put_in_force(&config).await,
-            Err(errors) => Err(errors.into()),
-        };
-        match outcome {
-            Ok(()) => {
-                counter!("doorward_reloads_total", "outcome" => "done").increment(1);
-                tracing::info!("the configuration was reloaded");
-            }
-            Err(error) => {
-                counter!("doorward_reloads_total", "outcome" => "refused").increment(1);
-                tracing::error!("the new configuration is refused and the old one stays: {error}");
-            }
-        }
-    }
-
-    async fn put_in_force(&self, config: &Config) -> Result<(), DaemonError> {
-        assemble::check_reloaded_resources(config, &self.bound)?;
-        check_reply(config, &self.directory).await?;
-        let secrets = secrets::read(config)?;
-        let parameters = assemble::parameters(config)?;
-        let protections = Protections::of(config)?.or_held(&self.protections);
-        let radius = assemble::radius(config, &secrets, protections.eap.load().as_ref())?;
-        let auth_policy = assemble::auth_policy(config, &secrets)?;
-        let mut ldap = Vec::new();
-        for listener in &config.ldap.listeners {
-            ldap.push((&listener.name, assemble::ldap(config, listener)?));
-        }
-        let authenticator = assemble::authenticator(config, &secrets)?;
-        // From here on nothing can be refused.
-        self.authenticator.set_settings(authenticator);
-        self.directory.set_settings(assemble::directory(config));
-        self.pool.set_parameters(parameters);
-        self.retention.store(Arc::new(config.audit.retention));
-        descriptors::make_room(config);
-        self.gate.set_caps(assemble::ldap_caps(config));
-        for (name, settings) in ldap {
-            if let Some((_, server)) = self.ldap.iter().find(|(listener, _)| listener == name) {
-                server.set_settings(settings);
-            }
-        }
-        if let Some(handle) = &self.radius {
-            handle.replace(radius);
-        }
-        if let (Some(server), Some(settings)) = (&self.auth_policy, auth_policy) {
-            server.set_settings(settings);
-        }
-        self.protections.replace(&protections);
-        Ok(())
-    }
 }

@@ -11,6 +11,7 @@ pub mod demo;
 mod descriptors;
 pub mod dictionaries;
 pub mod observe;
+mod reload;
 mod status;
 mod systemd;
 pub mod watching;
