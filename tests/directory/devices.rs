@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use doorward::directory::{NewDevice, OnlineSessions as _, SetDevice};
+use doorward::directory::online::Due;
+use doorward::directory::{NewDevice, OnlineSessions as _, SetDevice, Settings};
 use doorward::domain::device::MacAddress;
 use doorward::domain::name::{ClientName, ResourceName};
 use doorward::domain::resource::{Asking, ClientResources};
@@ -73,6 +74,15 @@ async fn world() -> World {
 async fn due(world: &World) -> usize {
     let look = world.directory.no_longer_admitted(None, world.now()).await;
     look.unwrap().due.len()
+}
+
+#[tokio::test]
+async fn a_device_loses_its_sessions_with_their_resource() {
+    let world = world().await;
+    world.directory.set_settings(Settings::default());
+    let look = world.directory.no_longer_admitted(None, world.now()).await;
+    let reasons: Vec<_> = look.unwrap().due.iter().map(Due::reason).collect();
+    assert_eq!(reasons, ["resource_removed"]);
 }
 
 #[tokio::test]
