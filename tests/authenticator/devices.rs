@@ -30,10 +30,10 @@ async fn add(world: &World, last: u8, resource: &str) {
     world.apply(Change::AddDevice(new)).await;
 }
 
-/// Decides about a device that asks for `hosts`.
-async fn decide(world: &World, last: u8, mab: bool) -> DeviceVerdict {
+/// A device that asks for `hosts`.
+fn attempt(world: &World, address: MacAddress, mab: bool) -> DeviceAttempt {
     let now = world.clock.now();
-    let attempt = DeviceAttempt {
+    DeviceAttempt {
         request: RequestId::new(now.wall),
         received: now,
         client: Arc::new(ClientResources {
@@ -44,9 +44,13 @@ async fn decide(world: &World, last: u8, mab: bool) -> DeviceVerdict {
             mab,
         }),
         called_station: None,
-        address: address(last),
+        address,
         origin: Origin::address("192.0.2.1".parse().unwrap()),
-    };
+    }
+}
+
+async fn decide(world: &World, last: u8, mab: bool) -> DeviceVerdict {
+    let attempt = attempt(world, address(last), mab);
     world.authenticator.decide_device(attempt).await.unwrap()
 }
 
@@ -108,21 +112,7 @@ async fn unknown_devices_cost_no_hash_and_fill_no_log() {
         tries.spawn(async move {
             let [high, low] = number.to_be_bytes();
             let address = MacAddress::from_octets([2, 0, 0, 0, high, low]).unwrap();
-            let now = world.clock.now();
-            let attempt = DeviceAttempt {
-                request: RequestId::new(now.wall),
-                received: now,
-                client: Arc::new(ClientResources {
-                    client: ClientName::parse("switch").unwrap(),
-                    resource: resource_name("hosts"),
-                    ssid: Vec::new(),
-                    ssid_default: None,
-                    mab: true,
-                }),
-                called_station: None,
-                address,
-                origin: Origin::address("192.0.2.1".parse().unwrap()),
-            };
+            let attempt = attempt(&world, address, true);
             world.authenticator.decide_device(attempt).await
         });
     }

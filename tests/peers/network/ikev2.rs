@@ -96,25 +96,9 @@ fn users_are_let_in_until_they_are_suspended() {
         return;
     }
     let mut laboratory = Laboratory::new("resource = \"vpn\"", "");
-    let certificates = laboratory.gateway.path("vpn");
-    let certs = ["certs", certificates.to_str().unwrap(), "--name"];
-    laboratory
-        .gateway
-        .run(&[&certs[..], &["vpn.example.org"]].concat())
-        .assert_success();
-    for line in [
-        "-n nas addr add 198.51.100.1/24 dev eth1",
-        "-n user addr add 198.51.100.2/24 dev eth0",
-        // What the tunnel itself is carried by stays out of it.
-        "-n user rule add pref 100 to 198.51.100.0/24 lookup main",
-        "route add 10.8.0.0/24 via 192.0.2.20",
-    ] {
-        ip(line);
-    }
-    let forward = "echo 1 >/proc/sys/net/ipv4/ip_forward";
-    Machine::Nas.run("sh", &["-c", forward]).assert_success();
-    let names = std::fs::read_to_string("/etc/hosts").unwrap();
-    std::fs::write("/etc/hosts", names + "198.51.100.1 vpn.example.org\n").unwrap();
+    let certificates = laboratory.open_way("10.8.0.0/24");
+    // What the tunnel itself is carried by stays out of it.
+    ip("-n user rule add pref 100 to 198.51.100.0/24 lookup main");
 
     laboratory.serve_charon(Machine::Nas, CONNECTION, &filled(RADIUS, SECRET));
     for (from, to) in [("pem", "x509"), ("key", "private")] {

@@ -9,6 +9,7 @@ mod proxy;
 mod wired;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -114,6 +115,24 @@ impl Laboratory {
             gateway,
             page,
         }
+    }
+
+    /// Makes the NAS a VPN gateway: `vpn.example.org` for the user's machine, with a certificate in
+    /// the folder that is returned. What is `inside` its tunnels is reached through it.
+    fn open_way(&self, inside: &str) -> PathBuf {
+        let certificates = self.gateway.path("vpn");
+        let certs = ["certs", certificates.to_str().unwrap(), "--name"];
+        self.gateway
+            .run(&[&certs[..], &["vpn.example.org"]].concat())
+            .assert_success();
+        ip("-n nas addr add 198.51.100.1/24 dev eth1");
+        ip("-n user addr add 198.51.100.2/24 dev eth0");
+        ip(&format!("route add {inside} via 192.0.2.20"));
+        let forward = "echo 1 >/proc/sys/net/ipv4/ip_forward";
+        Machine::Nas.run("sh", &["-c", forward]).assert_success();
+        let names = std::fs::read_to_string("/etc/hosts").unwrap();
+        std::fs::write("/etc/hosts", names + "198.51.100.1 vpn.example.org\n").unwrap();
+        certificates
     }
 
     /// Whether traffic of the user's machine gets as far as the gateway's within a second.

@@ -1,6 +1,6 @@
 //! `OpenVPN` at both ends; the server asks by PAM and `pam_radius`.
 
-use super::{Laboratory, Machine, ip, pam};
+use super::{Laboratory, Machine, pam};
 use crate::common::namespace::{inside, write};
 use crate::common::{PASSWORD, eventually};
 
@@ -44,23 +44,7 @@ fn users_are_let_in_until_the_next_key_after_they_are_suspended() {
         laboratory.gateway.run(&suspend).assert_success();
     };
     suspend(&laboratory, "susan");
-    let certificates = laboratory.gateway.path("vpn");
-    let certs = ["certs", certificates.to_str().unwrap(), "--name"];
-    laboratory
-        .gateway
-        .run(&[&certs[..], &["vpn.example.org"]].concat())
-        .assert_success();
-    for line in [
-        "-n nas addr add 198.51.100.1/24 dev eth1",
-        "-n user addr add 198.51.100.2/24 dev eth0",
-        "route add 10.9.0.0/24 via 192.0.2.20",
-    ] {
-        ip(line);
-    }
-    let forward = "echo 1 >/proc/sys/net/ipv4/ip_forward";
-    Machine::Nas.run("sh", &["-c", forward]).assert_success();
-    let names = std::fs::read_to_string("/etc/hosts").unwrap();
-    std::fs::write("/etc/hosts", names + "198.51.100.1 vpn.example.org\n").unwrap();
+    let certificates = laboratory.open_way("10.9.0.0/24");
     // A quarter of an hour, as shipped, is long for a test.
     let server = SERVER.replace("reneg-sec 900", "reneg-sec 5");
     assert_ne!(server, SERVER);
