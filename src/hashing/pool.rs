@@ -1,7 +1,7 @@
 //! The hashing pool: a thread a core, each with its own argon2 memory, behind a bounded queue.
 //!
 //! Submitting never blocks: a full queue says so at once (CONTRACT.md 3.7), and to a job that
-//! waits where another lane had less than its share. A job whose caller has gone before it starts
+//! waits where another goes before it. A job whose caller has gone before it starts
 //! is skipped.
 
 use std::io;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::argon2id::{Argon2Parameters, Memory, hash_dummy, hash_password};
 use super::counters::{Event, PoolCounters};
-use super::queue::{Lane, Queue};
+use super::queue::{Lane, Precedence, Queue};
 use super::stored::StoredHash;
 use crate::domain::secret::{HashText, Password};
 
@@ -132,9 +132,13 @@ impl HashingPool {
         Ok(pool)
     }
 
-    /// The pool as one lane has it.
+    /// The pool as one lane has it, for somebody who is not known.
     pub const fn of(&self, lane: Lane) -> Turns<'_> {
-        Turns { pool: self, lane }
+        Turns {
+            pool: self,
+            lane,
+            precedence: Precedence::Unknown,
+        }
     }
 
     /// As [`Turns::verify`], with a previous hash and after the answer: no guess (CONTRACT.md 3.5).
@@ -152,7 +156,8 @@ impl HashingPool {
             purpose: Event::StaleChecked,
             answer,
         };
-        self.submit(Lane::Afterwards, job).await
+        self.submit(Precedence::Unknown, Lane::Afterwards, job)
+            .await
     }
 
     /// Hashes a new password with the current parameters and a random salt.
@@ -165,7 +170,7 @@ impl HashingPool {
             purpose: Event::Set,
             answer,
         };
-        self.submit(Lane::Change, job).await
+        self.submit(Precedence::Known, Lane::Change, job).await
     }
 
     /// As [`Self::hash`], for a verified password whose hash needs replacing.
@@ -178,7 +183,8 @@ impl HashingPool {
             purpose: Event::Rehashed,
             answer,
         };
-        self.submit(Lane::Afterwards, job).await
+        self.submit(Precedence::Unknown, Lane::Afterwards, job)
+            .await
     }
 
     /// The parameters of new hashes.
@@ -215,16 +221,22 @@ impl HashingPool {
             work: Box::new(work),
             answer,
         };
-        self.submit(Lane::Change, job).await
+        self.submit(Precedence::Unknown, Lane::Change, job).await
     }
 
     async fn submit<T>(
         &self,
+        precedence: Precedence,
         lane: Lane,
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
     ) -> Result<T, QueueFull> {
         let (answer, answered) = oneshot::channel();
-        if self.shared.queue.push(lane, job(answer)).is_err() {
+        if self
+            .shared
+            .queue
+            .push(precedence, lane, job(answer))
+            .is_err()
+        {
             self.shared.counters.count(Event::QueueFull);
             return Err(QueueFull);
         }
@@ -234,13 +246,24 @@ impl HashingPool {
 
 /// The pool as one lane has it: what is compared for an attempt, and what stands for a comparison
 /// where there is none. All that one attempt may need goes by the same lane, or the time it waits
-/// would tell which it was (CONTRACT.md 5.2).
+/// would tell which it was; and who goes ahead because of being known waits behind the others after
+/// all before being refused (CONTRACT.md 5.2).
 pub struct Turns<'a> {
     pool: &'a HashingPool,
     lane: Lane,
+    precedence: Precedence,
 }
 
 impl Turns<'_> {
+    /// The same, ahead of who is not known.
+    #[must_use]
+    pub fn known(self) -> Self {
+        Self {
+            precedence: Precedence::Known,
+            ..self
+        }
+    }
+
     /// Compares a password with an account's current hash. A hash that cannot be read, or whose
     /// cost is beyond the bounds, is [`Comparison::Wrong`] after the work of a dummy.
     ///
@@ -253,7 +276,7 @@ impl Turns<'_> {
             purpose: Event::Verified,
             answer,
         };
-        self.pool.submit(self.lane, job).await
+        self.pool.submit(self.precedence, self.lane, job).await
     }
 
     /// Waits and works as one verification does, for a refusal that needs none (CONTRACT.md 5.2).
@@ -262,7 +285,7 @@ impl Turns<'_> {
     /// [`QueueFull`], as a verification would have said.
     pub async fn dummy(self) -> Result<(), QueueFull> {
         let job = |answer| Job::Dummy { answer };
-        self.pool.submit(self.lane, job).await
+        self.pool.submit(self.precedence, self.lane, job).await
     }
 
     /// Waits in the queue as a verification does and computes nothing.
@@ -271,7 +294,7 @@ impl Turns<'_> {
     /// [`QueueFull`], as a verification would have said.
     pub async fn turn(self) -> Result<(), QueueFull> {
         let job = |answer| Job::Turn { answer };
-        self.pool.submit(self.lane, job).await
+        self.pool.submit(self.precedence, self.lane, job).await
     }
 }
 

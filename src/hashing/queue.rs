@@ -1,7 +1,10 @@
 //! A bounded queue between async callers, who never block, and the workers' threads, who do.
 //!
-//! It has lanes, which take turns: who fills one holds up nobody in another. Where the whole is
-//! full, a lane that has less than its share takes the last place of the longest one.
+//! Who is known goes before who is not, four turns in five where both wait, so that a flood of
+//! made-up names takes a share of the hashing and no more (CONTRACT.md 3.7). Among equals there
+//! are lanes, which take turns: who fills one holds up nobody in another. Where the whole is full,
+//! who is known takes the place of who is not, and a lane that has less than its share takes the
+//! last place of the longest one.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -23,6 +26,18 @@ pub enum Lane {
     Afterwards,
 }
 
+/// Who goes first where several wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precedence {
+    /// What comes of somebody who was let in from there lately.
+    Known,
+    /// Everything else.
+    Unknown,
+}
+
+/// How many turns in a row the known have while others wait.
+const KNOWN_IN_A_ROW: u32 = 4;
+
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
@@ -31,11 +46,19 @@ pub(super) struct Queue<T> {
 }
 
 struct State<T> {
+    known: Lanes<T>,
+    unknown: Lanes<T>,
+    /// How many of the known were taken since one of the others was.
+    known_in_a_row: u32,
+    closed: bool,
+}
+
+/// What waits at one precedence.
+struct Lanes<T> {
     /// Those in which something waits, the next to take its turn first.
     lanes: VecDeque<(Lane, VecDeque<T>)>,
     /// What waits in all of them.
     waiting: usize,
-    closed: bool,
 }
 
 /// The item had no room, or the queue is closed.
@@ -46,8 +69,9 @@ impl<T> Queue<T> {
     /// A queue of so many waiting items; those taken out already do not count.
     pub(super) fn new(capacity: NonZeroUsize, counters: Arc<PoolCounters>) -> Self {
         let state = State {
-            lanes: VecDeque::new(),
-            waiting: 0,
+            known: Lanes::empty(),
+            unknown: Lanes::empty(),
+            known_in_a_row: 0,
             closed: false,
         };
         Self {
@@ -59,19 +83,19 @@ impl<T> Queue<T> {
     }
 
     /// Puts an item last in its lane, or drops it at once. It may cost the last item of a longer
-    /// lane its place: that one is dropped.
-    pub(super) fn push(&self, lane: Lane, item: T) -> Result<(), NoRoom> {
+    /// lane, or of who is less known, its place: that one is dropped.
+    pub(super) fn push(&self, precedence: Precedence, lane: Lane, item: T) -> Result<(), NoRoom> {
         let mut state = self.lock();
         if state.closed {
             return Err(NoRoom);
         }
-        let displaced = if state.waiting < self.capacity.get() {
+        let displaced = if state.waiting() < self.capacity.get() {
             None
         } else {
-            Some(state.make_room(&lane).ok_or(NoRoom)?)
+            Some(state.make_room(precedence, &lane).ok_or(NoRoom)?)
         };
-        state.put(lane, item);
-        self.counters.set_queue_depth(state.waiting);
+        state.at(precedence).put(lane, item);
+        self.counters.set_queue_depth(state.waiting());
         drop(state);
         if displaced.is_some() {
             self.counters.count(Event::QueueFull);
@@ -89,7 +113,7 @@ impl<T> Queue<T> {
                 return None;
             }
             if let Some(item) = state.take() {
-                self.counters.set_queue_depth(state.waiting);
+                self.counters.set_queue_depth(state.waiting());
                 return Some(item);
             }
             state = self
@@ -103,8 +127,10 @@ impl<T> Queue<T> {
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.waiting = 0;
-        let waiting = std::mem::take(&mut state.lanes);
+        let waiting = [
+            std::mem::replace(&mut state.known, Lanes::empty()),
+            std::mem::replace(&mut state.unknown, Lanes::empty()),
+        ];
         self.counters.set_queue_depth(0);
         drop(state);
         drop(waiting);
@@ -118,19 +144,66 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
+    fn waiting(&self) -> usize {
+        self.known.waiting.saturating_add(self.unknown.waiting)
+    }
+
+    fn at(&mut self, precedence: Precedence) -> &mut Lanes<T> {
+        match precedence {
+            Precedence::Known => &mut self.known,
+            Precedence::Unknown => &mut self.unknown,
+        }
+    }
+
+    /// Takes an item out for one that goes before it.
+    fn make_room(&mut self, precedence: Precedence, lane: &Lane) -> Option<T> {
+        let lesser = match precedence {
+            Precedence::Known => self.unknown.drop_longest(0),
+            Precedence::Unknown => None,
+        };
+        lesser.or_else(|| self.at(precedence).make_room(lane))
+    }
+
+    fn take(&mut self) -> Option<T> {
+        let others_first = self.known_in_a_row >= KNOWN_IN_A_ROW;
+        if !others_first && let Some(item) = self.known.take() {
+            self.known_in_a_row = self.known_in_a_row.saturating_add(1);
+            return Some(item);
+        }
+        self.known_in_a_row = 0;
+        self.unknown.take().or_else(|| self.known.take())
+    }
+}
+
+impl<T> Lanes<T> {
+    const fn empty() -> Self {
+        Self {
+            lanes: VecDeque::new(),
+            waiting: 0,
+        }
+    }
+
     /// Takes the last item of the longest lane out, if it stays no shorter than `lane` becomes.
     fn make_room(&mut self, lane: &Lane) -> Option<T> {
         let own = self.lanes.iter().find(|(known, _)| known == lane);
         let own = own.map_or(0, |(_, waiting)| waiting.len());
-        let (_, longest) = self
-            .lanes
-            .iter_mut()
-            .max_by_key(|(_, waiting)| waiting.len())?;
-        if longest.len() <= own.saturating_add(1) {
+        self.drop_longest(own.saturating_add(1))
+    }
+
+    /// Takes the last item of the longest lane out, where that is longer than `length`.
+    fn drop_longest(&mut self, length: usize) -> Option<T> {
+        let longest = |(_, (_, waiting)): &(usize, &(Lane, VecDeque<T>))| waiting.len();
+        let (index, _) = self.lanes.iter().enumerate().max_by_key(longest)?;
+        let (_, waiting) = self.lanes.get_mut(index)?;
+        if waiting.len() <= length {
             return None;
         }
+        let dropped = waiting.pop_back();
+        if waiting.is_empty() {
+            self.lanes.remove(index);
+        }
         self.waiting = self.waiting.saturating_sub(1);
-        longest.pop_back()
+        dropped
     }
 
     fn put(&mut self, lane: Lane, item: T) {

@@ -147,6 +147,7 @@ async fn a_full_queue_says_so_at_once_and_loses_nothing_that_waits() {
 
     let mut waiting = Box::pin(
         pool.of(LANE)
+            .known()
             .verify(hash.clone(), password("correct horse")),
     );
     assert_eq!(poll_once(&mut waiting).await, None);
