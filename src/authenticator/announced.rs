@@ -16,20 +16,22 @@ use std::time::Duration;
 
 use crate::domain::event::Subject;
 use crate::domain::id::RequestId;
-use crate::domain::login::LoginName;
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{Origin, Protocol, Source};
+use crate::domain::origin::{Origin, Protocol};
 use crate::domain::refusal::Refusal;
+use crate::domain::resource::ResourceKind;
 use crate::domain::time::{Monotonic, Now};
+use crate::policy::lockout::remember_wrong;
 use crate::policy::naming::interpret;
+use crate::policy::origins::{Identified, identify};
 use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::Claim;
-use super::memory::{Digest, Known};
+use super::memory::{Digest, Holder, Known};
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{Target, Tokens, Whom};
+use super::throttle::{AccountTokens, SourceToken, Toll, Whom};
 use super::verdict::Undecided;
 
 /// How long a relay may take over an attempt that it announced. Then the token is as good as spent.
@@ -103,8 +105,15 @@ struct HeldKey {
 
 struct Held {
     guess: Digest,
-    tokens: Tokens,
+    tokens: Charged,
     until: Monotonic,
+}
+
+/// What an announced attempt was charged.
+#[must_use]
+struct Charged {
+    source: SourceToken,
+    account: AccountTokens,
 }
 
 /// A guess as the throttles know it.
@@ -159,7 +168,7 @@ impl Announced {
         held.entry(key).or_default().push(one);
     }
 
-    fn release(&self, key: &HeldKey, guess: &Digest, now: Monotonic) -> Option<Tokens> {
+    fn release(&self, key: &HeldKey, guess: &Digest, now: Monotonic) -> Option<Charged> {
         let mut held = self.held();
         let of_account = held.get_mut(key)?;
         of_account.retain(|one| now < one.until);
@@ -187,7 +196,7 @@ impl<S: AttemptStore> Core<S> {
         if self.announced.holds(&key, &guess.digest, now) {
             return Ok(Leave::Given);
         }
-        let Some(tokens) = self.charge(&settings, announcement, &guess, now) else {
+        let Some(tokens) = self.charge_client(&settings, announcement, &guess, now) else {
             guess
                 .report
                 .refuse(&*self.store, Refusal::Throttled, self.clock.now())
@@ -197,7 +206,7 @@ impl<S: AttemptStore> Core<S> {
         if self.memory.recall(&guess.digest, now) == Some(Known::Wrong) {
             // One guess, however often it is made. There had to be a token for it all the same:
             // passwords share marks, and nobody is to guess on by those that were paid for.
-            self.throttle.give_back(tokens, now);
+            self.uncharge(tokens, now);
         } else {
             let held = Held {
                 guess: guess.digest,
@@ -226,33 +235,44 @@ impl<S: AttemptStore> Core<S> {
             // A report without an announcement is charged too; with an empty bucket there is
             // nothing left to take.
             if held.is_none() {
-                let _spent = self.charge(&settings, announcement, &guess, now);
+                let _spent = self.charge_client(&settings, announcement, &guess, now);
             }
             self.memory
                 .remember(guess.digest, Known::Wrong, now, guess.window);
         } else if let Some(tokens) = held {
-            self.throttle.give_back(tokens, now);
+            self.uncharge(tokens, now);
         }
         Ok(())
     }
 
     /// Takes a token from the buckets of the client's address.
-    fn charge(
+    fn charge_client(
         &self,
         settings: &Settings,
         announcement: &Announcement,
         guess: &Guess,
         now: Monotonic,
-    ) -> Option<Tokens> {
-        let target = Target {
+    ) -> Option<Charged> {
+        let from = origin(announcement);
+        let toll = Toll {
+            from: &from,
+            relay: settings.relays.include(&announcement.client.into()),
+            known: false,
             whom: guess.whom.clone(),
             resource: Some(&announcement.resource),
             threshold: guess.threshold,
         };
-        let origin = origin(announcement);
-        let protocol = Protocol::AuthPolicy;
-        self.throttle
-            .take(settings, protocol, &origin, Some(target), now)
+        let source = self.throttle.take_source(settings, &toll, now)?;
+        let Some(account) = self.throttle.take_account(settings, &toll, now) else {
+            self.throttle.give_source_back(source, now);
+            return None;
+        };
+        Some(Charged { source, account })
+    }
+
+    fn uncharge(&self, Charged { source, account }: Charged, now: Monotonic) {
+        self.throttle.give_source_back(source, now);
+        self.throttle.give_account_back(account, now);
     }
 
     async fn guess(
@@ -266,26 +286,29 @@ impl<S: AttemptStore> Core<S> {
             Claim::Malformed(_) => None,
         };
         // A name of no account's shape is looked up as one that nobody has, as slowly.
-        let login = login.unwrap_or(LoginName {
-            username: None,
-            mail: None,
-        });
-        // All spellings of a name are one, as they would be if an account had it: who could spend
-        // a bucket of each would know that there is none.
-        let name = login.username.as_ref().or(login.mail.as_ref());
-        let name = name.map_or_else(|| typed.to_lowercase(), Clone::clone);
+        let login = login.unwrap_or_default();
+        let name = login.canonical(typed);
         let read = self
             .store
             .read_attempt(
                 &AccountKey::Login(login),
                 Some(&announcement.resource),
+                None,
                 Fetch::Verdict,
             )
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+        let holder = match &read.account {
+            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
+            None => Holder::Nobody(&name),
+        };
+        let resource = announcement.resource.as_str();
+        let PasswordMark(mark) = &announcement.mark;
+        let from = origin(announcement).key;
+        let digest = self.memory.mark_digest(holder, resource, &from, mark);
         let (whom, subject) = match read.account {
             Some(record) => (
-                Whom::Account(record.account, record.epoch),
+                Whom::account(&record),
                 Subject::Account {
                     account: record.account,
                     username: record.username,
@@ -299,26 +322,11 @@ impl<S: AttemptStore> Core<S> {
                 },
             ),
         };
-        let resource = announcement.resource.as_str();
-        let origin = origin(announcement).key();
-        let PasswordMark(mark) = &announcement.mark;
-        let digest = match &whom {
-            Whom::Account(account, epoch) => self.memory.mark_digest(
-                &[account.as_uuid().as_bytes(), &epoch.0.to_be_bytes()],
-                resource,
-                &origin,
-                mark,
-            ),
-            Whom::Nobody(name) => {
-                let whom = [name.as_bytes()];
-                self.memory.mark_digest(&whom, resource, &origin, mark)
-            }
-        };
         Ok(Guess {
             whom,
             digest,
             threshold: read.policy.lockout.threshold,
-            window: read.policy.lockout.window,
+            window: remember_wrong(&read.policy),
             report: Report::of_announced(announcement, subject),
         })
     }
@@ -333,7 +341,8 @@ impl Guess {
     }
 }
 
-/// What the client's buckets go by: all that one subscriber can choose from is one origin.
-fn origin(announcement: &Announcement) -> Origin {
-    Origin::of(Source::from(announcement.client).aggregate())
+/// What the client's buckets go by.
+fn origin(announcement: &Announcement) -> Identified {
+    let origin = Origin::address(announcement.client);
+    identify(ResourceKind::Email, Protocol::AuthPolicy, &origin)
 }

@@ -51,7 +51,7 @@ impl<S: AttemptStore> Core<S> {
                 .await;
         };
         let key = AccountKey::Login(login);
-        let read = self.read(&key, &asked, attempt.protocol).await?;
+        let read = self.read(&key, &asked, None, attempt.protocol).await?;
         if read.account.is_none() {
             return self
                 .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)

@@ -1,5 +1,5 @@
-//! Comparing a password: throttle; place; remembered right password or hash; other conditions and
-//! binding; one commit that settles it all (CONTRACT.md 3, 5.1).
+//! Comparing a password with an account's: place; remembered right password or hash; other
+//! conditions and binding; one commit that settles it all (CONTRACT.md 3, 5.1).
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rules::PlaceLimits;
 use crate::domain::secret::Password;
 use crate::domain::time::Now;
-use crate::hashing::{Comparison, QueueFull};
+use crate::hashing::{Comparison, QueueFull, Turns};
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::policy::reply::merge;
@@ -25,28 +25,17 @@ use crate::store::records::{MailKind, NewMail};
 
 use super::Core;
 use super::afterwards::Suspected;
-use super::attempt::Attempt;
 use super::challenged::{Answered, hold_against};
-use super::decision::{Found, Round, guessed_at};
-use super::flights::{Boarding, FlightKey, Landing, Lead};
-use super::memory::{Digest, Known};
+use super::decision::{Found, Round};
+use super::flights::Landing;
+use super::guess::{Guess, GuessedAt, Presented, no_verdict};
+use super::memory::Known;
 use super::places::Placed;
 use super::report;
-use super::settings::Settings;
-use super::throttle::Whom;
 use super::verdict::{Authenticated, ChangeProof, MsChapV2Success, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
 const STALE_FOR: Duration = Duration::from_hours(30 * 24);
-
-/// What is compared.
-#[derive(Clone, Copy)]
-pub(super) enum Presented<'a> {
-    /// A password, with the account's hash.
-    Password(&'a Password),
-    /// A response to a challenge, with the account's network password.
-    Response(&'a ChallengeResponse),
-}
 
 /// What comparing showed.
 enum Compared {
@@ -68,101 +57,33 @@ enum Suspicion {
     Stale,
 }
 
-/// Something to be compared with what an account that was found has.
-pub(super) struct Guess<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) attempt: &'a Attempt,
-    pub(super) found: &'a Found<'a>,
-    pub(super) presented: Presented<'a>,
-    pub(super) digest: Digest,
-    /// What is remembered of it.
-    pub(super) known: Option<Known>,
-    pub(super) limits: PlaceLimits,
+/// A guess at an account that was found.
+struct Compare<'a> {
+    guess: &'a Guess<'a>,
+    found: &'a Found<'a>,
+    /// Those in force when its place was taken.
+    limits: PlaceLimits,
 }
 
 impl<S: AttemptStore> Core<S> {
-    /// Compares the password, alone or together with everybody who sent the same one.
-    pub(super) async fn compare(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
-        let key = FlightKey {
-            digest: guess.digest,
-            counting: guess.limits.counting,
+    /// Compares a guess at an account that was found, in a place.
+    pub(super) async fn compare_in_a_place(
+        &self,
+        guess: &Guess<'_>,
+        found: &Found<'_>,
+    ) -> (Landing, Result<Round, Undecided>) {
+        let record = &found.record;
+        let now = self.clock.now();
+        let guess = &Compare {
+            guess,
+            found,
+            limits: guess.limits(now),
         };
-        let follow = match self.flights.board(key) {
-            Boarding::Lead(lead) => {
-                let (landing, round) = if self.has_become_wrong(guess) {
-                    let reason = Refusal::RepeatedWrongPassword;
-                    let refused = self.refuse_uncompared(&guess.found.report, reason).await;
-                    (Landing::Wrong, refused)
-                } else {
-                    self.lead(guess).await
-                };
-                Lead::land(lead, landing);
-                return round;
-            }
-            Boarding::Follow(follow) => follow,
-        };
-        match follow.landing().await {
-            Landing::Right => self.admit_after_another(guess).await,
-            Landing::Wrong => {
-                let reason = Refusal::RepeatedWrongPassword;
-                let report = &guess.found.report;
-                report
-                    .refuse(&*self.store, reason, self.clock.now())
-                    .await?;
-                Ok(Round::Verdict(Verdict::Refused(reason)))
-            }
-            Landing::Moved => Ok(Round::Again),
-            Landing::Throttled => {
-                self.refuse_uncompared(&guess.found.report, Refusal::Throttled)
-                    .await
-            }
-            Landing::Undecided(undecided) => Err(undecided),
-        }
-    }
-
-    /// Whether the password is remembered as wrong by now. Whoever led before remembers it and
-    /// then lands, so between the look that began this attempt and its boarding both may have
-    /// happened; to lead again would count one guess twice (CONTRACT.md 3.4).
-    fn has_become_wrong(&self, guess: &Guess<'_>) -> bool {
-        let now = self.clock.now().mono;
-        self.memory.recall(&guess.digest, now) == Some(Known::Wrong)
-    }
-
-    /// Takes the tokens of one guess, however many sent it, and compares it.
-    async fn lead(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
-        let found = guess.found;
-        let (protocol, origin) = (guess.attempt.protocol, &guess.attempt.origin);
-        let now = self.clock.now().mono;
-        let resource = found.asked.name.as_ref();
-        let whom = Whom::Account(found.record.account, found.record.epoch);
-        // What a relay announced is charged to its client, and not to all its clients together.
-        let announced = guess.settings.relays.include(&origin.source)
-            && self.announced.is_announced(&whom, resource, now);
-        let target = (!announced).then(|| guessed_at(found));
-        let Some(tokens) = self
-            .throttle
-            .take(guess.settings, protocol, origin, target, now)
-        else {
-            let refused = self
-                .refuse_uncompared(&found.report, Refusal::Throttled)
-                .await;
-            return (Landing::Throttled, refused);
-        };
-        let (landing, round) = self.compare_in_a_place(guess).await;
-        // Only a wrong password that nobody had tried keeps the tokens.
-        if landing != Landing::Wrong {
-            self.throttle.give_back(tokens, self.clock.now().mono);
-        }
-        (landing, round)
-    }
-
-    async fn compare_in_a_place(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
-        let record = &guess.found.record;
         let take = TakePlace {
             account: record.account,
             epoch: record.epoch,
-            origin: guess.attempt.origin.key(),
-            at: self.clock.now().wall,
+            origin: guess.guess.from.key.clone(),
+            at: now.wall,
             limits: guess.limits,
         };
         let place = match self.places.take(&*self.store, &*self.clock, take).await {
@@ -170,13 +91,15 @@ impl<S: AttemptStore> Core<S> {
             Ok(Placed::NoneFree) => return no_verdict(Undecided::Busy),
             Ok(Placed::Moved) => return (Landing::Moved, Ok(Round::Again)),
             Ok(Placed::Slowed) => {
-                let report = &guess.found.report;
-                let refused = self.refuse_uncompared(report, Refusal::Throttled).await;
-                return (Landing::Throttled, refused);
+                let (landing, round) = self.refuse_unseen(guess.guess, Refusal::Throttled).await;
+                return match landing {
+                    Landing::Refused => (Landing::Throttled, round),
+                    landing => (landing, round),
+                };
             }
             Ok(Placed::Taken(place)) => place,
         };
-        let compared = match guess.presented {
+        let compared = match guess.guess.presented {
             Presented::Password(password) => self.compare_password(guess, password).await,
             Presented::Response(response) => self.compare_response(guess, response).await,
         };
@@ -195,25 +118,40 @@ impl<S: AttemptStore> Core<S> {
         let landing = match &round {
             Err(undecided) => Landing::Undecided(undecided.clone()),
             Ok(Round::Again) => Landing::Moved,
-            Ok(Round::Verdict(Verdict::Refused(Refusal::WrongPassword))) => Landing::Wrong,
+            Ok(Round::Verdict(Verdict::Refused(_))) => Landing::Refused,
             Ok(Round::Verdict(_)) => Landing::Right,
         };
+        if landing == Landing::Refused
+            && let Err(undecided) = self.wait_with_the_others(guess.found).await
+        {
+            return (landing, Err(undecided));
+        }
         (landing, round)
+    }
+
+    /// Who went ahead because of being known, and is refused, waits behind the others after all:
+    /// only what ends in a grant may skip the queue (CONTRACT.md 5.2).
+    async fn wait_with_the_others(&self, found: &Found<'_>) -> Result<(), Undecided> {
+        if !found.known_here {
+            return Ok(());
+        }
+        let turn = self.turns(&found.report).turn().await;
+        turn.map_err(|QueueFull| Undecided::Busy)
     }
 
     /// Holds a password against the account's hash, or what is remembered of it.
     async fn compare_password(
         &self,
-        guess: &Guess<'_>,
+        guess: &Compare<'_>,
         password: &Password,
     ) -> Result<Compared, QueueFull> {
         let record = &guess.found.record;
-        let compared = match (guess.known, &record.password) {
+        let compared = match (guess.guess.known, &record.password) {
             (Some(Known::Right), _) => Comparison::Right {
                 needs_rehash: false,
             },
             (_, Some(hash)) => {
-                let turns = self.turns(&guess.found.report);
+                let turns = self.precedence(guess.found);
                 turns.verify(hash.clone(), password.clone()).await?
             }
             (_, None) => Comparison::Wrong,
@@ -226,8 +164,12 @@ impl<S: AttemptStore> Core<S> {
                 }))
             }
             Comparison::Right { needs_rehash } => {
-                let (now, span) = (self.clock.now().mono, guess.settings.remember_for);
-                self.memory.remember(guess.digest, Known::Right, now, span);
+                let now = self.clock.now().mono;
+                let Guess {
+                    settings, digest, ..
+                } = guess.guess;
+                self.memory
+                    .remember(*digest, Known::Right, now, settings.remember_for);
                 if let (true, Some(old)) = (needs_rehash, &record.password) {
                     self.rehash_later(record.account, old.clone(), password.clone());
                 }
@@ -240,13 +182,13 @@ impl<S: AttemptStore> Core<S> {
     /// every comparison does; a right one is not remembered, since computing it again costs less.
     async fn compare_response(
         &self,
-        guess: &Guess<'_>,
+        guess: &Compare<'_>,
         response: &ChallengeResponse,
     ) -> Result<Compared, QueueFull> {
-        self.turns(&guess.found.report).turn().await?;
+        self.precedence(guess.found).turn().await?;
         let now = self.clock.now();
         Ok(
-            match hold_against(guess.settings, guess.found, response, now) {
+            match hold_against(guess.guess.settings, guess.found, response, now) {
                 Answered::Right(success) => Compared::Right(success),
                 Answered::Stale => Compared::Wrong(Suspicion::Stale),
                 Answered::Wrong => Compared::Wrong(Suspicion::None),
@@ -255,17 +197,35 @@ impl<S: AttemptStore> Core<S> {
         )
     }
 
+    /// The queue as this account has it here.
+    fn precedence(&self, found: &Found<'_>) -> Turns<'_> {
+        let turns = self.turns(&found.report);
+        if found.known_here {
+            turns.known()
+        } else {
+            turns
+        }
+    }
+
     /// Admits whoever sent what another's comparison showed to be right.
-    async fn admit_after_another(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
-        let Presented::Response(response) = guess.presented else {
-            return self.admit(guess, None, None).await;
+    pub(super) async fn admit_after_another(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
+        let GuessedAt::Account(found) = guess.at else {
+            return Ok(Round::Again);
         };
         let now = self.clock.now();
-        match hold_against(guess.settings, guess.found, response, now) {
-            Answered::Right(success) => self.admit(guess, None, success).await,
+        let compare = Compare {
+            guess,
+            found,
+            limits: guess.limits(now),
+        };
+        let Presented::Response(response) = guess.presented else {
+            return self.admit(&compare, None, None).await;
+        };
+        match hold_against(guess.settings, found, response, now) {
+            Answered::Right(success) => self.admit(&compare, None, success).await,
             Answered::Stale | Answered::Wrong | Answered::Unreadable => {
                 let reason = Refusal::NetworkPasswordUnreadable;
-                self.refuse_uncompared(&guess.found.report, reason).await
+                self.refuse_uncompared(&found.report, reason).await
             }
         }
     }
@@ -274,7 +234,7 @@ impl<S: AttemptStore> Core<S> {
     /// take the gateway for dead because of one account.
     async fn refuse_unreadable(
         &self,
-        guess: &Guess<'_>,
+        guess: &Compare<'_>,
         place: PlaceId,
     ) -> Result<Round, Undecided> {
         if let Err(error) = self.store.give_back(place).await {
@@ -287,11 +247,15 @@ impl<S: AttemptStore> Core<S> {
     /// Settles a wrong password; what it may have been besides wrong is asked after the answer.
     async fn count_wrong(
         &self,
-        guess: &Guess<'_>,
+        guess: &Compare<'_>,
         place: PlaceId,
         suspicion: Suspicion,
     ) -> Result<Round, Undecided> {
-        let Guess { found, limits, .. } = guess;
+        let Compare {
+            guess,
+            found,
+            limits,
+        } = guess;
         let now = self.clock.now();
         let reason = Refusal::WrongPassword;
         let event = found.report.event(Outcome::Refused, Some(reason), now);
@@ -303,7 +267,7 @@ impl<S: AttemptStore> Core<S> {
                 epoch: found.record.epoch,
                 at: now.wall,
                 settled: Settled::Wrong {
-                    origin: guess.attempt.origin.key(),
+                    origin: guess.from.key.clone(),
                     counting: limits.counting,
                     provisional: !matches!(suspicion, Suspicion::None),
                 },
@@ -316,9 +280,7 @@ impl<S: AttemptStore> Core<S> {
                 }),
             })
             .await?;
-        let window = found.policy.lockout.window;
-        self.memory
-            .remember(guess.digest, Known::Wrong, now.mono, window);
+        self.remember(guess, Known::Wrong);
         if let SettleAnswer::Done {
             failure: Some(failure),
             event,
@@ -346,27 +308,31 @@ impl<S: AttemptStore> Core<S> {
     /// Admits, or refuses for another reason than the password, which is right.
     async fn admit(
         &self,
-        guess: &Guess<'_>,
+        guess: &Compare<'_>,
         place: Option<PlaceId>,
         success: Option<MsChapV2Success>,
     ) -> Result<Round, Undecided> {
-        let Guess {
-            attempt,
+        let Compare {
+            guess,
             found,
             limits,
-            ..
         } = guess;
         let now = self.clock.now();
         let record = &found.record;
         // Time may have passed in the queue: an end date in between still ends the account.
         let holding = conditions(&record.facts, &found.policy, now);
-        let access = found
-            .asked
-            .judge(holding, record.bound, attempt.asked_for_password_policy);
-        let clears = limits.counting.then(|| attempt.origin.key());
+        let access = found.asked.judge(
+            holding,
+            record.bound,
+            guess.attempt.asked_for_password_policy,
+        );
+        let admitted = Settled::Admitted {
+            origin: guess.from.key.clone(),
+            clears: limits.counting,
+        };
         let (outcome, reason, settled) = match access {
-            Access::Granted => (Outcome::Granted, None, Settled::Admitted { clears }),
-            Access::ChangeOnly => (Outcome::ChangeOnly, None, Settled::Admitted { clears }),
+            Access::Granted => (Outcome::Granted, None, admitted),
+            Access::ChangeOnly => (Outcome::ChangeOnly, None, admitted),
             Access::Refused(reason) => (Outcome::Refused, Some(reason), Settled::GivenBack),
         };
         let event = found.report.event(outcome, reason, now);
@@ -386,6 +352,9 @@ impl<S: AttemptStore> Core<S> {
             return Ok(Round::Again);
         }
         report::count(&event);
+        if let Access::Refused(_) = access {
+            self.remember(guess, Known::RightAndRefused);
+        }
         Ok(Round::Verdict(match access {
             Access::Granted => Verdict::Granted(Authenticated {
                 account: record.account,
@@ -413,10 +382,6 @@ impl<S: AttemptStore> Core<S> {
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))
     }
-}
-
-fn no_verdict(undecided: Undecided) -> (Landing, Result<Round, Undecided>) {
-    (Landing::Undecided(undecided.clone()), Err(undecided))
 }
 
 fn stale_candidate(found: &Found<'_>, now: Now) -> Option<PreviousPassword> {

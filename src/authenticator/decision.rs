@@ -1,31 +1,31 @@
 //! Deciding a user's attempt, in the order of CONTRACT.md 5.1: resource; one read of account,
-//! bindings, epoch; remembered wrong passwords; lock; then the comparison.
+//! bindings, epoch; then what was sent is weighed as a guess, whether or not anybody has the name.
 
 use std::sync::Arc;
 
-use crate::domain::account::{Condition, Conditions};
+use crate::domain::account::Conditions;
 use crate::domain::event::Subject;
+use crate::domain::login::LoginName;
 use crate::domain::name::ResourceName;
-use crate::domain::origin::Protocol;
+use crate::domain::origin::{OriginKey, Protocol};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource, ResourceKind};
-use crate::domain::rules::{PlaceLimits, PolicySettings};
-use crate::domain::time::Now;
+use crate::domain::rules::PolicySettings;
 use crate::hashing::{Lane, Turns};
 use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, refusal_of};
 use crate::policy::conditions::conditions;
-use crate::policy::lockout::place_limits;
+use crate::policy::lockout::is_known;
 use crate::policy::naming::interpret;
+use crate::policy::origins::identify;
 use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, AttemptStore, Fetch};
 
 use super::Core;
 use super::attempt::{Attempt, Claim, Evidence};
-use super::challenged;
-use super::comparison::{Guess, Presented};
-use super::memory::Known;
+use super::guess::{Guess, GuessedAt, Nobody, Presented};
+use super::memory::Holder;
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{Target, Whom};
+use super::throttle::Toll;
 use super::verdict::{Undecided, Verdict};
 
 /// How often an attempt is decided anew because the account moved meanwhile.
@@ -42,7 +42,7 @@ pub(super) struct Asked {
     /// The resource's name; none is the portal.
     pub(super) name: Option<ResourceName>,
     /// Its rules. The portal counts failures and refuses locked users, as an application does.
-    rules: Resource,
+    pub(super) rules: Resource,
     door: Door,
 }
 
@@ -86,7 +86,7 @@ impl Asked {
         self.rules.kind
     }
 
-    fn refuses_locked(&self) -> bool {
+    pub(super) fn refuses_locked(&self) -> bool {
         self.name.is_none() || locked_is_refused(&self.rules)
     }
 
@@ -114,6 +114,8 @@ pub(super) struct Found<'a> {
     pub(super) policy: Arc<PolicySettings>,
     pub(super) record: AttemptRecord,
     pub(super) holding: Conditions,
+    /// Whether it was let in lately where the attempt comes from.
+    pub(super) known_here: bool,
     pub(super) report: Report,
 }
 
@@ -156,31 +158,82 @@ impl<S: AttemptStore> Core<S> {
             Claim::Typed(typed) => interpret(typed, &settings.realms),
             Claim::Malformed(_) => None,
         };
-        let Some(login) = login else {
-            return self
-                .refuse_stranger(&settings, attempt, &report, Refusal::MalformedName)
-                .await;
+        // What could be nobody's name is looked up and weighed as one that nobody has, as slowly.
+        let (login, absent) = match login {
+            Some(login) => (login, Refusal::UnknownUser),
+            None => (LoginName::default(), Refusal::MalformedName),
         };
+        let name = login.canonical(typed);
+        let from = identify(asked.kind(), attempt.protocol, &attempt.origin);
         let key = AccountKey::Login(login);
-        let read = self.read(&key, &asked, attempt.protocol).await?;
+        let read = self
+            .read(&key, &asked, Some(&from.key), attempt.protocol)
+            .await?;
+        let (presented, digest) = {
+            let holder = match &read.account {
+                Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
+                None => Holder::Nobody(&name),
+            };
+            match &attempt.evidence {
+                Evidence::Password(password) => (
+                    Presented::Password(password),
+                    self.memory.digest(holder, password),
+                ),
+                Evidence::Response(response) => (
+                    Presented::Response(response),
+                    self.memory.response_digest(holder, response),
+                ),
+                Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => {
+                    let reason = Refusal::MalformedPassword;
+                    return self
+                        .refuse_stranger(&settings, attempt, &report, reason)
+                        .await;
+                }
+            }
+        };
+        let now = self.clock.now();
+        let policy = read.policy;
+        let guess = |at, policy, known_here| Guess {
+            settings: &settings,
+            attempt,
+            asked: &asked,
+            policy,
+            from: &from,
+            at,
+            presented,
+            digest,
+            known: self.memory.recall(&digest, now.mono),
+            known_here,
+        };
         let Some(record) = read.account else {
+            let nobody = Nobody {
+                name: self.memory.name_digest(&name),
+                reason: absent,
+                report,
+            };
             return self
-                .refuse_stranger(&settings, attempt, &report, Refusal::UnknownUser)
+                .weigh(&guess(GuessedAt::Nobody(&nobody), &policy, false))
                 .await;
         };
         report.subject = Subject::Account {
             account: record.account,
             username: record.username.clone(),
         };
-        let holding = conditions(&record.facts, &read.policy, self.clock.now());
+        let known_here = is_known(record.admitted_here, now);
         let found = Found {
             asked: &asked,
-            policy: read.policy,
+            holding: conditions(&record.facts, &policy, now),
+            policy,
             record,
-            holding,
+            known_here,
             report,
         };
-        self.decide_found(&settings, attempt, &found).await
+        self.weigh(&guess(
+            GuessedAt::Account(&found),
+            &found.policy,
+            known_here,
+        ))
+        .await
     }
 
     /// Where what this attempt needs is computed, or waits as if it were. Resources take turns, so
@@ -194,21 +247,21 @@ impl<S: AttemptStore> Core<S> {
         &self,
         key: &AccountKey,
         asked: &Asked,
+        origin: Option<&OriginKey>,
         protocol: Protocol,
     ) -> Result<AttemptRead, Undecided> {
         self.store
-            .read_attempt(key, asked.name.as_ref(), fetch(protocol))
+            .read_attempt(key, asked.name.as_ref(), origin, fetch(protocol))
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))
     }
 
-    /// Refuses without a comparison, and takes as long as one.
-    async fn refuse_unseen(
+    /// Works as a comparison does, where there is nothing to compare with.
+    pub(super) async fn compare_nothing(
         &self,
         evidence: &Evidence,
         report: &Report,
-        reason: Refusal,
-    ) -> Result<Round, Undecided> {
+    ) -> Result<(), Undecided> {
         let turns = self.turns(report);
         if let Evidence::Response(response) = evidence {
             turns.turn().await.map_err(|_| Undecided::Busy)?;
@@ -216,13 +269,11 @@ impl<S: AttemptStore> Core<S> {
         } else {
             turns.dummy().await.map_err(|_| Undecided::Busy)?;
         }
-        report
-            .refuse(&*self.store, reason, self.clock.now())
-            .await?;
-        Ok(Round::Verdict(Verdict::Refused(reason)))
+        Ok(())
     }
 
-    /// Refuses what could belong to nobody: as a wrong password is, the source's token included.
+    /// Refuses what could belong to nobody whoever is there: as slowly as a wrong password, and for
+    /// a token of its source.
     pub(super) async fn refuse_stranger(
         &self,
         settings: &Settings,
@@ -230,14 +281,18 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<Round, Undecided> {
+        let from = identify(ResourceKind::App, attempt.protocol, &attempt.origin);
+        let relay = settings.relays.include(&attempt.origin.source);
+        let toll = Toll::of_source(&from, relay);
         let now = self.clock.now().mono;
-        let tokens = self
-            .throttle
-            .take(settings, attempt.protocol, &attempt.origin, None, now);
-        if tokens.is_none() {
+        let Some(_spent) = self.throttle.take_source(settings, &toll, now) else {
             return self.refuse_uncompared(report, Refusal::Throttled).await;
-        }
-        self.refuse_unseen(&attempt.evidence, report, reason).await
+        };
+        self.compare_nothing(&attempt.evidence, report).await?;
+        report
+            .refuse(&*self.store, reason, self.clock.now())
+            .await?;
+        Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
     /// Refuses what needs no hash and is not to cost one: it waits its turn all the same.
@@ -254,62 +309,17 @@ impl<S: AttemptStore> Core<S> {
         Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 
-    async fn decide_found(
+    /// As [`Core::refuse_uncompared`], for what was refused before in the same words: however often
+    /// it comes, it is one event a minute, whatever the reason.
+    pub(super) async fn refuse_again(
         &self,
-        settings: &Settings,
-        attempt: &Attempt,
-        found: &Found<'_>,
+        report: &Report,
+        reason: Refusal,
     ) -> Result<Round, Undecided> {
-        let record = &found.record;
-        let (account, epoch) = (record.account.as_uuid(), record.epoch);
-        let (presented, digest) = match &attempt.evidence {
-            Evidence::Password(password) => (
-                Presented::Password(password),
-                self.memory.digest(account, epoch, password),
-            ),
-            Evidence::Response(response) => (
-                Presented::Response(response),
-                self.memory.response_digest(account, epoch, response),
-            ),
-            Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => {
-                return self
-                    .refuse_stranger(settings, attempt, &found.report, Refusal::MalformedPassword)
-                    .await;
-            }
-        };
-        let known = self.memory.recall(&digest, self.clock.now().mono);
-        if known == Some(Known::Wrong) {
-            return self
-                .refuse_uncompared(&found.report, Refusal::RepeatedWrongPassword)
-                .await;
-        }
-        // Looking at the lock before the throttle changes nothing but the reason that is logged,
-        // and that is the truer one.
-        if let Some(reason) = refused_before_comparing(settings, found, presented) {
-            // As many hashes as guesses at an account that can be compared with, and no more: so
-            // the queue cannot be filled with them from one origin, and both are as slow.
-            let now = self.clock.now().mono;
-            let pays = self
-                .throttle
-                .spend(settings, &attempt.origin, guessed_at(found), now);
-            return if pays {
-                self.refuse_unseen(&attempt.evidence, &found.report, reason)
-                    .await
-            } else {
-                self.refuse_uncompared(&found.report, reason).await
-            };
-        }
-        let limits = limits(found, self.clock.now());
-        let guess = Guess {
-            settings,
-            attempt,
-            found,
-            presented,
-            digest,
-            known,
-            limits,
-        };
-        self.compare(&guess).await
+        let waited = self.turns(report).turn().await;
+        waited.map_err(|_| Undecided::Busy)?;
+        report.refuse_merged(&*self.store, reason, self.clock.now());
+        Ok(Round::Verdict(Verdict::Refused(reason)))
     }
 }
 
@@ -318,46 +328,5 @@ fn fetch(protocol: Protocol) -> Fetch {
     match protocol {
         Protocol::Radius => Fetch::Accept,
         Protocol::Ldap | Protocol::Web | Protocol::AuthPolicy => Fetch::Verdict,
-    }
-}
-
-/// Whose bucket guesses at this account draw from.
-pub(super) fn guessed_at<'a>(found: &'a Found<'_>) -> Target<'a> {
-    Target {
-        whom: Whom::Account(found.record.account, found.record.epoch),
-        resource: found.asked.name.as_ref(),
-        threshold: found.policy.lockout.threshold,
-    }
-}
-
-/// Why an attempt is refused before anything is compared, if it is.
-fn refused_before_comparing(
-    settings: &Settings,
-    found: &Found<'_>,
-    presented: Presented<'_>,
-) -> Option<Refusal> {
-    if found.holding.holds(Condition::Locked) && found.asked.refuses_locked() {
-        return Some(Refusal::Locked);
-    }
-    match presented {
-        Presented::Password(_) if found.record.password.is_none() => Some(Refusal::PasswordPending),
-        Presented::Response(_) if !challenged::admitted(settings, found.asked.kind()) => {
-            Some(Refusal::NetworkPasswordNotAdmitted)
-        }
-        Presented::Response(_) if found.record.network_password.is_none() => {
-            Some(Refusal::NoNetworkPassword)
-        }
-        Presented::Password(_) | Presented::Response(_) => None,
-    }
-}
-
-/// The limits of a place. Attempts while locked, at a resource that lets the locked in, count
-/// nothing toward the lock and extend nothing (CONTRACT.md 3.1).
-fn limits(found: &Found<'_>, now: Now) -> PlaceLimits {
-    let limits = place_limits(&found.policy, &found.asked.rules, now);
-    let locked = found.holding.holds(Condition::Locked);
-    PlaceLimits {
-        counting: limits.counting && !locked,
-        ..limits
     }
 }

@@ -14,8 +14,8 @@ use super::verdict::Undecided;
 pub(super) enum Landing {
     /// The password is right.
     Right,
-    /// It is wrong, and the failure is settled.
-    Wrong,
+    /// It was refused, and that is settled and remembered.
+    Refused,
     /// The account is not as it was read: decide anew.
     Moved,
     /// It was throttled, and nothing compared.
@@ -110,7 +110,7 @@ impl Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authenticator::memory::Memory;
+    use crate::authenticator::memory::{Holder, Memory};
     use crate::domain::id::Epoch;
     use crate::domain::secret::Password;
 
@@ -118,7 +118,7 @@ mod tests {
         let password = Password::presented(b"x").unwrap();
         let memory = Memory::new().unwrap();
         FlightKey {
-            digest: memory.digest(uuid::Uuid::nil(), Epoch(1), &password),
+            digest: memory.digest(Holder::Account(uuid::Uuid::nil(), Epoch(1)), &password),
             counting: true,
         }
     }
@@ -133,8 +133,8 @@ mod tests {
         let Boarding::Follow(follow) = flights.board(key) else {
             panic!("the second follows")
         };
-        lead.land(Landing::Wrong);
-        assert_eq!(follow.landing().await, Landing::Wrong);
+        lead.land(Landing::Refused);
+        assert_eq!(follow.landing().await, Landing::Refused);
         assert!(matches!(flights.board(key), Boarding::Lead(_)));
     }
 

@@ -1,7 +1,8 @@
 //! Remembered passwords: keyed digests, in this process's memory alone (CONTRACT.md 3.4).
 //!
 //! A digest is made under a random key of this process over the account, its credential epoch and
-//! the password, so what is remembered dies with the epoch and never leaves the process.
+//! the password, so what is remembered dies with the epoch and never leaves the process. Names that
+//! nobody has are remembered as accounts are, so that no count tells them apart (CONTRACT.md 5.2).
 
 use std::time::Duration;
 
@@ -12,29 +13,49 @@ use uuid::Uuid;
 
 use crate::domain::challenge::ChallengeResponse;
 use crate::domain::id::Epoch;
+use crate::domain::origin::OriginKey;
 use crate::domain::secret::{Password, Secret};
 use crate::domain::time::Monotonic;
 
-/// How many passwords are remembered at most, right and wrong ones together.
+/// How many passwords are remembered at most, right and wrong ones together; as many again of
+/// names that nobody has, apart from them, so that made-up names push out nobody's.
 const CAPACITY: u64 = 200_000;
 
-/// A keyed digest of an account, its epoch and a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Digest([u8; 32]);
+/// Whose password it would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder<'a> {
+    /// An account, or a service account, at an epoch.
+    Account(Uuid, Epoch),
+    /// A name that nobody has, in the form that is compared.
+    Nobody(&'a str),
+}
 
-/// What is remembered of a password.
+/// A keyed digest of who is guessed at and a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Digest {
+    keyed: [u8; 32],
+    of_nobody: bool,
+}
+
+/// What is remembered of a password. Whatever it is, its source has paid for it, and pays no more
+/// for sending it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It verified.
+    /// It verified, and let somebody in.
     Right,
     /// It did not.
     Wrong,
+    /// It verified, and was refused for another reason.
+    RightAndRefused,
+    /// It was refused and not looked at.
+    NotLookedAt,
 }
 
 /// The process's memory of passwords.
 pub(super) struct Memory {
     key: Secret,
     known: Cache<Digest, (Known, Monotonic)>,
+    of_nobody: Cache<Digest, (Known, Monotonic)>,
 }
 
 impl Memory {
@@ -48,36 +69,60 @@ impl Memory {
         Ok(Self {
             key: Secret::new(key),
             known: Cache::new(CAPACITY),
+            of_nobody: Cache::new(CAPACITY),
         })
     }
 
-    /// The digest of a password of an account at an epoch.
-    pub(super) fn digest(&self, account: Uuid, epoch: Epoch, password: &Password) -> Digest {
-        self.keyed(&[
-            b"password",
-            account.as_bytes(),
-            &epoch.0.to_be_bytes(),
-            password.as_bytes(),
-        ])
+    /// The digest of a password.
+    pub(super) fn digest(&self, holder: Holder<'_>, password: &Password) -> Digest {
+        self.of(holder, &[b"password", password.as_bytes()])
     }
 
-    /// The digest of a response to a challenge of an account at an epoch: the same one again is
-    /// no other guess.
+    /// The digest of a response to a challenge: the same one again is no other guess.
     pub(super) fn response_digest(
         &self,
-        account: Uuid,
-        epoch: Epoch,
+        holder: Holder<'_>,
         response: &ChallengeResponse,
     ) -> Digest {
-        let epoch = epoch.0.to_be_bytes();
-        let around: [&[u8]; 3] = [b"response", account.as_bytes(), &epoch];
-        self.keyed(&[&around[..], &response.parts()].concat())
+        self.of(
+            holder,
+            &[&[&b"response"[..]][..], &response.parts()].concat(),
+        )
+    }
+
+    /// The digest of a guess that is known by a mark alone: at whom, where, from where.
+    pub(super) fn mark_digest(
+        &self,
+        holder: Holder<'_>,
+        resource: &str,
+        origin: &OriginKey,
+        mark: &[u8],
+    ) -> Digest {
+        let origin = origin.as_str().as_bytes();
+        self.of(holder, &[b"mark", resource.as_bytes(), origin, mark])
+    }
+
+    fn of(&self, holder: Holder<'_>, parts: &[&[u8]]) -> Digest {
+        match holder {
+            Holder::Account(account, epoch) => {
+                let epoch = epoch.0.to_be_bytes();
+                let whom: [&[u8]; 2] = [account.as_bytes(), &epoch];
+                Digest {
+                    keyed: self.keyed(&[&whom[..], parts].concat()),
+                    of_nobody: false,
+                }
+            }
+            Holder::Nobody(name) => Digest {
+                keyed: self.keyed(&[&[name.as_bytes()][..], parts].concat()),
+                of_nobody: true,
+            },
+        }
     }
 
     /// The digest under which a name that matches no account is logged.
     pub(super) fn name_digest(&self, name: &str) -> String {
-        let Digest(bytes) = self.keyed(&[b"name", name.as_bytes()]);
-        bytes.iter().take(8).fold(String::new(), |mut text, byte| {
+        let keyed = self.keyed(&[b"name", name.as_bytes()]);
+        keyed.iter().take(8).fold(String::new(), |mut text, byte| {
             use std::fmt::Write as _;
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
@@ -85,21 +130,9 @@ impl Memory {
         })
     }
 
-    /// The digest of a guess that is known by a mark alone: at whom, where, from where.
-    pub(super) fn mark_digest(
-        &self,
-        whom: &[&[u8]],
-        resource: &str,
-        origin: &str,
-        mark: &[u8],
-    ) -> Digest {
-        let around: [&[u8]; 4] = [b"mark", resource.as_bytes(), origin.as_bytes(), mark];
-        self.keyed(&[&around[..], whom].concat())
-    }
-
     /// What is remembered of a password and has not lapsed.
     pub(super) fn recall(&self, digest: &Digest, now: Monotonic) -> Option<Known> {
-        self.known
+        self.cache(digest)
             .get(digest)
             .and_then(|(known, until)| (now < until).then_some(known))
     }
@@ -107,21 +140,29 @@ impl Memory {
     /// Remembers a password for a while.
     pub(super) fn remember(&self, digest: Digest, known: Known, now: Monotonic, span: Duration) {
         if !span.is_zero() {
-            self.known.insert(digest, (known, now.plus(span)));
+            self.cache(&digest).insert(digest, (known, now.plus(span)));
         }
     }
 
-    fn keyed(&self, parts: &[&[u8]]) -> Digest {
+    fn cache(&self, digest: &Digest) -> &Cache<Digest, (Known, Monotonic)> {
+        if digest.of_nobody {
+            &self.of_nobody
+        } else {
+            &self.known
+        }
+    }
+
+    fn keyed(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC takes keys of any length (RFC 2104 2), so this branch is never taken; the fallback
         // digest matches nothing that was remembered.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose()) else {
-            return Digest([0; 32]);
+            return [0; 32];
         };
         for part in parts {
             mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(part);
         }
-        Digest(mac.finalize().into_bytes().into())
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -136,13 +177,13 @@ mod tests {
     #[test]
     fn a_password_is_forgotten_with_its_time_and_its_epoch() {
         let memory = Memory::new().unwrap();
-        let account = Uuid::from_u128(7);
+        let holder = |epoch| Holder::Account(Uuid::from_u128(7), Epoch(epoch));
         let password = Password::presented(b"correct horse battery").unwrap();
-        let digest = memory.digest(account, Epoch(1), &password);
+        let digest = memory.digest(holder(1), &password);
         memory.remember(digest, Known::Right, at(10), Duration::from_mins(1));
         assert_eq!(memory.recall(&digest, at(69)), Some(Known::Right));
         assert_eq!(memory.recall(&digest, at(70)), None);
-        let later = memory.digest(account, Epoch(2), &password);
+        let later = memory.digest(holder(2), &password);
         assert_eq!(memory.recall(&later, at(11)), None);
     }
 
@@ -150,7 +191,7 @@ mod tests {
     fn another_process_makes_another_digest() {
         let password = Password::presented(b"correct horse battery").unwrap();
         let [one, two] = [Memory::new().unwrap(), Memory::new().unwrap()]
-            .map(|memory| memory.digest(Uuid::from_u128(7), Epoch(1), &password));
+            .map(|memory| memory.digest(Holder::Nobody("alice"), &password));
         assert_ne!(one, two);
     }
 

@@ -11,7 +11,9 @@ mod comparison;
 mod decision;
 mod devices;
 mod flights;
+mod guess;
 mod memory;
+mod nobody;
 mod places;
 mod report;
 mod resumed;
@@ -25,9 +27,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
+use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::id::ServiceId;
 use crate::domain::name::ResourceName;
+use crate::domain::origin::Source;
 use crate::domain::time::{Clock, Now};
 use crate::hashing::HashingPool;
 use crate::network_password::{NetworkPassword, NoRandomness};
@@ -102,6 +107,9 @@ pub trait Throttles: Send + Sync {
 /// The authenticator over a store.
 pub struct Authenticator<S>(Arc<Core<S>>);
 
+/// How many service accounts are known at how many sources, at most.
+const SERVICES_SEEN: u64 = 10_000;
+
 struct Core<S> {
     itself: Weak<Self>,
     store: Arc<S>,
@@ -111,10 +119,13 @@ struct Core<S> {
     memory: memory::Memory,
     flights: flights::Flights,
     places: places::Places,
+    nobodies: nobody::Nobodies,
     throttle: throttle::Throttle,
     announced: announced::Announced,
     /// Stands for the network password where there is none.
     decoy: NetworkPassword,
+    /// Service accounts, and where they have bound since the process began.
+    services_seen: Cache<(ServiceId, Source), ()>,
     sightings: devices::Sightings,
     background: TaskTracker,
 }
@@ -141,9 +152,11 @@ impl<S: AttemptStore> Authenticator<S> {
             memory,
             flights: flights::Flights::default(),
             places: places::Places::default(),
+            nobodies: nobody::Nobodies::new(),
             throttle: throttle::Throttle::new(),
             announced: announced::Announced::default(),
             decoy,
+            services_seen: Cache::new(SERVICES_SEEN),
             sightings: devices::Sightings::new(),
             background: TaskTracker::new(),
         })))
@@ -205,7 +218,7 @@ impl<S: AttemptStore> Core<S> {
         };
         let read = self
             .store
-            .read_attempt(&AccountKey::Id(account), resource, Fetch::Verdict)
+            .read_attempt(&AccountKey::Id(account), resource, None, Fetch::Verdict)
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let Some(record) = read.account else {

@@ -127,14 +127,20 @@ impl Report {
         reason: Refusal,
         now: Now,
     ) -> Result<(), Undecided> {
+        if reason.merges() {
+            self.refuse_merged(store, reason, now);
+            return Ok(());
+        }
         let event = self.event(Outcome::Refused, Some(reason), now);
         count(&event);
-        if reason.merges() {
-            store.merge_attempt(now.wall, event);
-        } else {
-            record(store, now.wall, event).await?;
-        }
-        Ok(())
+        record(store, now.wall, event).await
+    }
+
+    /// Records a refusal that was given before, whatever its reason: merged with its equals.
+    pub(super) fn refuse_merged<S: AttemptStore>(&self, store: &S, reason: Refusal, now: Now) {
+        let event = self.event(Outcome::Refused, Some(reason), now);
+        count(&event);
+        store.merge_attempt(now.wall, event);
     }
 
     /// Records a decision that settles nothing.

@@ -36,7 +36,7 @@ impl<S: AttemptStore> Core<S> {
         };
         report.resource.clone_from(&asked.name);
         let key = AccountKey::Id(ground.account);
-        let read = self.read(&key, &asked, attempt.protocol).await?;
+        let read = self.read(&key, &asked, None, attempt.protocol).await?;
         self.decide_uncompared(report, asked, read, Some(ground))
             .await
     }

@@ -1,21 +1,30 @@
 //! Service accounts: no conditions, no bindings, no lock, throttled by source alone (CONTRACT.md 3.8).
 
+use std::time::Duration;
+
 use crate::domain::certificate::CertificateNames;
 use crate::domain::event::{Outcome, Subject};
 use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
+use crate::domain::resource::ResourceKind;
 use crate::domain::secret::Password;
-use crate::hashing::{Comparison, Lane};
+use crate::hashing::{Comparison, Lane, QueueFull};
+use crate::policy::origins::identify;
 use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
 use super::attempt::{ServiceAttempt, ServiceEvidence};
-use super::memory::Known;
+use super::memory::{Digest, Holder, Known};
 use super::report::Report;
+use super::settings::Settings;
+use super::throttle::{SourceToken, Toll};
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
-const REMEMBER_WRONG: std::time::Duration = std::time::Duration::from_mins(30);
+const REMEMBER_WRONG: Duration = Duration::from_mins(30);
+
+/// How many passwords of a service account are live at most (CONTRACT.md 3.8).
+const SERVICE_HASHES: usize = 2;
 
 impl<S: AttemptStore> Core<S> {
     /// Decides a service account's bind; the answer is not delayed here.
@@ -42,62 +51,118 @@ impl<S: AttemptStore> Core<S> {
         password: Option<&Password>,
     ) -> Result<ServiceVerdict, Undecided> {
         let settings = self.settings.load();
-        let turns = self.pool.of(Lane::Service);
         let unknown = Subject::Unknown {
             digest: self.memory.name_digest(name),
             length: name.len(),
         };
         let mut report = Report::of_service(attempt, unknown);
-        let origin = Origin::of(attempt.circumstances.source.clone());
-        let now = self.clock.now().mono;
-        let Some(tokens) = self
-            .throttle
-            .take(&settings, Protocol::Ldap, &origin, None, now)
-        else {
-            turns.turn().await.map_err(|_| Undecided::Busy)?;
-            return self.refuse_service(&report, Refusal::Throttled).await;
-        };
+        let folded = name.to_lowercase();
         let found = self
             .store
-            .read_service(&name.to_lowercase())
+            .read_service(&folded)
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
-        let Some(record) = found else {
-            turns.dummy().await.map_err(|_| Undecided::Busy)?;
-            return self.refuse_service(&report, Refusal::UnknownUser).await;
+        let holder = match &found {
+            Some(record) => Holder::Account(record.service.as_uuid(), record.epoch),
+            None => Holder::Nobody(&folded),
         };
-        report.subject = subject(&record);
-        let Some(password) = password else {
-            turns.dummy().await.map_err(|_| Undecided::Busy)?;
-            return self
-                .refuse_service(&report, Refusal::MalformedPassword)
-                .await;
+        let digest = password.map(|password| self.memory.digest(holder, password));
+        let source = attempt.circumstances.source.aggregate();
+        let unseen = match (&found, password) {
+            (None, _) => Some(Refusal::UnknownUser),
+            (_, None) => Some(Refusal::MalformedPassword),
+            (Some(record), _) if !may_come_from(record, &attempt.circumstances.source) => {
+                Some(Refusal::ServiceSource)
+            }
+            (Some(record), _) if record.passwords.is_empty() => Some(Refusal::PasswordPending),
+            (Some(_), Some(_)) => None,
         };
-        if !may_come_from(&record, &attempt.circumstances.source) {
-            turns.dummy().await.map_err(|_| Undecided::Busy)?;
-            return self.refuse_service(&report, Refusal::ServiceSource).await;
+        if let Some(record) = &found {
+            report.subject = subject(record);
         }
-        if record.passwords.is_empty() {
-            turns.dummy().await.map_err(|_| Undecided::Busy)?;
-            return self.refuse_service(&report, Refusal::PasswordPending).await;
+        let known = digest.and_then(|digest| self.memory.recall(&digest, self.clock.now().mono));
+        let again = match known {
+            Some(Known::Wrong) => Some(unseen.unwrap_or(Refusal::RepeatedWrongPassword)),
+            Some(_) => unseen,
+            None => None,
+        };
+        if let Some(reason) = again {
+            self.service_turn().await?;
+            report.refuse_merged(&*self.store, reason, self.clock.now());
+            return Ok(ServiceVerdict::Refused(reason));
         }
-        match self.compare_service(&settings, &record, password).await {
-            Ok(Compared::Right) => {
-                self.throttle.give_back(tokens, self.clock.now().mono);
-                self.grant_service(&report, record).await
+        let Some(token) = self.service_token(&settings, attempt, known) else {
+            self.service_turn().await?;
+            return self.refuse_service(&report, Refusal::Throttled).await;
+        };
+        let compared = match (&found, password, unseen) {
+            (Some(record), Some(password), None) => {
+                self.compare_service(record, password, known, &source).await
             }
-            Ok(Compared::Wrong) => self.refuse_service(&report, Refusal::WrongPassword).await,
-            Ok(Compared::WrongAgain) => {
-                self.throttle.give_back(tokens, self.clock.now().mono);
-                turns.turn().await.map_err(|_| Undecided::Busy)?;
-                self.refuse_service(&report, Refusal::RepeatedWrongPassword)
-                    .await
-            }
-            Err(undecided) => {
-                self.throttle.give_back(tokens, self.clock.now().mono);
+            _ => self.work_for_nobody(SERVICE_HASHES).await.map(|()| false),
+        };
+        match (compared, found) {
+            (Err(undecided), _) => {
+                self.throttle.give_source_back(token, self.clock.now().mono);
                 Err(undecided)
             }
+            (Ok(true), Some(record)) => {
+                let now = self.clock.now().mono;
+                self.throttle.give_source_back(token, now);
+                self.remember_service(digest, Known::Right, settings.remember_for);
+                self.services_seen.insert((record.service, source), ());
+                self.grant_service(&report, record).await
+            }
+            (Ok(_), _) => {
+                let known = match unseen {
+                    Some(_) => Known::NotLookedAt,
+                    None => Known::Wrong,
+                };
+                self.remember_service(digest, known, REMEMBER_WRONG);
+                self.refuse_service(&report, unseen.unwrap_or(Refusal::WrongPassword))
+                    .await
+            }
         }
+    }
+
+    /// A token of the source, where what is sent was not paid for before.
+    fn service_token(
+        &self,
+        settings: &Settings,
+        attempt: &ServiceAttempt,
+        known: Option<Known>,
+    ) -> Option<SourceToken> {
+        if known.is_some() {
+            return Some(SourceToken::default());
+        }
+        let source = &attempt.circumstances.source;
+        let origin = Origin::of(source.clone());
+        let from = identify(ResourceKind::App, Protocol::Ldap, &origin);
+        let toll = Toll::of_source(&from, settings.relays.include(source));
+        let now = self.clock.now().mono;
+        self.throttle.take_source(settings, &toll, now)
+    }
+
+    fn remember_service(&self, digest: Option<Digest>, known: Known, span: Duration) {
+        if let Some(digest) = digest {
+            let now = self.clock.now().mono;
+            self.memory.remember(digest, known, now, span);
+        }
+    }
+
+    /// Waits a turn among those who are not known.
+    async fn service_turn(&self) -> Result<(), Undecided> {
+        let turn = self.pool.of(Lane::Service).turn().await;
+        turn.map_err(|QueueFull| Undecided::Busy)
+    }
+
+    /// Computes so many hashes that say nothing.
+    async fn work_for_nobody(&self, hashes: usize) -> Result<(), Undecided> {
+        for _ in 0..hashes {
+            let dummy = self.pool.of(Lane::Service).dummy().await;
+            dummy.map_err(|QueueFull| Undecided::Busy)?;
+        }
+        Ok(())
     }
 
     /// Decides by a certificate. It is no guess: nothing is charged and nothing is hashed.
@@ -145,39 +210,42 @@ impl<S: AttemptStore> Core<S> {
         }))
     }
 
+    /// Whether the password is one of the account's. A wrong one costs as many hashes as an account
+    /// may have passwords, so that time does not tell how many there are.
     async fn compare_service(
         &self,
-        settings: &super::settings::Settings,
         record: &ServiceRecord,
         password: &Password,
-    ) -> Result<Compared, Undecided> {
-        let digest = self
-            .memory
-            .digest(record.service.as_uuid(), record.epoch, password);
-        match self.memory.recall(&digest, self.clock.now().mono) {
-            Some(Known::Right) => return Ok(Compared::Right),
-            Some(Known::Wrong) => return Ok(Compared::WrongAgain),
-            None => {}
+        known: Option<Known>,
+        source: &Source,
+    ) -> Result<bool, Undecided> {
+        if known == Some(Known::Right) {
+            return Ok(true);
         }
+        let known_here = self
+            .services_seen
+            .contains_key(&(record.service, source.clone()));
         for hash in &record.passwords {
             let turns = self.pool.of(Lane::Service);
+            let turns = if known_here { turns.known() } else { turns };
             let compared = turns.verify(hash.clone(), password.clone()).await;
-            let Comparison::Right { needs_rehash } = compared.map_err(|_| Undecided::Busy)? else {
-                continue;
-            };
-            let now = self.clock.now().mono;
-            self.memory
-                .remember(digest, Known::Right, now, settings.remember_for);
-            if needs_rehash {
-                self.rehash_service_later(record.service, hash.clone(), password.clone());
+            let compared = compared.map_err(|QueueFull| Undecided::Busy)?;
+            if let Comparison::Right { needs_rehash } = compared {
+                if needs_rehash {
+                    self.rehash_service_later(record.service, hash.clone(), password.clone());
+                }
+                return Ok(true);
             }
-            return Ok(Compared::Right);
         }
-        self.memory
-            .remember(digest, Known::Wrong, self.clock.now().mono, REMEMBER_WRONG);
-        Ok(Compared::Wrong)
+        self.work_for_nobody(SERVICE_HASHES.saturating_sub(record.passwords.len()))
+            .await?;
+        if known_here {
+            self.service_turn().await?;
+        }
+        Ok(false)
     }
 
+    /// Refuses what was looked at, or worked on as if it were: in one commit either way.
     async fn refuse_service(
         &self,
         report: &Report,
@@ -186,6 +254,9 @@ impl<S: AttemptStore> Core<S> {
         report
             .refuse(&*self.store, reason, self.clock.now())
             .await?;
+        if reason.merges() && reason != Refusal::Throttled {
+            self.keep_pace().await?;
+        }
         Ok(ServiceVerdict::Refused(reason))
     }
 }
@@ -202,10 +273,4 @@ fn may_come_from(record: &ServiceRecord, source: &Source) -> bool {
         || source
             .address()
             .is_some_and(|from| record.sources.iter().any(|net| net.contains(&from)))
-}
-
-enum Compared {
-    Right,
-    Wrong,
-    WrongAgain,
 }

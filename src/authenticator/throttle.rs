@@ -1,54 +1,107 @@
-//! Throttles of failed attempts, by source and by account, origin and resource (CONTRACT.md 3.6).
+//! Throttles of failed attempts: by source, and by account, origin and resource (CONTRACT.md 3.6).
+//!
+//! What an attempt takes follows from what was sent and from where, never from whether the name
+//! belongs to anybody (CONTRACT.md 5.2).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{AccountId, Epoch};
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{Origin, Protocol, Source};
+use crate::domain::origin::{OriginKey, Source};
 use crate::domain::time::Monotonic;
-use crate::policy::buckets::{Buckets, Rate, account_rate};
+use crate::policy::buckets::{Buckets, NAS_RATE, Rate, account_rate, half_of, source_rate};
+use crate::policy::origins::{Behind, Identified};
+use crate::store::attempts::AttemptRecord;
 
 use super::settings::Settings;
 
 /// How many buckets of each sort are kept at most.
 const BOUND: usize = 100_000;
 
+/// A source's bucket. All users of a NAS that tells no addresses would share one: those who are
+/// known there have another than the rest, so that made-up names shut out none of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SourceKey {
+    origin: OriginKey,
+    known: bool,
+}
+
 /// An account's bucket. The epoch is part of the key, so that an unlock or a reset starts afresh.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AccountKey {
     whom: Whom,
-    origin: String,
+    from: From,
     resource: Option<ResourceName>,
+}
+
+/// From where an account's bucket is drawn from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum From {
+    Origin(OriginKey),
+    /// From all of a NAS where the account is not known.
+    Nas(Source),
 }
 
 /// Who is guessed at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Whom {
-    /// An account, under the epoch that was read.
+    /// An account, under the epoch that its buckets go by.
     Account(AccountId, Epoch),
-    /// A name that belongs to nobody, by its digest: where a name is asked about before its
-    /// password is looked at, unknown ones must run dry as known ones do.
+    /// A name that belongs to nobody, by its digest.
     Nobody(String),
+}
+
+impl Whom {
+    /// An account that was found. A lock moves the epoch by one, and starts no bucket afresh: the
+    /// guesses that locked it are to weigh as much as guesses at a name that nobody has.
+    pub(super) fn account(record: &AttemptRecord) -> Self {
+        let locks = u64::from(record.facts.locked_since.is_some());
+        Self::Account(record.account, Epoch(record.epoch.0.saturating_sub(locks)))
+    }
 }
 
 /// The buckets of failed attempts.
 pub(super) struct Throttle {
-    sources: Mutex<Buckets<Source>>,
+    sources: Mutex<Buckets<SourceKey>>,
     accounts: Mutex<Buckets<AccountKey>>,
 }
 
-/// The tokens an attempt took, to be given back on success or where nothing was compared.
+/// The token that an attempt took of its source, where one is taken.
 #[must_use]
-pub(super) struct Tokens {
-    source: Option<(Source, Rate)>,
-    account: Option<(AccountKey, Rate)>,
-}
+#[derive(Default)]
+pub(super) struct SourceToken(Option<(SourceKey, Rate)>);
 
-/// Whose bucket an attempt draws from, besides its source's.
-pub(super) struct Target<'a> {
+/// The tokens that an attempt took of an account's buckets.
+#[must_use]
+#[derive(Default)]
+pub(super) struct AccountTokens(Vec<(AccountKey, Rate)>);
+
+/// Whose buckets an attempt draws from.
+pub(super) struct Toll<'a> {
+    /// Where it comes from.
+    pub(super) from: &'a Identified,
+    /// A source behind which many users stand: it has no bucket.
+    pub(super) relay: bool,
+    /// Whether the account was let in there lately.
+    pub(super) known: bool,
     pub(super) whom: Whom,
     pub(super) resource: Option<&'a ResourceName>,
+    /// The threshold of the lock.
     pub(super) threshold: u32,
+}
+
+impl<'a> Toll<'a> {
+    /// What draws from its source's bucket alone.
+    pub(super) const fn of_source(from: &'a Identified, relay: bool) -> Self {
+        Self {
+            from,
+            relay,
+            known: false,
+            whom: Whom::Nobody(String::new()),
+            resource: None,
+            threshold: u32::MAX,
+        }
+    }
 }
 
 impl Throttle {
@@ -60,71 +113,85 @@ impl Throttle {
         }
     }
 
-    /// Takes a token from every bucket concerned, or none.
-    pub(super) fn take(
+    /// Takes a token of the source, where it has a bucket; none where that is empty.
+    pub(super) fn take_source(
         &self,
         settings: &Settings,
-        protocol: Protocol,
-        origin: &Origin,
-        target: Option<Target<'_>>,
+        toll: &Toll<'_>,
         now: Monotonic,
-    ) -> Option<Tokens> {
-        // Many users stand behind a NAS, as behind any relay.
-        let spared = protocol == Protocol::Radius || settings.relays.include(&origin.source);
-        let source = (!spared).then(|| (origin.source.aggregate(), settings.source_rate));
-        if let Some((source, rate)) = &source
-            && !held(&self.sources).take(source.clone(), *rate, now)
-        {
-            return None;
-        }
-        let account = target.map(|target| bucket(settings, origin, target));
-        if let Some((key, rate)) = &account
-            && !held(&self.accounts).take(key.clone(), *rate, now)
-        {
-            self.give_back(
-                Tokens {
-                    source,
-                    account: None,
-                },
-                now,
-            );
-            return None;
-        }
-        Some(Tokens { source, account })
+    ) -> Option<SourceToken> {
+        let Some((key, rate)) = source_bucket(settings, toll) else {
+            return Some(SourceToken(None));
+        };
+        held(&self.sources)
+            .take(key.clone(), rate, now)
+            .then_some(SourceToken(Some((key, rate))))
     }
 
-    /// Takes a token from the account's bucket alone, for good: it pays for a hash that looks at no
-    /// password. False where there is none.
-    pub(super) fn spend(
+    /// Takes a token of every bucket of the account's that is concerned, or none.
+    pub(super) fn take_account(
         &self,
         settings: &Settings,
-        origin: &Origin,
-        target: Target<'_>,
+        toll: &Toll<'_>,
         now: Monotonic,
-    ) -> bool {
-        let (key, rate) = bucket(settings, origin, target);
-        held(&self.accounts).take(key, rate, now)
+    ) -> Option<AccountTokens> {
+        let mut taken = AccountTokens::default();
+        for (key, rate) in account_buckets(settings, toll) {
+            if !held(&self.accounts).take(key.clone(), rate, now) {
+                self.give_account_back(taken, now);
+                return None;
+            }
+            taken.0.push((key, rate));
+        }
+        Some(taken)
     }
 
-    /// Gives tokens back.
-    pub(super) fn give_back(&self, tokens: Tokens, now: Monotonic) {
-        if let Some((source, rate)) = tokens.source {
-            held(&self.sources).give_back(&source, rate, now);
+    /// Gives a source's token back.
+    pub(super) fn give_source_back(&self, SourceToken(token): SourceToken, now: Monotonic) {
+        if let Some((key, rate)) = token {
+            held(&self.sources).give_back(&key, rate, now);
         }
-        if let Some((key, rate)) = tokens.account {
-            held(&self.accounts).give_back(&key, rate, now);
+    }
+
+    /// Gives an account's tokens back.
+    pub(super) fn give_account_back(&self, AccountTokens(tokens): AccountTokens, now: Monotonic) {
+        let mut accounts = held(&self.accounts);
+        for (key, rate) in tokens {
+            accounts.give_back(&key, rate, now);
         }
     }
 }
 
-/// The account's bucket, and how it fills.
-fn bucket(settings: &Settings, origin: &Origin, target: Target<'_>) -> (AccountKey, Rate) {
-    let key = AccountKey {
-        whom: target.whom,
-        origin: origin.key(),
-        resource: target.resource.cloned(),
+fn source_bucket(settings: &Settings, toll: &Toll<'_>) -> Option<(SourceKey, Rate)> {
+    let rate = source_rate(settings.source_rate, toll.threshold);
+    let (known, rate) = match toll.from.behind {
+        _ if toll.relay => return None,
+        Behind::Subscriber => (false, rate),
+        Behind::Everybody => (toll.known, half_of(rate)),
+        // Whoever is in reach of an access point could shut out all others there.
+        Behind::Neighbours => return None,
     };
-    (key, account_rate(settings.account_rate, target.threshold))
+    let key = SourceKey {
+        origin: toll.from.key.clone(),
+        known,
+    };
+    Some((key, rate))
+}
+
+fn account_buckets(settings: &Settings, toll: &Toll<'_>) -> Vec<(AccountKey, Rate)> {
+    let bucket = |from, rate| {
+        let key = AccountKey {
+            whom: toll.whom.clone(),
+            from,
+            resource: toll.resource.cloned(),
+        };
+        (key, account_rate(rate, toll.threshold))
+    };
+    let own = bucket(From::Origin(toll.from.key.clone()), settings.account_rate);
+    // An origin where the account was let in keeps a bucket of its own.
+    let nas = toll.from.nas.clone().filter(|_| !toll.known);
+    let nas = nas.map(|nas| bucket(From::Nas(nas), NAS_RATE));
+    [own].into_iter().chain(nas).collect()
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

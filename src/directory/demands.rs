@@ -93,7 +93,7 @@ where
             let key = AccountKey::Id(account);
             let read = self
                 .store
-                .read_attempt(&key, record.resource.as_ref(), Fetch::Accept)
+                .read_attempt(&key, record.resource.as_ref(), None, Fetch::Accept)
                 .await?;
             let grants = read.account.map(|record| record.reply).unwrap_or_default();
             return Ok(reply::merge(grants).attributes());

@@ -7,16 +7,19 @@
 use serde::Serialize;
 
 use crate::domain::account::{Condition, Conditions, Status};
+use crate::domain::id::AccountId;
 use crate::domain::name::{ResourceName, Username};
-use crate::domain::origin::Source;
+use crate::domain::origin::{Origin, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::time::{Now, Timestamp, format_span};
 use crate::policy::access::{self, Access, Cause, Closing, Permit};
 use crate::policy::conditions::{conditions, expires_at, lock_lapses_at};
-use crate::policy::lockout::{SLOW, place_limits};
+use crate::policy::lockout::{SLOW, is_known, place_limits};
+use crate::policy::origins::identify;
 use crate::policy::reply::merge;
+use crate::store::attempts::{AccountKey, Fetch};
 use crate::store::changes::{Charged, DirectoryStore};
 use crate::store::records::{BoundTo, UserRecord};
 use crate::store::{AttemptStore, EventStore};
@@ -154,7 +157,11 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             .binding_path(record.account, &resource.name)
             .await?;
         let bound = path.is_some();
-        let limits = place_limits(&policy, resource, now);
+        let known = match &question.from {
+            Some(source) => self.is_known(record.account, source, resource, now).await?,
+            None => false,
+        };
+        let limits = place_limits(&policy, resource, known, now);
         let charged = self.store.charged(record.account, &limits).await?;
         let place = place(&charged, &limits);
 
@@ -230,6 +237,27 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     }
 }
 
+impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+    /// Whether a user was let in from there lately, over LDAP.
+    async fn is_known(
+        &self,
+        account: AccountId,
+        source: &Source,
+        resource: &Resource,
+        now: Now,
+    ) -> Result<bool, DirectoryError> {
+        let origin = Origin::of(source.clone());
+        let origin = identify(resource.kind, Protocol::Ldap, &origin).key;
+        let key = AccountKey::Id(account);
+        let read = self
+            .store
+            .read_attempt(&key, None, Some(&origin), Fetch::Verdict)
+            .await?;
+        let admitted = read.account.and_then(|record| record.admitted_here);
+        Ok(is_known(admitted, now))
+    }
+}
+
 /// What the decision would be if there were a place.
 fn decided(
     conditions: Conditions,
@@ -273,23 +301,21 @@ enum Place {
 
 /// Whether another attempt would get a place, by the rule the store grants them by.
 fn place(charged: &Charged, limits: &PlaceLimits) -> Place {
-    let day_is_full = charged.failures_today.saturating_add(charged.open) >= limits.daily_cap;
     if limits.counting {
-        if charged.failures >= limits.threshold || charged.failures_today >= limits.daily_cap {
+        if charged.failures >= limits.threshold || charged.counting_today >= limits.daily_cap {
             return Place::Locks;
         }
-        let full = charged.failures.saturating_add(charged.open_counting) >= limits.threshold;
-        return if day_is_full || full {
+        let with_open = |failures: u32| failures.saturating_add(charged.open_counting);
+        let full = with_open(charged.failures) >= limits.threshold;
+        return if full || with_open(charged.counting_today) >= limits.daily_cap {
             Place::None
         } else {
             Place::Free
         };
     }
-    if day_is_full
-        && charged
-            .newest
-            .is_some_and(|newest| newest > limits.slow_since)
-    {
+    let day_is_full = charged.failures_today.saturating_add(charged.open) >= limits.daily_cap;
+    let lately = |since| charged.newest.is_some_and(|newest| newest > since);
+    if day_is_full && limits.slow_since.is_some_and(lately) {
         Place::Slowed
     } else {
         Place::Free
@@ -376,7 +402,7 @@ mod tests {
         window_start: Timestamp::from_millis(0),
         daily_cap: 5,
         day_start: Timestamp::from_millis(0),
-        slow_since: Timestamp::from_millis(1000),
+        slow_since: Some(Timestamp::from_millis(1000)),
         lapsed_before: Timestamp::from_millis(0),
     };
 
@@ -385,6 +411,7 @@ mod tests {
         let charged = |failures, open| Charged {
             failures,
             failures_today: failures,
+            counting_today: failures,
             open_counting: open,
             open,
             newest: None,
@@ -408,6 +435,11 @@ mod tests {
         assert_eq!(place(&charged(4, 2000), &limits), Place::Free);
         assert_eq!(place(&charged(5, 2000), &limits), Place::Slowed);
         assert_eq!(place(&charged(5, 900), &limits), Place::Free);
-        assert_eq!(place(&charged(5, 2000), &LIMITS), Place::Locks);
+        assert_eq!(place(&charged(5, 2000), &LIMITS), Place::Free);
+        let counting = Charged {
+            counting_today: 5,
+            ..charged(5, 2000)
+        };
+        assert_eq!(place(&counting, &LIMITS), Place::Locks);
     }
 }

@@ -68,7 +68,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
             for record in records {
                 let mut person = person(record, &settings.posix, &policy, asks, now);
                 if let (Rights::Itself(account), Asks::Resource(resource)) = (&rights, asks) {
-                    let limits = place_limits(&policy, resource, now);
+                    let limits = place_limits(&policy, resource, false, now);
                     let failures = self.store.failure_times(*account, &limits);
                     person.standing.failures = failures.await.map_err(undecided)?;
                 }

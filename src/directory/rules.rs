@@ -200,8 +200,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         else {
             return Ok(false);
         };
-        let limits = place_limits(policy, resource, now);
+        let limits = place_limits(policy, resource, false, now);
         let charged = self.store.charged(record.account, &limits).await?;
-        Ok(charged.failures >= limits.threshold || charged.failures_today >= limits.daily_cap)
+        Ok(charged.failures >= limits.threshold || charged.counting_today >= limits.daily_cap)
     }
 }

@@ -230,8 +230,8 @@ impl Relays {
     }
 }
 
-/// Where an attempt comes from: what one owner's success clears and a throttle keys on
-/// (CONTRACT.md 3.2, 3.6).
+/// Where an attempt comes from, as the other end says and as it is seen. What of it the other end
+/// cannot choose is for [`crate::policy::origins`] to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The other end; for RADIUS the NAS.
@@ -239,6 +239,9 @@ pub struct Origin {
     pub source: Source,
     /// `Calling-Station-Id`, where there is one.
     pub station: Option<String>,
+    /// The port or the access point of the NAS, as it names them, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
 }
 
 impl Origin {
@@ -252,15 +255,26 @@ impl Origin {
         Self {
             source,
             station: None,
+            port: None,
         }
     }
+}
 
-    /// One text for the whole origin, for keys in the store.
-    pub fn key(&self) -> String {
-        match &self.station {
-            Some(station) => format!("{}|{}", self.source, station.to_ascii_lowercase()),
-            None => self.source.to_string(),
-        }
+/// One text for all of an origin that the other end cannot choose: what one owner's success
+/// clears, what an account is known by, and what throttles key on (CONTRACT.md 3.2, 3.6). Only
+/// [`crate::policy::origins`] makes them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OriginKey(String);
+
+impl OriginKey {
+    /// Takes a key as it was written.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the store.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

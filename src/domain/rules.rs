@@ -118,13 +118,14 @@ pub struct PlaceLimits {
     pub threshold: u32,
     /// Counting failures at or after this instant are inside the window.
     pub window_start: Timestamp,
-    /// Failures of every kind that lock, or slow a kind that does not lock.
+    /// So many counting failures in the day lock; so many of every kind slow a kind that does not
+    /// lock.
     pub daily_cap: u32,
     /// Failures at or after this instant are inside the day.
     pub day_start: Timestamp,
     /// Once the cap is reached a kind that does not lock gets one guess after this instant's
-    /// last one.
-    pub slow_since: Timestamp,
+    /// last one; none where the attempt is not to be slowed.
+    pub slow_since: Option<Timestamp>,
     /// Places taken before this instant were left by a crash and have lapsed.
     pub lapsed_before: Timestamp,
 }

@@ -28,6 +28,35 @@ pub fn account_rate(configured: Rate, threshold: u32) -> Rate {
     }
 }
 
+/// How fast one account may be guessed at through one NAS where it is not known there, whatever
+/// stations the NAS tells of: 20 at once, and 20 an hour (CONTRACT.md 3.2).
+pub const NAS_RATE: Rate = Rate {
+    capacity: 20,
+    refill: Duration::from_mins(3),
+};
+
+/// How many accounts one source may lock at once, at most: it is throttled before the next one.
+const LOCKS: u32 = 6;
+
+/// The rate of a bucket keyed by source: never as many tokens as would lock more accounts than
+/// [`LOCKS`].
+#[must_use]
+pub fn source_rate(configured: Rate, threshold: u32) -> Rate {
+    Rate {
+        capacity: configured.capacity.min(threshold.saturating_mul(LOCKS)),
+        ..configured
+    }
+}
+
+/// The rate of each of the two buckets of a source that is divided.
+#[must_use]
+pub fn half_of(rate: Rate) -> Rate {
+    Rate {
+        capacity: rate.capacity.div_ceil(2),
+        ..rate
+    }
+}
+
 /// One bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {

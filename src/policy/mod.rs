@@ -9,6 +9,7 @@ pub mod buckets;
 pub mod conditions;
 pub mod lockout;
 pub mod naming;
+pub mod origins;
 pub mod password;
 pub mod reply;
 pub mod settings;

@@ -386,6 +386,7 @@ impl Exchanges {
         let origin = |place: &Place| Origin {
             source: arrival.peer.ip().into(),
             station: place.calling_station.clone(),
+            port: place.port(),
         };
         let asking = |place: &Place| Asking::Radius {
             client: Arc::clone(&client.resources),

@@ -71,6 +71,33 @@ pub struct Place {
     pub nas_identifier: Option<String>,
     /// NAS-Port-Type: 19 is Wi-Fi, 15 Ethernet, 5 virtual.
     pub nas_port_type: Option<u32>,
+    /// NAS-Port-Id, else NAS-Port: the port, by its name or its number.
+    pub nas_port: Option<String>,
+}
+
+impl Place {
+    /// What of the NAS the user is at, which no device can choose: on Wi-Fi the access point's
+    /// radio (the BSSID), since the port there is a number for each association; elsewhere the port.
+    pub fn port(&self) -> Option<String> {
+        let radio = self.called_station.as_deref().and_then(leading_mac);
+        match (self.nas_port_type, radio) {
+            (Some(WIRELESS), radio) => radio,
+            (None, Some(radio)) => Some(radio),
+            (_, _) => self.nas_port.clone(),
+        }
+    }
+}
+
+/// NAS-Port-Type of Wi-Fi: Wireless - IEEE 802.11 (RFC 2865 §5.41).
+const WIRELESS: u32 = 19;
+
+/// The MAC address that a Called-Station-Id begins with, in one spelling (RFC 3580 §3.20).
+fn leading_mac(station: &str) -> Option<String> {
+    [17, 14, 12]
+        .into_iter()
+        .filter_map(|length| station.get(..length))
+        .find_map(|start| MacAddress::parse(start).ok())
+        .map(|address| address.to_string())
 }
 
 /// What to do with an Access-Request.
@@ -114,6 +141,10 @@ pub fn read(
         calling_station: only(packet, kind::CALLING_STATION_ID)?.map(text),
         nas_identifier: packet.first(kind::NAS_IDENTIFIER).map(text),
         nas_port_type: number(packet, kind::NAS_PORT_TYPE),
+        nas_port: packet
+            .first(kind::NAS_PORT_ID)
+            .map(text)
+            .or_else(|| number(packet, kind::NAS_PORT).map(|port| port.to_string())),
     };
     let eap = eap_message(packet)?;
     let answered = challenges::read(packet, keys, username)?;

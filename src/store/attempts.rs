@@ -11,6 +11,7 @@ use crate::domain::event::AttemptEvent;
 use crate::domain::id::{AccountId, Epoch, EventId, FailureId, PlaceId, ServiceId};
 use crate::domain::login::LoginName;
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::origin::OriginKey;
 use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::{HashText, SealedNetworkPassword};
@@ -45,6 +46,9 @@ pub struct AttemptRecord {
     pub bound: bool,
     /// Whether the account administers the gateway.
     pub admin: bool,
+    /// When it was last let in at the origin that was asked for, within a day; none where it never
+    /// was, where that is forgotten, or where no origin was asked for.
+    pub admitted_here: Option<Timestamp>,
     /// The reply attributes mapped to the account at the resource, by itself and by its groups;
     /// none unless [`Fetch::Accept`] was asked for.
     pub reply: Vec<ReplyGrant>,
@@ -119,8 +123,8 @@ pub struct TakePlace {
     pub account: AccountId,
     /// The epoch that was read.
     pub epoch: Epoch,
-    /// Where the attempt comes from ([`crate::domain::origin::Origin::key`]).
-    pub origin: String,
+    /// Where the attempt comes from.
+    pub origin: OriginKey,
     /// Now.
     pub at: Timestamp,
     /// What may be granted.
@@ -144,11 +148,14 @@ pub enum PlaceAnswer {
 /// What came of an attempt, to be settled in one commit.
 #[derive(Debug, Clone)]
 pub enum Settled {
-    /// The right password, and let in (or led to a change). On a counting resource the failures
-    /// of the origin are cleared, so that an owner's logins buy a stranger nothing.
+    /// The right password, and let in (or led to a change). The account is known at the origin
+    /// from now on. On a counting resource the failures of the origin are cleared, so that an
+    /// owner's logins buy a stranger nothing.
     Admitted {
-        /// The origin whose failures are cleared, where the resource counts.
-        clears: Option<String>,
+        /// The origin.
+        origin: OriginKey,
+        /// Whether its failures are cleared.
+        clears: bool,
     },
     /// The right password, and refused for another reason; or nothing was compared.
     GivenBack,
@@ -156,7 +163,7 @@ pub enum Settled {
     /// [`AttemptStore::confirm_failure`] says it was no stale password.
     Wrong {
         /// Where it came from.
-        origin: String,
+        origin: OriginKey,
         /// Whether it was sent to a resource that counts failures toward the lock.
         counting: bool,
         /// Whether the previous password is still to be compared.
@@ -226,11 +233,13 @@ pub struct Confirmation {
 
 /// The commands of the hot path.
 pub trait AttemptStore: Send + Sync + 'static {
-    /// Reads the policy and what is asked for of one account, at one moment.
+    /// Reads the policy and what is asked for of one account, at one moment; with an origin also
+    /// whether it is known there.
     fn read_attempt(
         &self,
         key: &AccountKey,
         resource: Option<&ResourceName>,
+        origin: Option<&OriginKey>,
         fetch: Fetch,
     ) -> impl Future<Output = Result<AttemptRead, Unavailable>> + Send;
 
@@ -273,6 +282,10 @@ pub trait AttemptStore: Send + Sync + 'static {
         &self,
         confirmation: Confirmation,
     ) -> impl Future<Output = Result<SettleAnswer, Unavailable>> + Send;
+
+    /// Waits as a command of an attempt waits: returns once a commit that was begun after the call
+    /// is durable. What is refused without a place goes by it at the pace of what has one.
+    fn keep_pace(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Records a decision that settles nothing; durable when this returns.
     fn record_attempt(

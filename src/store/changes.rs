@@ -486,6 +486,8 @@ pub struct Charged {
     pub failures: u32,
     /// Failures of every kind inside the day.
     pub failures_today: u32,
+    /// Those of them at resources that count.
+    pub counting_today: u32,
     /// Open places of resources that count.
     pub open_counting: u32,
     /// Open places of every resource.

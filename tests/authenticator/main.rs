@@ -14,6 +14,10 @@ mod counting;
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
+mod likeness;
+#[cfg(test)]
+mod origins;
+#[cfg(test)]
 mod reply;
 #[cfg(test)]
 mod services;

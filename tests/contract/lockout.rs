@@ -2,7 +2,7 @@
 
 use doorward::domain::resource::ResourceKind;
 use doorward::domain::rules::PlaceLimits;
-use doorward::policy::lockout::place_limits;
+use doorward::policy::lockout::{is_known, place_limits, remember_wrong};
 use proptest::prelude::*;
 
 use crate::common::{NOON, at, days, instant, minutes, policy, resource, suspect};
@@ -17,9 +17,15 @@ fn contract_3_1_failures_count_where_the_contract_says() {
         (ResourceKind::Email, false),
     ] {
         let mut door = resource("r", kind);
-        assert_eq!(place_limits(&policy(), &door, at(NOON)).counting, counts);
+        assert_eq!(
+            place_limits(&policy(), &door, false, at(NOON)).counting,
+            counts
+        );
         door.count_failures = Some(!counts);
-        assert_eq!(place_limits(&policy(), &door, at(NOON)).counting, !counts);
+        assert_eq!(
+            place_limits(&policy(), &door, false, at(NOON)).counting,
+            !counts
+        );
     }
 }
 
@@ -31,17 +37,37 @@ fn contract_3_2_windows_slide_with_now() {
     policy.lockout.window = minutes(15);
     let door = resource("hosts", ResourceKind::Endpoint);
     assert_eq!(
-        place_limits(&policy, &door, at(NOON)),
+        place_limits(&policy, &door, false, at(NOON)),
         PlaceLimits {
             counting: true,
             threshold: 5,
             window_start: NOON.minus(minutes(15)),
             daily_cap: 50,
             day_start: NOON.minus(days(1)),
-            slow_since: NOON.minus(minutes(15)),
+            slow_since: Some(NOON.minus(minutes(15))),
             lapsed_before: NOON.minus(std::time::Duration::from_secs(30)),
         }
     );
+}
+
+#[test]
+fn contract_3_2_nobody_is_slowed_where_the_account_is_known() {
+    let door = resource("mail", ResourceKind::Email);
+    let limits = |known| place_limits(&policy(), &door, known, at(NOON));
+    assert!(limits(false).slow_since.is_some());
+    assert_eq!(limits(true).slow_since, None);
+    assert!(!is_known(None, at(NOON)));
+    assert!(is_known(Some(NOON.minus(days(29))), at(NOON)));
+    assert!(!is_known(Some(NOON.minus(days(30))), at(NOON)));
+}
+
+#[test]
+fn contract_3_4_a_wrong_password_is_remembered_as_long_as_it_counts() {
+    let mut policy = policy();
+    policy.lockout.window = minutes(15);
+    assert_eq!(remember_wrong(&policy), days(1));
+    policy.lockout.window = days(2);
+    assert_eq!(remember_wrong(&policy), days(2));
 }
 
 proptest! {
@@ -51,10 +77,10 @@ proptest! {
         earlier in instant(),
     ) {
         let door = resource("mail", ResourceKind::Email);
-        let limits = place_limits(&policy(), &door, suspect(wall));
+        let limits = place_limits(&policy(), &door, false, suspect(wall));
         prop_assert!(earlier >= limits.window_start);
         prop_assert!(earlier >= limits.day_start);
         prop_assert!(earlier >= limits.lapsed_before);
-        prop_assert_eq!(limits.slow_since, wall.minus(minutes(15)));
+        prop_assert_eq!(limits.slow_since, Some(wall.minus(minutes(15))));
     }
 }

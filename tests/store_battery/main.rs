@@ -38,11 +38,13 @@ mod on_sqlite {
             places_of_kinds_that_do_not_count_are_not_limited_by_the_threshold,
             the_daily_cap_limits_places_of_counting_kinds,
             the_daily_cap_slows_kinds_that_do_not_count,
+            failures_of_kinds_that_do_not_count_lock_nothing_elsewhere,
             confirmed_failures_lock_at_the_next_place,
             random_interleavings_never_exceed_the_threshold;
         settling:
             wrong_passwords_lock_at_the_threshold,
             the_daily_cap_locks_whatever_succeeded,
+            an_account_is_known_where_it_was_let_in,
             failures_outside_the_window_do_not_lock,
             failures_survive_a_clock_that_jumps_ahead_and_back,
             the_times_of_failures_are_those_that_are_counted,

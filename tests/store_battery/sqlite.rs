@@ -251,7 +251,7 @@ async fn a_damaged_row_is_unavailable_for_its_reader_alone() {
         .unwrap();
     let key = AccountKey::Id(alice);
     let refused = store
-        .read_attempt(&key, None, Fetch::Verdict)
+        .read_attempt(&key, None, None, Fetch::Verdict)
         .await
         .unwrap_err();
     assert!(refused.0.contains("damaged"), "{refused}");

@@ -7,7 +7,7 @@ use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody, Outcome, Su
 use doorward::domain::id::{AccountId, Epoch, FailureId, GroupId, PlaceId, RequestId};
 use doorward::domain::login::LoginName;
 use doorward::domain::name::{GroupName, MailAddress, ResourceName, Username};
-use doorward::domain::origin::{Origin, Protocol};
+use doorward::domain::origin::{Origin, OriginKey, Protocol};
 use doorward::domain::refusal::Refusal;
 use doorward::domain::rules::PlaceLimits;
 use doorward::domain::secret::HashText;
@@ -159,7 +159,7 @@ pub(crate) fn to_group(to: &str, of: &str) -> Binding {
 /// Reads a user as an attempt would.
 pub(crate) async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
     store
-        .read_attempt(&AccountKey::Id(account), None, Fetch::Verdict)
+        .read_attempt(&AccountKey::Id(account), None, None, Fetch::Verdict)
         .await
         .unwrap()
         .account
@@ -177,6 +177,7 @@ pub(crate) async fn read_login(
                 username: username.map(str::to_owned),
                 mail: mail.map(str::to_owned),
             }),
+            None,
             None,
             Fetch::Verdict,
         )
@@ -207,6 +208,7 @@ pub(crate) async fn bound(store: &impl Store, account: AccountId, of: &str) -> b
         .read_attempt(
             &AccountKey::Id(account),
             Some(&resource(of)),
+            None,
             Fetch::Verdict,
         )
         .await
@@ -224,7 +226,7 @@ pub(crate) fn limits(counting: bool, now: Timestamp) -> PlaceLimits {
         window_start: now.minus(minutes(30)),
         daily_cap: 8,
         day_start: now.minus(hours(24)),
-        slow_since: now.minus(minutes(15)),
+        slow_since: Some(now.minus(minutes(15))),
         lapsed_before: now.minus(Duration::from_secs(30)),
     }
 }
@@ -259,6 +261,12 @@ impl Attempt {
         self
     }
 
+    /// Where the account is known, so that no slow-down holds.
+    pub(crate) fn known(mut self) -> Self {
+        self.limits.slow_since = None;
+        self
+    }
+
     pub(crate) fn from(mut self, origin: &'static str) -> Self {
         self.origin = origin;
         self
@@ -269,7 +277,7 @@ impl Attempt {
             .take_place(TakePlace {
                 account: self.account,
                 epoch: self.epoch,
-                origin: self.origin.to_owned(),
+                origin: OriginKey::new(self.origin.to_owned()),
                 at: self.at,
                 limits: self.limits,
             })
@@ -286,7 +294,7 @@ impl Attempt {
 
     pub(crate) fn wrong(&self) -> Settled {
         Settled::Wrong {
-            origin: self.origin.to_owned(),
+            origin: OriginKey::new(self.origin.to_owned()),
             counting: self.limits.counting,
             provisional: false,
         }
@@ -294,7 +302,7 @@ impl Attempt {
 
     pub(crate) fn provisional(&self) -> Settled {
         Settled::Wrong {
-            origin: self.origin.to_owned(),
+            origin: OriginKey::new(self.origin.to_owned()),
             counting: self.limits.counting,
             provisional: true,
         }
@@ -302,7 +310,8 @@ impl Attempt {
 
     pub(crate) fn admitted(&self) -> Settled {
         Settled::Admitted {
-            clears: self.limits.counting.then(|| self.origin.to_owned()),
+            origin: OriginKey::new(self.origin.to_owned()),
+            clears: self.limits.counting,
         }
     }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::authenticator::attempt::Attempt;
 use crate::authenticator::attempt::{Claim, Evidence};
 use crate::authenticator::decision::Asked;
+use crate::authenticator::memory::Holder;
 use crate::authenticator::report::Report;
 use crate::authenticator::{Authenticator, Settings};
 use crate::domain::account::{AccountFacts, Conditions};
@@ -14,7 +16,7 @@ use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, Subject};
 use crate::domain::id::{AccountId, Epoch, EventId, RequestId, ServiceId};
 use crate::domain::name::{ListenerName, MailAddress, ResourceName, Username};
-use crate::domain::origin::{Origin, Protocol};
+use crate::domain::origin::{Origin, OriginKey, Protocol};
 use crate::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
 use crate::domain::rules::PolicySettings;
 use crate::domain::secret::HashText;
@@ -22,8 +24,8 @@ use crate::domain::time::{Clock, Monotonic, Timestamp};
 use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
 use crate::policy::asking::Resources;
 use crate::policy::buckets::Rate;
-use crate::policy::lockout::place_limits;
 use crate::policy::naming::Realms;
+use crate::policy::origins::identify;
 use crate::store::Unavailable;
 use crate::store::attempts::{
     AccountKey, AttemptRead, AttemptRecord, Confirmation, Fetch, PlaceAnswer, ServiceRecord,
@@ -53,6 +55,7 @@ impl AttemptStore for NoPlaces {
         &self,
         _: &AccountKey,
         _: Option<&ResourceName>,
+        _: Option<&OriginKey>,
         _: Fetch,
     ) -> Result<AttemptRead, Unavailable> {
         unreachable!("everything was read")
@@ -88,6 +91,10 @@ impl AttemptStore for NoPlaces {
 
     async fn confirm_failure(&self, _: Confirmation) -> Result<SettleAnswer, Unavailable> {
         unreachable!("no failure was settled")
+    }
+
+    async fn keep_pace(&self) -> Result<(), Unavailable> {
+        unreachable!("nothing is refused unseen")
     }
 
     async fn record_attempt(&self, _: Timestamp, _: AttemptEvent) -> Result<EventId, Unavailable> {
@@ -151,6 +158,7 @@ fn record() -> AttemptRecord {
         epoch: Epoch(1),
         bound: true,
         admin: false,
+        admitted_here: None,
         reply: Vec::new(),
     }
 }
@@ -189,40 +197,38 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
     };
     let password = Password::presented(b"wrong").unwrap();
     let record = record();
-    let digest = core
-        .memory
-        .digest(record.account.as_uuid(), record.epoch, &password);
+    let holder = Holder::Account(record.account.as_uuid(), record.epoch);
+    let digest = core.memory.digest(holder, &password);
     let asked = Asked::by(&settings, &asking).unwrap();
     let policy = Arc::new(PolicySettings::default());
     let subject = Subject::Account {
         account: record.account,
         username: record.username.clone(),
     };
-    let limits = place_limits(&policy, settings.resources.asking(&asking).unwrap(), NOW);
+    let from = identify(asked.kind(), attempt.protocol, &attempt.origin);
     let found = Found {
         asked: &asked,
-        policy,
+        policy: Arc::clone(&policy),
         record,
         holding: Conditions::NONE,
+        known_here: false,
         report: Report::of(&attempt, subject),
     };
     let guess = Guess {
         settings: &settings,
         attempt: &attempt,
-        found: &found,
+        asked: &asked,
+        policy: &policy,
+        from: &from,
+        at: GuessedAt::Account(&found),
         presented: Presented::Password(&password),
         digest,
         known: None,
-        limits,
+        known_here: false,
     };
     let minute = Duration::from_mins(1);
     core.memory.remember(digest, Known::Wrong, NOW.mono, minute);
-    let round = core.compare(&guess).await.ok();
-    assert!(matches!(
-        round,
-        Some(Round::Verdict(Verdict::Refused(
-            Refusal::RepeatedWrongPassword
-        )))
-    ));
+    let round = core.weigh(&guess).await.ok();
+    assert!(matches!(round, Some(Round::Again)), "it is looked up anew");
     assert_eq!(store.0.load(Ordering::SeqCst), 0, "no place was taken");
 }

@@ -77,7 +77,10 @@ impl Names {
     pub(super) async fn account_of(&self, typed: &str) -> Option<String> {
         let login = interpret(typed, &self.directory.settings().realms)?;
         let key = AccountKey::Login(login);
-        let read = self.store.read_attempt(&key, None, Fetch::Verdict).await;
+        let read = self
+            .store
+            .read_attempt(&key, None, None, Fetch::Verdict)
+            .await;
         let account = read.ok()?.account?;
         Some(account.username.to_string())
     }

@@ -7,6 +7,7 @@ use crate::domain::account::AccountFacts;
 use crate::domain::certificate::CertificateNames;
 use crate::domain::id::{AccountId, ServiceId};
 use crate::domain::name::{MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::origin::OriginKey;
 use crate::domain::secret::{HashText, SealedNetworkPassword};
 use crate::store::attempts::{
     AccountKey, AttemptRead, AttemptRecord, Fetch, FormerNetworkPassword, PreviousPassword,
@@ -14,6 +15,7 @@ use crate::store::attempts::{
 };
 
 use super::fault::Fault;
+use super::known_origins;
 use super::readers::View;
 use super::reply;
 use super::rows::{
@@ -58,6 +60,7 @@ pub(super) fn read(
     view: &mut View<'_>,
     key: &AccountKey,
     resource: Option<&ResourceName>,
+    origin: Option<&OriginKey>,
     fetch: Fetch,
 ) -> Result<AttemptRead, Fault> {
     let policy = view.policy()?;
@@ -78,7 +81,13 @@ pub(super) fn read(
         }
     };
     let account = match account {
-        Some(record) => Some(complete(connection, record, resource, fetch)?),
+        Some(record) => {
+            let mut record = complete(connection, record, resource, fetch)?;
+            if let Some(origin) = origin {
+                record.admitted_here = known_origins::admitted(connection, record.account, origin)?;
+            }
+            Some(record)
+        }
         None => None,
     };
     Ok(AttemptRead { policy, account })
@@ -112,6 +121,7 @@ fn by(
             epoch: epoch(row, 4)?,
             bound: false,
             admin: row.get(5)?,
+            admitted_here: None,
             reply: Vec::new(),
         })
     })

@@ -14,6 +14,7 @@ mod events;
 mod fault;
 mod file;
 mod groups;
+mod known_origins;
 mod lifecycle;
 mod merge;
 mod numbers;
@@ -52,6 +53,7 @@ use crate::domain::id::{
     AccountId, DeviceId, EventId, GroupId, PlaceId, RequestId, ServiceId, SessionId, SudoRuleId,
 };
 use crate::domain::name::ResourceName;
+use crate::domain::origin::OriginKey;
 use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::HashText;
@@ -180,11 +182,12 @@ impl AttemptStore for SqliteStore {
         &self,
         key: &AccountKey,
         resource: Option<&ResourceName>,
+        origin: Option<&OriginKey>,
         fetch: Fetch,
     ) -> Result<AttemptRead, Unavailable> {
-        let (key, resource) = (key.clone(), resource.cloned());
+        let (key, resource, origin) = (key.clone(), resource.cloned(), origin.cloned());
         let read = self
-            .read(move |view| attempts::read(view, &key, resource.as_ref(), fetch))
+            .read(move |view| attempts::read(view, &key, resource.as_ref(), origin.as_ref(), fetch))
             .await?;
         Ok(read)
     }
@@ -243,6 +246,11 @@ impl AttemptStore for SqliteStore {
             .write(move |connection| places::confirm(connection, &confirmation))
             .await?;
         Ok(answer)
+    }
+
+    async fn keep_pace(&self) -> Result<(), Unavailable> {
+        self.write(rows::touch_probe).await?;
+        Ok(())
     }
 
     async fn record_attempt(
@@ -616,13 +624,7 @@ impl SessionStore for SqliteStore {
 
 impl Store for SqliteStore {
     async fn probe(&self) -> Result<(), Unavailable> {
-        let written = self
-            .write(|connection| {
-                let next = rows::meta(connection, "probe")?.wrapping_add(1).max(0);
-                rows::set_meta(connection, "probe", next)?;
-                Ok(next)
-            })
-            .await?;
+        let written = self.write(rows::touch_probe).await?;
         let read = self
             .read(|view| rows::meta(view.connection, "probe"))
             .await?;

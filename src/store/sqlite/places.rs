@@ -20,6 +20,7 @@ use crate::store::records::{MailKind, NewMail};
 
 use super::events;
 use super::fault::Fault;
+use super::known_origins;
 use super::outbox::queue_mail;
 use super::rows::{
     account_key, all, epoch, exists, first, instant, maybe_instant, name, number, run,
@@ -61,8 +62,10 @@ struct Charged {
     confirmed: i64,
     /// Those and the ones still to be confirmed.
     counted: i64,
-    /// Failures of every kind in the day that are known to be guesses.
+    /// Failures in the day, at resources that count, that are known to be guesses.
     day_confirmed: i64,
+    /// Those and the ones still to be confirmed.
+    day_counting: i64,
     /// Failures of every kind in the day.
     day: i64,
 }
@@ -77,12 +80,13 @@ fn charged(
         connection,
         "WITH seen AS (
              SELECT at, counting AND NOT cleared AND at >= :window AS counts,
-                    at >= :day AS today,
+                    at >= :day AS today, counting AND at >= :day AS counted_today,
                     (NOT provisional OR at < :lapsed) AS confirmed
              FROM failures WHERE account = :account AND at >= :oldest
          )
          SELECT coalesce(sum(counts AND confirmed), 0), coalesce(sum(counts), 0),
-                coalesce(sum(today AND confirmed), 0), coalesce(sum(today), 0)
+                coalesce(sum(counted_today AND confirmed), 0),
+                coalesce(sum(counted_today), 0), coalesce(sum(today), 0)
          FROM seen",
         named_params! {
             ":window": limits.window_start.as_millis(),
@@ -96,7 +100,8 @@ fn charged(
                 confirmed: row.get(0)?,
                 counted: row.get(1)?,
                 day_confirmed: row.get(2)?,
-                day: row.get(3)?,
+                day_counting: row.get(3)?,
+                day: row.get(4)?,
             })
         },
     )?
@@ -144,6 +149,7 @@ pub(super) fn look(
     Ok(changes::Charged {
         failures: count(charged.counted),
         failures_today: count(charged.day),
+        counting_today: count(charged.day_counting),
         open_counting: count(open_counting),
         open: count(open),
         newest: newest.flatten(),
@@ -187,30 +193,35 @@ pub(super) fn take(connection: &Connection, take: &TakePlace) -> Result<PlaceAns
     }
     let key = account_key(take.account);
     let lapsed = limits.lapsed_before.as_millis();
-    let open = number(
-        connection,
-        "SELECT count(*) FROM places WHERE account = ?1 AND at >= ?2",
-        (key, lapsed),
-    )?;
-    let day_is_full = charged.day + open >= i64::from(limits.daily_cap);
+    let cap = i64::from(limits.daily_cap);
     if limits.counting {
         let open_counting = number(
             connection,
             "SELECT count(*) FROM places WHERE account = ?1 AND at >= ?2 AND counting",
             (key, lapsed),
         )?;
-        if day_is_full || charged.counted + open_counting >= i64::from(limits.threshold) {
+        if charged.day_counting + open_counting >= cap
+            || charged.counted + open_counting >= i64::from(limits.threshold)
+        {
             return Ok(PlaceAnswer::Full);
         }
-    } else if day_is_full
-        && exists(
+    } else if let Some(slow_since) = limits.slow_since {
+        let open = number(
             connection,
-            "SELECT 1 FROM failures WHERE account = ?1 AND at > ?2
+            "SELECT count(*) FROM places WHERE account = ?1 AND at >= ?2",
+            (key, lapsed),
+        )?;
+        let guessed_lately = || {
+            exists(
+                connection,
+                "SELECT 1 FROM failures WHERE account = ?1 AND at > ?2
              UNION ALL SELECT 1 FROM places WHERE account = ?1 AND at > ?2",
-            (key, limits.slow_since.as_millis()),
-        )?
-    {
-        return Ok(PlaceAnswer::Slowed);
+                (key, slow_since.as_millis()),
+            )
+        };
+        if charged.day + open >= cap && guessed_lately()? {
+            return Ok(PlaceAnswer::Slowed);
+        }
     }
     let place = PlaceId::new(take.at);
     run(
@@ -220,7 +231,7 @@ pub(super) fn take(connection: &Connection, take: &TakePlace) -> Result<PlaceAns
             place.as_uuid().into_bytes(),
             key,
             take.at.as_millis(),
-            take.origin,
+            take.origin.as_str(),
             limits.counting
         ],
     )?;
@@ -286,15 +297,16 @@ pub(super) fn settle(
     let mut failure = None;
     let mut locked = false;
     match &settlement.settled {
-        Settled::Admitted { clears } => {
+        Settled::Admitted { origin, clears } => {
             if standing.map(|standing| standing.epoch) != Some(settlement.epoch) {
                 return Ok(SettleAnswer::Moved);
             }
-            if let Some(origin) = clears {
+            known_origins::remember(connection, account, origin, settlement.at)?;
+            if *clears {
                 run(
                     connection,
                     "UPDATE failures SET cleared = 1 WHERE account = ?1 AND origin = ?2",
-                    (account_key(account), origin),
+                    (account_key(account), origin.as_str()),
                 )?;
             }
             let event = record_attempt(connection, settlement.at, &settlement.event)?;
@@ -327,7 +339,7 @@ pub(super) fn settle(
                         id.as_uuid().into_bytes(),
                         account_key(account),
                         settlement.at.as_millis(),
-                        origin,
+                        origin.as_str(),
                         counting,
                         since_locked,
                         provisional

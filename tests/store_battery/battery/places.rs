@@ -168,11 +168,25 @@ pub(crate) async fn the_daily_cap_slows_kinds_that_do_not_count(fixture: &impl F
     assert_eq!(later.take(&store).await, PlaceAnswer::Slowed);
     later.settle(&store, Some(place), later.wrong()).await;
     assert_eq!(later.take(&store).await, PlaceAnswer::Slowed);
+    // Where the account is known it has what it has for itself.
+    later.clone().known().place(&store).await;
+}
+
+pub(crate) async fn failures_of_kinds_that_do_not_count_lock_nothing_elsewhere(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let elsewhere = Attempt::new(&store, alice, START).await.not_counting();
+    for _ in 0..20 {
+        elsewhere.clone().known().fail(&store).await;
+    }
+    let counting = Attempt::new(&store, alice, START.plus(minutes(1))).await;
+    for _ in 0..2 {
+        assert!(!counting.fail(&store).await.1);
+    }
+    counting.succeed(&store).await;
     assert_eq!(facts(&store, alice).await.locked_since, None);
-    // The counting kinds are locked by the same cap, at their next attempt.
-    let counting = Attempt::new(&store, alice, START.plus(minutes(17))).await;
-    assert_eq!(counting.take(&store).await, PlaceAnswer::Moved);
-    assert_eq!(facts(&store, alice).await.locked_since, Some(counting.at));
 }
 
 pub(crate) async fn confirmed_failures_lock_at_the_next_place(fixture: &impl Fixture) {

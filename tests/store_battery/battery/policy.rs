@@ -86,13 +86,13 @@ pub(crate) async fn another_handle_sees_a_change_at_once(fixture: &impl Fixture)
     for threshold in [5, 6, 7] {
         let key = AccountKey::Id(alice);
         other
-            .read_attempt(&key, None, Fetch::Verdict)
+            .read_attempt(&key, None, None, Fetch::Verdict)
             .await
             .unwrap();
         let policy = next(&store, threshold).await;
         apply(&store, Change::SetPolicy(policy)).await.unwrap();
         let read = other
-            .read_attempt(&key, None, Fetch::Verdict)
+            .read_attempt(&key, None, None, Fetch::Verdict)
             .await
             .unwrap();
         assert_eq!(read.policy.lockout.threshold, threshold);

@@ -1,5 +1,7 @@
 //! Provisional failures: the previous password is compared after the answer (CONTRACT.md 3.5).
 
+use std::time::Duration;
+
 use doorward::domain::event::EventBody;
 use doorward::domain::id::{AccountId, EventId, FailureId};
 use doorward::domain::refusal::Refusal;
@@ -168,10 +170,11 @@ pub(crate) async fn confirmed_after_its_origin_succeeded_it_locks_nothing(fixtur
 pub(crate) async fn confirmed_after_the_lock_it_extends_nothing(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
-    let mut elsewhere = Attempt::new(&store, alice, START).await.not_counting();
-    elsewhere.limits.daily_cap = 20;
-    for _ in 0..7 {
-        elsewhere.fail(&store).await;
+    for hour in (1..8).rev() {
+        let earlier = START.minus(Duration::from_hours(hour));
+        let mut earlier = Attempt::new(&store, alice, earlier).await;
+        earlier.limits.daily_cap = 20;
+        earlier.fail(&store).await;
     }
     let mut attempt = Attempt::new(&store, alice, START).await;
     attempt.limits.daily_cap = 20;

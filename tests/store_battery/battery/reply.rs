@@ -91,11 +91,15 @@ async fn read_at(store: &impl Store, at: &str) -> Vec<(ReplySource, ReplyAttribu
         .account;
     let at: ResourceName = resource(at);
     let key = AccountKey::Id(account);
-    let read = store.read_attempt(&key, Some(&at), Fetch::Accept).await;
+    let read = store
+        .read_attempt(&key, Some(&at), None, Fetch::Accept)
+        .await;
     let grants = read.unwrap().account.unwrap().reply;
     let again: Vec<ReplyGrant> = store.reply_grants(account, Some(&at)).await.unwrap();
     assert_eq!(grants, again, "both reads say the same");
-    let none = store.read_attempt(&key, Some(&at), Fetch::Verdict).await;
+    let none = store
+        .read_attempt(&key, Some(&at), None, Fetch::Verdict)
+        .await;
     assert!(none.unwrap().account.unwrap().reply.is_empty());
     grants
         .into_iter()

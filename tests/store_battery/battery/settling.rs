@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use doorward::domain::event::{Actor, EventBody, Outcome};
+use doorward::domain::origin::OriginKey;
 use doorward::domain::refusal::Refusal;
-use doorward::store::attempts::{PlaceAnswer, SettleAnswer, Settled};
+use doorward::store::attempts::{AccountKey, Fetch, PlaceAnswer, SettleAnswer, Settled};
 use doorward::store::changes::Change;
 use doorward::store::records::MailKind;
 use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
@@ -83,12 +84,12 @@ pub(crate) async fn a_success_clears_its_own_origin_only(fixture: &impl Fixture)
 pub(crate) async fn cleared_failures_count_toward_the_day(fixture: &impl Fixture) {
     let store = fixture.open();
     let alice = add_user(&store, "alice").await;
-    let attempt = Attempt::new(&store, alice, START).await.not_counting();
-    let owner = Attempt::new(&store, alice, START).await;
-    for _ in 0..7 {
-        attempt.fail(&store).await;
+    for number in 0..7 {
+        let owner = Attempt::new(&store, alice, START.plus(minutes(number))).await;
+        assert!(!owner.fail(&store).await.1);
+        owner.succeed(&store).await;
     }
-    owner.succeed(&store).await;
+    let owner = Attempt::new(&store, alice, START.plus(minutes(8))).await;
     assert!(owner.fail(&store).await.1);
 }
 
@@ -275,4 +276,40 @@ pub(crate) async fn the_times_of_failures_are_those_that_are_counted(fixture: &i
     assert_eq!(times(later).await, [attempt.at]);
     attempt.succeed(&store).await;
     assert!(times(attempt.limits).await.is_empty(), "cleared");
+}
+
+pub(crate) async fn an_account_is_known_where_it_was_let_in(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let admitted = |origin: &str| {
+        let (store, origin) = (&store, OriginKey::new(origin.to_owned()));
+        async move {
+            let key = AccountKey::Id(alice);
+            let read = store.read_attempt(&key, None, Some(&origin), Fetch::Verdict);
+            read.await.unwrap().account.unwrap().admitted_here
+        }
+    };
+    let attempt = Attempt::new(&store, alice, START).await;
+    attempt.fail(&store).await;
+    assert_eq!(admitted(HERE).await, None);
+    attempt.succeed(&store).await;
+    assert_eq!(admitted(HERE).await, Some(START));
+    assert_eq!(admitted(ELSEWHERE).await, None);
+    // Written down once a day.
+    for (hours, known_since) in [(23, START), (25, START.plus(Duration::from_hours(25)))] {
+        let later = START.plus(Duration::from_hours(hours));
+        let later = Attempt::new(&store, alice, later).await;
+        later.succeed(&store).await;
+        assert_eq!(admitted(HERE).await, Some(known_since));
+    }
+    // The newest of many stay.
+    for number in 0..70_u64 {
+        let at = START.plus(Duration::from_hours(48)).plus(minutes(number));
+        let origin: &'static str = Box::leak(format!("198.51.100.{number}").into_boxed_str());
+        let attempt = Attempt::new(&store, alice, at).await.from(origin);
+        attempt.succeed(&store).await;
+    }
+    assert_eq!(admitted(HERE).await, None);
+    assert_eq!(admitted("198.51.100.5").await, None);
+    assert!(admitted("198.51.100.6").await.is_some());
 }

@@ -699,6 +699,7 @@ pub(crate) async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
             .read_attempt(
                 &AccountKey::Id(account),
                 Some(&resource("vpn")),
+                None,
                 Fetch::Verdict,
             )
             .await

@@ -1,0 +1,341 @@
+//! Weighing a guess: what is remembered of it, who else makes it at this moment, what it costs its
+//! source and the account, and then whether it is looked at (CONTRACT.md 3, 5.1).
+//!
+//! Accounts and names that nobody has go the same way. What a guess costs, and how long it takes,
+//! follows from what was sent (CONTRACT.md 5.2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::account::Condition;
+use crate::domain::challenge::ChallengeResponse;
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::{PlaceLimits, PolicySettings};
+use crate::domain::secret::Password;
+use crate::domain::time::Now;
+use crate::policy::access::Access;
+use crate::policy::conditions::conditions;
+use crate::policy::lockout::{place_limits, remember_wrong};
+use crate::policy::origins::Identified;
+use crate::store::attempts::AttemptStore;
+
+use super::Core;
+use super::attempt::Attempt;
+use super::challenged;
+use super::decision::{Asked, Found, Round};
+use super::flights::{Boarding, FlightKey, Landing, Lead};
+use super::memory::{Digest, Known};
+use super::nobody::{Guessing, Place};
+use super::report::Report;
+use super::settings::Settings;
+use super::throttle::{AccountTokens, SourceToken, Toll, Whom};
+use super::verdict::{Undecided, Verdict};
+
+/// How long a guess at a name that nobody has waits for a place, as one at an account does, and how
+/// often it looks.
+const PATIENCE: Duration = Duration::from_secs(1);
+const ASK_AGAIN: Duration = Duration::from_millis(25);
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(super) enum Presented<'a> {
+    /// A password, with the account's hash.
+    Password(&'a Password),
+    /// A response to a challenge, with the account's network password.
+    Response(&'a ChallengeResponse),
+}
+
+/// Whose password it would be.
+pub(super) enum GuessedAt<'a> {
+    /// An account's.
+    Account(&'a Found<'a>),
+    /// That of a name that nobody has.
+    Nobody(&'a Nobody),
+}
+
+/// A name that nobody has.
+pub(super) struct Nobody {
+    /// Its digest; all spellings of a name have one.
+    pub(super) name: String,
+    /// Why it is nobody's.
+    pub(super) reason: Refusal,
+    pub(super) report: Report,
+}
+
+/// Something to be weighed.
+pub(super) struct Guess<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) attempt: &'a Attempt,
+    pub(super) asked: &'a Asked,
+    pub(super) policy: &'a Arc<PolicySettings>,
+    /// Where it comes from.
+    pub(super) from: &'a Identified,
+    pub(super) at: GuessedAt<'a>,
+    pub(super) presented: Presented<'a>,
+    pub(super) digest: Digest,
+    /// What is remembered of it.
+    pub(super) known: Option<Known>,
+    /// Whether the account was let in lately where this comes from.
+    pub(super) known_here: bool,
+}
+
+impl Guess<'_> {
+    pub(super) fn report(&self) -> &Report {
+        match self.at {
+            GuessedAt::Account(found) => &found.report,
+            GuessedAt::Nobody(nobody) => &nobody.report,
+        }
+    }
+
+    /// The limits of a place. Attempts while locked, at a resource that lets the locked in, count
+    /// nothing toward the lock and extend nothing (CONTRACT.md 3.1).
+    pub(super) fn limits(&self, now: Now) -> PlaceLimits {
+        let limits = place_limits(self.policy, &self.asked.rules, self.known_here, now);
+        let locked = match self.at {
+            GuessedAt::Account(found) => found.holding.holds(Condition::Locked),
+            GuessedAt::Nobody(_) => false,
+        };
+        PlaceLimits {
+            counting: limits.counting && !locked,
+            ..limits
+        }
+    }
+
+    /// Whose buckets it draws from.
+    fn toll(&self) -> Toll<'_> {
+        Toll {
+            from: self.from,
+            relay: self.settings.relays.include(&self.attempt.origin.source),
+            known: self.known_here,
+            whom: match self.at {
+                GuessedAt::Account(found) => Whom::account(&found.record),
+                GuessedAt::Nobody(nobody) => Whom::Nobody(nobody.name.clone()),
+            },
+            resource: self.asked.name.as_ref(),
+            threshold: self.policy.lockout.threshold,
+        }
+    }
+
+    /// Why it is refused without being looked at, if it is.
+    fn refused_unseen(&self) -> Option<Refusal> {
+        let found = match self.at {
+            GuessedAt::Account(found) => found,
+            GuessedAt::Nobody(nobody) => return Some(nobody.reason),
+        };
+        if found.holding.holds(Condition::Locked) && self.asked.refuses_locked() {
+            return Some(Refusal::Locked);
+        }
+        let record = &found.record;
+        match self.presented {
+            Presented::Password(_) if record.password.is_none() => Some(Refusal::PasswordPending),
+            Presented::Response(_) if !challenged::admitted(self.settings, self.asked.kind()) => {
+                Some(Refusal::NetworkPasswordNotAdmitted)
+            }
+            Presented::Response(_) if record.network_password.is_none() => {
+                Some(Refusal::NoNetworkPassword)
+            }
+            Presented::Password(_) | Presented::Response(_) => None,
+        }
+    }
+
+    /// Why it is refused once more, by what is remembered of it. What was right is refused so only
+    /// while the account's state refuses it: that may have changed since.
+    fn refused_again(&self, now: Now) -> Option<Refusal> {
+        match self.known? {
+            Known::Wrong => Some(match self.at {
+                GuessedAt::Account(_) => Refusal::RepeatedWrongPassword,
+                GuessedAt::Nobody(nobody) => nobody.reason,
+            }),
+            Known::NotLookedAt => self.refused_unseen(),
+            Known::Right | Known::RightAndRefused => {
+                self.refused_unseen().or_else(|| self.refused_by_state(now))
+            }
+        }
+    }
+
+    fn refused_by_state(&self, now: Now) -> Option<Refusal> {
+        let GuessedAt::Account(found) = self.at else {
+            return None;
+        };
+        let holding = conditions(&found.record.facts, self.policy, now);
+        let asked = self.attempt.asked_for_password_policy;
+        match self.asked.judge(holding, found.record.bound, asked) {
+            Access::Granted | Access::ChangeOnly => None,
+            Access::Refused(reason) => Some(reason),
+        }
+    }
+}
+
+impl<S: AttemptStore> Core<S> {
+    /// Weighs a guess, alone or together with everybody who makes the same one.
+    pub(super) async fn weigh(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
+        let now = self.clock.now();
+        // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
+        if let Some(reason) = guess.refused_again(now) {
+            return self.refuse_again(guess.report(), reason).await;
+        }
+        let key = FlightKey {
+            digest: guess.digest,
+            counting: guess.limits(now).counting,
+        };
+        let follow = match self.flights.board(key) {
+            Boarding::Lead(lead) => {
+                let (landing, round) = if self.has_landed(guess) {
+                    (Landing::Refused, Ok(Round::Again))
+                } else {
+                    self.charge(guess).await
+                };
+                Lead::land(lead, landing);
+                return round;
+            }
+            Boarding::Follow(follow) => follow,
+        };
+        match follow.landing().await {
+            Landing::Right => self.admit_after_another(guess).await,
+            // The memory has it by now.
+            Landing::Moved | Landing::Refused => Ok(Round::Again),
+            Landing::Throttled => {
+                self.refuse_uncompared(guess.report(), Refusal::Throttled)
+                    .await
+            }
+            Landing::Undecided(undecided) => Err(undecided),
+        }
+    }
+
+    /// Whether something is remembered of the guess that was not when it was looked up. Whoever led
+    /// before remembers it and then lands, so between that look and boarding both may have
+    /// happened; to lead again would count one guess twice (CONTRACT.md 3.4).
+    fn has_landed(&self, guess: &Guess<'_>) -> bool {
+        self.memory.recall(&guess.digest, self.clock.now().mono) != guess.known
+    }
+
+    /// Takes the tokens of one guess, however many sent it, and looks at it.
+    async fn charge(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
+        let now = self.clock.now().mono;
+        let toll = guess.toll();
+        // What is remembered was paid for.
+        let source = match guess.known {
+            Some(_) => Some(SourceToken::default()),
+            None => self.throttle.take_source(guess.settings, &toll, now),
+        };
+        let Some(source) = source else {
+            let refused = self.refuse_uncompared(guess.report(), Refusal::Throttled);
+            return (Landing::Throttled, refused.await);
+        };
+        // What a relay announced is charged to its client, and not to all its clients together.
+        let announced = toll.relay && self.announced.is_announced(&toll.whom, toll.resource, now);
+        let account = if announced {
+            Some(AccountTokens::default())
+        } else {
+            self.throttle.take_account(guess.settings, &toll, now)
+        };
+        let Some(account) = account else {
+            // The lock is the truer reason to log.
+            let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
+            self.remember(guess, Known::NotLookedAt);
+            let refused = self.refuse_uncompared(guess.report(), reason).await;
+            return (Landing::Throttled, refused);
+        };
+        let (landing, round) = match (&guess.at, guess.refused_unseen()) {
+            (GuessedAt::Nobody(nobody), _) => self.guess_at_nobody(guess, nobody).await,
+            (GuessedAt::Account(_), Some(reason)) => self.refuse_unseen(guess, reason).await,
+            (GuessedAt::Account(found), None) => self.compare_in_a_place(guess, found).await,
+        };
+        match landing {
+            Landing::Right | Landing::Moved | Landing::Undecided(_) => {
+                let now = self.clock.now().mono;
+                self.throttle.give_source_back(source, now);
+                self.throttle.give_account_back(account, now);
+            }
+            Landing::Refused | Landing::Throttled => {}
+        }
+        (landing, round)
+    }
+
+    /// Guesses at a name that nobody has, in a place as an account's.
+    async fn guess_at_nobody(
+        &self,
+        guess: &Guess<'_>,
+        nobody: &Nobody,
+    ) -> (Landing, Result<Round, Undecided>) {
+        let place = match self.place_of_nobody(guess, nobody).await {
+            Ok(place) => place,
+            Err(undecided) => return no_verdict(undecided),
+        };
+        let (landing, round) = self.refuse_unseen(guess, nobody.reason).await;
+        if let (Landing::Refused, Some(place)) = (&landing, place) {
+            place.settle(guess.policy, self.clock.now().mono);
+        }
+        (landing, round)
+    }
+
+    async fn place_of_nobody(
+        &self,
+        guess: &Guess<'_>,
+        nobody: &Nobody,
+    ) -> Result<Option<Guessing>, Undecided> {
+        let now = self.clock.now();
+        if !guess.limits(now).counting {
+            return Ok(None);
+        }
+        let deadline = now.mono.plus(PATIENCE);
+        loop {
+            let now = self.clock.now().mono;
+            match self.nobodies.take(&nobody.name, guess.policy, now) {
+                Place::Taken(place) => return Ok(Some(place)),
+                Place::Locked => return Ok(None),
+                Place::Full if deadline.since(now).is_zero() => return Err(Undecided::Busy),
+                Place::Full => tokio::time::sleep(ASK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Refuses what is not looked at, at the pace of what is: two commits, and between them the
+    /// work of a comparison.
+    pub(super) async fn refuse_unseen(
+        &self,
+        guess: &Guess<'_>,
+        reason: Refusal,
+    ) -> (Landing, Result<Round, Undecided>) {
+        match self.work_unseen(guess, reason).await {
+            Ok(()) => {
+                self.remember(guess, Known::NotLookedAt);
+                let verdict = Verdict::Refused(reason);
+                (Landing::Refused, Ok(Round::Verdict(verdict)))
+            }
+            Err(undecided) => no_verdict(undecided),
+        }
+    }
+
+    async fn work_unseen(&self, guess: &Guess<'_>, reason: Refusal) -> Result<(), Undecided> {
+        let report = guess.report();
+        self.keep_pace().await?;
+        self.compare_nothing(&guess.attempt.evidence, report)
+            .await?;
+        if reason.merges() {
+            report.refuse_merged(&*self.store, reason, self.clock.now());
+            self.keep_pace().await
+        } else {
+            report.refuse(&*self.store, reason, self.clock.now()).await
+        }
+    }
+
+    /// Waits as a commit of an attempt does.
+    pub(super) async fn keep_pace(&self) -> Result<(), Undecided> {
+        self.store
+            .keep_pace()
+            .await
+            .map_err(|error| Undecided::Unavailable(error.to_string()))
+    }
+
+    /// Remembers what became of a guess for as long as it counts.
+    pub(super) fn remember(&self, guess: &Guess<'_>, known: Known) {
+        let span = remember_wrong(guess.policy);
+        let now = self.clock.now().mono;
+        self.memory.remember(guess.digest, known, now, span);
+    }
+}
+
+pub(super) fn no_verdict(undecided: Undecided) -> (Landing, Result<Round, Undecided>) {
+    (Landing::Undecided(undecided.clone()), Err(undecided))
+}

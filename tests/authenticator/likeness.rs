@@ -1,0 +1,294 @@
+//! CONTRACT.md 5.2: what an attempt costs its source, and what work is done for it, follows from
+//! what was sent, never from what the store holds.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::authenticator::{
+    Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict, Undecided,
+};
+use doorward::domain::id::{RequestId, ServiceId};
+use doorward::domain::name::{ListenerName, ServiceName};
+use doorward::domain::resource::Circumstances;
+use doorward::domain::time::Clock as _;
+use doorward::store::changes::{Change, NewService};
+
+use crate::world::{RIGHT, World, refusal_of};
+
+const STRANGER: &str = "203.0.113.9";
+
+/// The tokens that a source has, by the tests' settings.
+const TOKENS: usize = 40;
+
+fn stranger() -> IpAddr {
+    STRANGER.parse().unwrap()
+}
+
+/// Names that differ in what the store holds of them: an account, a locked one, one without a
+/// password, a suspended one, one that is not bound, and none.
+const NAMES: [&str; 6] = ["alice", "locked", "pending", "ended", "unbound", "nobody"];
+
+async fn world() -> Arc<World> {
+    let world = World::with_alice().await;
+    for name in ["locked", "ended", "unbound", "mallory"] {
+        world.add(name, Some(RIGHT)).await;
+    }
+    world.add("pending", None).await;
+    for name in ["locked", "ended", "pending", "mallory"] {
+        world.bind("hosts", name).await;
+        world.bind("mail", name).await;
+    }
+    for guess in 0..10 {
+        let refusal = world
+            .refusal("hosts", "locked", &format!("guess {guess}"))
+            .await;
+        assert!(refusal.is_some());
+    }
+    assert!(world.user("locked").await.facts.locked_since.is_some());
+    let account = world.user("ended").await.account;
+    world.apply(Change::Suspend { account }).await;
+    Arc::new(world)
+}
+
+async fn refused_to(world: &World, resource: &str, name: &str, password: &str) -> Option<Refusal> {
+    let attempt = world.attempt_from(resource, name, password, stranger());
+    refusal_of(world.decide(attempt).await.unwrap())
+}
+
+/// How many tokens the stranger's source still has: guesses at names of their own until one is
+/// throttled.
+async fn tokens_left(world: &World) -> usize {
+    for spent in 0..=TOKENS {
+        let name = format!("counted{spent}");
+        if refused_to(world, "app", &name, "x").await == Some(Refusal::Throttled) {
+            return spent;
+        }
+    }
+    panic!("a source has more tokens than it may");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_the_same_wrong_password_costs_its_source_one_token_whoever_it_is_for() {
+    for name in NAMES {
+        let world = world().await;
+        for _ in 0..60 {
+            assert!(refused_to(&world, "hosts", name, "x").await.is_some());
+        }
+        assert_eq!(tokens_left(&world).await, TOKENS - 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_distinct_wrong_passwords_cost_their_source_a_token_each_whoever_they_are_for()
+{
+    for resource in ["hosts", "mail"] {
+        for name in NAMES {
+            let world = world().await;
+            for guess in 0..30 {
+                let password = format!("x {guess}");
+                assert!(
+                    refused_to(&world, resource, name, &password)
+                        .await
+                        .is_some()
+                );
+            }
+            let left = tokens_left(&world).await;
+            assert_eq!(left, TOKENS - 30, "{name} at {resource}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_as_many_hashes_are_computed_whoever_the_guesses_are_for() {
+    for resource in ["hosts", "mail"] {
+        let mut computed = Vec::new();
+        for name in NAMES {
+            let world = world().await;
+            let hashes = || {
+                let counters = world.pool.counters();
+                counters.verified() + counters.dummies()
+            };
+            let before = hashes();
+            let mut each = Vec::new();
+            for guess in 0..30 {
+                let password = format!("x {guess}");
+                assert!(
+                    refused_to(&world, resource, name, &password)
+                        .await
+                        .is_some()
+                );
+                each.push(hashes() - before);
+            }
+            computed.push((name, each));
+        }
+        let (_, first) = &computed[0];
+        for (name, each) in &computed {
+            assert_eq!(each, first, "{name} at {resource}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_parallel_guesses_are_busy_alike_whoever_they_are_for() {
+    let mut busy = Vec::new();
+    for name in ["alice", "nobody"] {
+        let world = world().await;
+        // Slow enough that all are under way at once.
+        let costly = doorward::hashing::Argon2Parameters::new(65_536, 6, 1).unwrap();
+        world.pool.set_parameters(costly);
+        if name == "alice" {
+            world.set_password("alice", RIGHT).await;
+        }
+        let guesses: Vec<_> = (0..20)
+            .map(|guess| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move {
+                    let source = format!("198.51.100.{guess}").parse().unwrap();
+                    let password = format!("x {guess}");
+                    world
+                        .decide(world.attempt_from("hosts", name, &password, source))
+                        .await
+                })
+            })
+            .collect();
+        let mut count = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                Ok(verdict) => assert!(refusal_of(verdict).is_some()),
+                Err(undecided) => {
+                    assert_eq!(undecided, Undecided::Busy);
+                    count += 1;
+                }
+            }
+        }
+        busy.push(count > 0);
+    }
+    assert_eq!(busy[0], busy[1], "an account and nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_what_is_refused_again_takes_a_turn_and_no_hash_also_where_it_is_right() {
+    let world = world().await;
+    for (name, password) in [
+        ("ended", RIGHT),
+        ("unbound", RIGHT),
+        ("locked", RIGHT),
+        ("pending", RIGHT),
+        ("alice", "x"),
+        ("nobody", RIGHT),
+    ] {
+        assert!(refused_to(&world, "hosts", name, password).await.is_some());
+        let counters = world.pool.counters();
+        let before = (
+            counters.verified() + counters.dummies(),
+            counters.turns(),
+            world.reasons().await.len(),
+        );
+        for _ in 0..5 {
+            assert!(refused_to(&world, "hosts", name, password).await.is_some());
+        }
+        let after = (
+            counters.verified() + counters.dummies(),
+            counters.turns(),
+            world.reasons().await.len(),
+        );
+        assert_eq!(after.0, before.0, "hashes for {name}");
+        assert_eq!(after.1, before.1 + 5, "turns for {name}");
+        assert!(
+            after.2 <= before.2 + 2,
+            "events for {name}: {before:?} {after:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_password_that_was_refused_lets_in_as_soon_as_the_state_does() {
+    let world = world().await;
+    let refused = || world.refusal("hosts", "unbound", RIGHT);
+    assert_eq!(refused().await, Some(Refusal::NotBound));
+    assert_eq!(refused().await, Some(Refusal::NotBound));
+    world.bind("hosts", "unbound").await;
+    assert_eq!(refused().await, None, "the very next attempt");
+    let locked = world.user("locked").await.account;
+    assert_eq!(
+        world.refusal("hosts", "locked", RIGHT).await,
+        Some(Refusal::Locked)
+    );
+    world.apply(Change::Unlock { account: locked }).await;
+    assert_eq!(world.refusal("hosts", "locked", RIGHT).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_4_a_wrong_password_is_one_guess_for_as_long_as_it_counts() {
+    let world = World::with_alice().await;
+    for _ in 0..48 {
+        assert!(world.refusal("mail", "alice", "old").await.is_some());
+        assert!(world.refusal("hosts", "alice", "old").await.is_some());
+        world.clock.advance(Duration::from_mins(29));
+    }
+    let account = world.user("alice").await.account;
+    let resource = doorward::domain::resource::Resource::new(
+        crate::world::resource_name("hosts"),
+        doorward::domain::resource::ResourceKind::Endpoint,
+    );
+    let policy = doorward::domain::rules::PolicySettings::default();
+    let limits =
+        doorward::policy::lockout::place_limits(&policy, &resource, false, world.clock.now());
+    let charged = doorward::store::DirectoryStore::charged(&*world.store, account, &limits)
+        .await
+        .unwrap();
+    assert_eq!(charged.failures_today, 1, "one guess in a day");
+}
+
+fn service_attempt(world: &World, name: &str, password: &str) -> ServiceAttempt {
+    let now = world.clock.now();
+    let listener = ListenerName::parse("hosts").unwrap();
+    ServiceAttempt {
+        request: RequestId::new(now.wall),
+        received: now,
+        circumstances: Circumstances::new(listener, stranger()),
+        evidence: ServiceEvidence::password(name.to_owned(), password.as_bytes()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_guesses_at_service_accounts_cost_alike_whether_or_not_there_is_one() {
+    let mut seen = Vec::new();
+    for name in ["search", "elsewhere", "nobody"] {
+        let world = World::with_alice().await;
+        for (name, sources) in [
+            ("search", vec![]),
+            ("elsewhere", vec!["192.0.2.0/24".parse().unwrap()]),
+        ] {
+            let password = world.hash(RIGHT).await;
+            world
+                .apply(Change::AddService(NewService {
+                    service: ServiceId::new(world.clock.now().wall),
+                    name: ServiceName::parse(name).unwrap(),
+                    password: Some(password),
+                    certificate: None,
+                    may_search: true,
+                    sources,
+                }))
+                .await;
+        }
+        let counters = world.pool.counters();
+        let hashes = || counters.verified() + counters.dummies();
+        let before = hashes();
+        let mut each = Vec::new();
+        for password in ["x", "x", "y", "x", "z"] {
+            let verdict = world
+                .authenticator
+                .decide_service(service_attempt(&world, name, password))
+                .await
+                .unwrap();
+            assert!(matches!(verdict, ServiceVerdict::Refused(_)));
+            each.push((hashes() - before, counters.turns()));
+        }
+        seen.push((each, tokens_left(&world).await));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+    assert_eq!(seen[0].1, TOKENS - 3);
+}
