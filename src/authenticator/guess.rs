@@ -232,7 +232,10 @@ impl<S: AttemptStore> Core<S> {
         let Some(account) = account else {
             // The lock is the truer reason to log.
             let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
-            self.remember(guess, Known::NotLookedAt);
+            // Nobody is to push out what is remembered of others by words that cost nothing.
+            if source.is_paid() {
+                self.remember(guess, Known::NotLookedAt);
+            }
             let refused = self.refuse_uncompared(guess.report(), reason).await;
             return (Landing::Throttled, refused);
         };

@@ -71,6 +71,13 @@ pub(super) struct Throttle {
 #[derive(Default)]
 pub(super) struct SourceToken(Option<(SourceKey, Rate)>);
 
+impl SourceToken {
+    /// Whether a token was taken.
+    pub(super) const fn is_paid(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// The tokens that an attempt took of an account's buckets.
 #[must_use]
 #[derive(Default)]
