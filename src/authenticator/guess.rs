@@ -26,7 +26,7 @@ use super::decision::{Asked, Found, Round};
 use super::flights::{Boarding, FlightKey, Landing, Lead};
 use super::memory::{Digest, Known};
 use super::nobody::{Guessing, Place};
-use super::report::Report;
+use super::report::{Report, keep_pace};
 use super::settings::Settings;
 use super::throttle::{AccountTokens, SourceToken, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
@@ -312,23 +312,12 @@ impl<S: AttemptStore> Core<S> {
 
     async fn work_unseen(&self, guess: &Guess<'_>, reason: Refusal) -> Result<(), Undecided> {
         let report = guess.report();
-        self.keep_pace().await?;
+        keep_pace(&*self.store).await?;
         self.compare_nothing(&guess.attempt.evidence, report)
             .await?;
-        if reason.merges() {
-            report.refuse_merged(&*self.store, reason, self.clock.now());
-            self.keep_pace().await
-        } else {
-            report.refuse(&*self.store, reason, self.clock.now()).await
-        }
-    }
-
-    /// Waits as a commit of an attempt does.
-    pub(super) async fn keep_pace(&self) -> Result<(), Undecided> {
-        self.store
-            .keep_pace()
+        report
+            .refuse_in_a_commit(&*self.store, reason, self.clock.now())
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))
     }
 
     /// Remembers what became of a guess for as long as it counts.

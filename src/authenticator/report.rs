@@ -3,7 +3,7 @@
 
 use metrics::{counter, histogram};
 
-use crate::domain::event::{AttemptEvent, Credential, Outcome, Subject};
+use crate::domain::event::{AttemptEvent, Credential, Keeping, Outcome, Subject};
 use crate::domain::id::RequestId;
 use crate::domain::name::ResourceName;
 use crate::domain::origin::{Origin, Protocol};
@@ -119,24 +119,39 @@ impl Report {
         }
     }
 
-    /// Records a refusal that settles nothing: at once, or merged where floods of it would fill
-    /// the disk (CONTRACT.md 9).
+    /// Records a refusal that settles nothing, before the answer or within a second, as it is to be
+    /// kept (CONTRACT.md 9).
     pub(super) async fn refuse<S: AttemptStore>(
         &self,
         store: &S,
         reason: Refusal,
         now: Now,
     ) -> Result<(), Undecided> {
-        if reason.merges() {
-            self.refuse_merged(store, reason, now);
-            return Ok(());
-        }
         let event = self.event(Outcome::Refused, Some(reason), now);
         count(&event);
-        record(store, now.wall, event).await
+        match event.keeping() {
+            Keeping::Gathered => store.merge_attempt(now.wall, event),
+            Keeping::Apart | Keeping::Counted => record(store, now.wall, event).await?,
+        }
+        Ok(())
     }
 
-    /// Records a refusal that was given before, whatever its reason: merged with its equals.
+    /// As [`Report::refuse`], in a commit of its own however the refusal is kept, so that how long
+    /// it takes does not tell why it was refused.
+    pub(super) async fn refuse_in_a_commit<S: AttemptStore>(
+        &self,
+        store: &S,
+        reason: Refusal,
+        now: Now,
+    ) -> Result<(), Undecided> {
+        if reason.keeping() == Keeping::Gathered {
+            self.refuse_merged(store, reason, now);
+            return keep_pace(store).await;
+        }
+        self.refuse(store, reason, now).await
+    }
+
+    /// Records a refusal that was given before, whatever its reason: gathered with its equals.
     pub(super) fn refuse_merged<S: AttemptStore>(&self, store: &S, reason: Refusal, now: Now) {
         let event = self.event(Outcome::Refused, Some(reason), now);
         count(&event);
@@ -165,6 +180,14 @@ async fn record<S: AttemptStore>(
         .record_attempt(at, event)
         .await
         .map(drop)
+        .map_err(|error| Undecided::Unavailable(error.to_string()))
+}
+
+/// Waits as a commit of an attempt does.
+pub(super) async fn keep_pace<S: AttemptStore>(store: &S) -> Result<(), Undecided> {
+    store
+        .keep_pace()
+        .await
         .map_err(|error| Undecided::Unavailable(error.to_string()))
 }
 

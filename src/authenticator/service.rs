@@ -93,7 +93,8 @@ impl<S: AttemptStore> Core<S> {
         }
         let Some(token) = self.service_token(&settings, attempt, known) else {
             self.service_turn().await?;
-            return self.refuse_service(&report, Refusal::Throttled).await;
+            report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
+            return Ok(ServiceVerdict::Refused(Refusal::Throttled));
         };
         let compared = match (&found, password, unseen) {
             (Some(record), Some(password), None) => {
@@ -252,11 +253,8 @@ impl<S: AttemptStore> Core<S> {
         reason: Refusal,
     ) -> Result<ServiceVerdict, Undecided> {
         report
-            .refuse(&*self.store, reason, self.clock.now())
+            .refuse_in_a_commit(&*self.store, reason, self.clock.now())
             .await?;
-        if reason.merges() && reason != Refusal::Throttled {
-            self.keep_pace().await?;
-        }
         Ok(ServiceVerdict::Refused(reason))
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::audit;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
 use crate::directory::{DirectoryError, Warning};
@@ -172,6 +173,18 @@ fn look_into(opened: &Opened, report: &mut Report) -> Result<(), DirectoryError>
     for warning in bound.chain(mapped) {
         let cited = config.cite_warning(Subject::Key("resource"), warning.to_string());
         report.warnings.push(cited.to_string());
+    }
+    let most = config.audit.max_bytes;
+    let fill = opened
+        .wait(audit::fill(&*opened.store, most))
+        .map_err(DirectoryError::from)?;
+    let taken = format!("the audit log is full to {} %", fill.percent());
+    if fill.is_nearly_full() {
+        let message = format!("{taken}: events will go before audit.retention");
+        let cited = config.cite_warning(Subject::Key("audit.max_bytes"), message);
+        report.warnings.push(cited.to_string());
+    } else {
+        report.notes.push(taken);
     }
     // Dictionaries that cannot be read are named already.
     if dictionaries::load(config).is_ok()

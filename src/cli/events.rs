@@ -174,6 +174,9 @@ impl Shown {
         if let Some(at) = record.get_mut("at") {
             *at = event.at.rfc3339().into();
         }
+        if let (Some(last), Some(at)) = (record.get_mut("last"), event.last) {
+            *last = at.rfc3339().into();
+        }
         output.line(&record, |_| line(event))
     }
 }
@@ -184,10 +187,10 @@ pub(super) fn line(event: &Event) -> String {
         EventBody::Attempt(attempt) => attempt_line(attempt),
         EventBody::Change(change) => change_line(change),
     };
-    let times = if event.count > 1 {
-        format!(" ({} times)", event.count)
-    } else {
-        String::new()
+    let times = match (event.count, event.last) {
+        (..=1, _) => String::new(),
+        (count, None) => format!(" ({count} times)"),
+        (count, Some(last)) => format!(" ({count} times, last {})", moment(last)),
     };
     plain(&format!("{}  {text}{times}", moment(event.at)))
 }

@@ -1,13 +1,15 @@
 //! `doorward healthcheck`: whether the daemon is ready and the store takes writes. For container
 //! engines and monitoring: 0 or 1.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::config::ldap::ListenAddress;
 use crate::store::Store as _;
 
 use super::context::Context;
@@ -46,8 +48,8 @@ impl From<Result<(), String>> for Answer {
 pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let daemon = config.metrics.as_ref().map(|metrics| {
-        let address = reachable(metrics.address);
-        Answer::from(ask(address).map_err(|error| format!("http://{address}/ready: {error}")))
+        let asked = ask(&metrics.address);
+        Answer::from(asked.map_err(|error| format!("{}, /ready: {error}", metrics.address)))
     });
     let store = context
         .open()
@@ -83,11 +85,26 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask(address: SocketAddr) -> io::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+fn ask(address: &ListenAddress) -> io::Result<()> {
+    match address {
+        ListenAddress::Network(address) => {
+            let address = reachable(*address);
+            let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            ask_on(stream, &address.to_string())
+        }
+        ListenAddress::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            ask_on(stream, "localhost")
+        }
+    }
+}
+
+fn ask_on(mut stream: impl Read + Write, host: &str) -> io::Result<()> {
+    let request = format!("GET /ready HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer)?;

@@ -25,6 +25,8 @@ use crate::domain::user_certificate::NamedBy;
 pub(super) const SHORT_SECRET: usize = 12;
 
 /// Memory times passes of the weakest parameters that are still advised (OWASP Password Storage
+/// The least the audit log may take, in bytes.
+const SMALLEST_LOG: u64 = 64 << 20;
 /// Cheat Sheet: 7 MiB and 5 passes), in KiB.
 const ADVISED_WORK: u64 = 7168 * 5;
 
@@ -441,16 +443,23 @@ impl Checker<'_> {
         let config = self.config;
         let mut tcp = Vec::new();
         let mut unix = HashMap::new();
+        let mut addresses = Vec::new();
         for (index, listener) in config.ldap.listeners.iter().enumerate() {
             for (place, address) in listener.address.iter().enumerate() {
                 let key = self.element(&format!("ldap.listener[{index}].address"), place);
-                match address {
-                    ListenAddress::Network(address) => tcp.push((key, *address)),
-                    ListenAddress::Unix(path) => {
-                        if let Some(other) = unix.insert(path, key.clone()) {
-                            let message = format!("{address} is taken by {other} already");
-                            self.error(&key, message);
-                        }
+                addresses.push((key, address));
+            }
+        }
+        if let Some(metrics) = &config.metrics {
+            addresses.push(("metrics.address".to_owned(), &metrics.address));
+        }
+        for (key, address) in addresses {
+            match address {
+                ListenAddress::Network(address) => tcp.push((key, *address)),
+                ListenAddress::Unix(path) => {
+                    if let Some(other) = unix.insert(path, key.clone()) {
+                        let message = format!("{address} is taken by {other} already");
+                        self.error(&key, message);
                     }
                 }
             }
@@ -460,9 +469,6 @@ impl Checker<'_> {
         }
         if let Some(web) = &config.web {
             tcp.push(("web.address".to_owned(), web.address));
-        }
-        if let Some(metrics) = &config.metrics {
-            tcp.push(("metrics.address".to_owned(), metrics.address));
         }
         let mut udp = Vec::new();
         if let Some(radius) = &config.radius {
@@ -642,6 +648,12 @@ impl Checker<'_> {
         let deadline = config.runtime.shutdown_deadline;
         self.between("runtime.shutdown_deadline", deadline, SECOND, 600 * SECOND);
         self.between("audit.retention", config.audit.retention, DAY, 36_600 * DAY);
+        if config.audit.max_bytes < SMALLEST_LOG {
+            self.error(
+                "audit.max_bytes",
+                "at least 64MiB: one busy day takes as much",
+            );
+        }
     }
 
     fn hashing(&mut self) {

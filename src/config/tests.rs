@@ -13,7 +13,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 
-use super::ldap::{ListenerTls, PlaintextBind};
+use super::ldap::{ListenAddress, ListenerTls, PlaintextBind};
 use super::radius::SecretSource;
 use super::*;
 use crate::domain::resource::{Override, ResourceKind};
@@ -79,7 +79,8 @@ fn without_a_file_everything_is_on_loopback() {
     let config = Config::default_loopback();
     assert_eq!(config.warnings(), &[]);
     assert!(config.listeners().iter().all(|facts| facts.loopback));
-    assert!(config.metrics.as_ref().unwrap().address.ip().is_loopback());
+    let metrics = &config.metrics.as_ref().unwrap().address;
+    assert!(matches!(metrics, ListenAddress::Network(address) if address.ip().is_loopback()));
     assert!(config.radius.is_none());
 }
 
@@ -219,7 +220,15 @@ fn a_span_a_network_and_an_address_say_how_they_are_written() {
         (
             "[metrics]\naddress = \"localhost\"",
             "'localhost' is not an address with a port: write 127.0.0.1:389, 0.0.0.0:389 or \
-             [::1]:389",
+             [::1]:389, or unix:/run/doorward/ldapi",
+        ),
+        (
+            "[audit]\nmax_bytes = \"2GB\"",
+            "'2GB' is not a size: write 512MiB, 2GiB or 1TiB",
+        ),
+        (
+            "[audit]\nmax_bytes = \"1MiB\"",
+            "at least 64MiB: one busy day takes as much",
         ),
         (
             "[store]\nurl = \"postgres://doorward@db/doorward\"",

@@ -22,6 +22,29 @@ pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     parse_span(&text).map_err(D::Error::custom)
 }
 
+/// Units of sizes, as IEC 80000-13 writes them, and their bytes.
+const UNITS: [(&str, u64); 4] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+/// Reads a size in bytes, as `2GiB` or `512MiB`.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    size(&text).map_err(D::Error::custom)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    UNITS
+        .into_iter()
+        .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))
+        .filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|(number, bytes)| number.parse::<u64>().ok()?.checked_mul(bytes))
+        .ok_or_else(|| format!("'{text}' is not a size: write 512MiB, 2GiB or 1TiB"))
+}
+
 /// Reads one value or a list of at least one.
 ///
 /// An empty list is refused: in a `match` or in `sources` it could be read as "nobody" as well as
@@ -272,6 +295,24 @@ mod tests {
         );
         assert!(read("10.0.0.0/33").is_err());
         assert!(read("example.org").is_err());
+    }
+
+    #[test]
+    fn sizes_need_a_unit() {
+        assert_eq!(size("64KiB"), Ok(65_536));
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        for wrong in [
+            "2",
+            "2GB",
+            "2 GiB",
+            "-1GiB",
+            "+1GiB",
+            "GiB",
+            "99999999999TiB",
+            "",
+        ] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

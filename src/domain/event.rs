@@ -17,8 +17,11 @@ use super::user_certificate::CertificateIdentity;
 pub struct Event {
     /// Its identifier; sorts by time.
     pub id: EventId,
-    /// When it happened.
+    /// When it happened; of several, the first.
     pub at: Timestamp,
+    /// When the newest of them happened, where it stands for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
     /// How many equal ones it stands for.
     pub count: u32,
     /// What happened.
@@ -153,6 +156,30 @@ pub struct AttemptEvent {
     pub reason: Option<Refusal>,
     /// From its arrival to the decision, in milliseconds.
     pub duration_ms: u64,
+}
+
+/// How the event of an attempt is kept, so that no flood fills the disk (CONTRACT.md 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// By itself, durable before the answer. Only for what locks and throttles bound.
+    Apart,
+    /// Counted with its equals of the same minute, durable before the answer.
+    Counted,
+    /// Counted with its equals of the same minute, durable within a second: for what is to cost no
+    /// commit of its own.
+    Gathered,
+}
+
+impl AttemptEvent {
+    /// How it is kept.
+    pub const fn keeping(&self) -> Keeping {
+        match (self.outcome, self.reason) {
+            (Outcome::Refused, Some(reason)) => reason.keeping(),
+            (Outcome::Refused, None) => Keeping::Apart,
+            // The right password can be sent as often as one likes.
+            (Outcome::Granted | Outcome::ChangeOnly, _) => Keeping::Counted,
+        }
+    }
 }
 
 /// Who made a change.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Keeping;
+
 /// Why an attempt was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,21 +91,35 @@ impl Refusal {
         }
     }
 
-    /// Whether floods of it merge into one event per minute (CONTRACT.md 9).
-    pub const fn merges(self) -> bool {
-        matches!(
-            self,
+    /// How the event of such a refusal is kept (CONTRACT.md 9). What one source can repeat without
+    /// bound is never kept apart.
+    pub const fn keeping(self) -> Keeping {
+        match self {
+            // Each is a guess, paid for with tokens and charged to the account.
+            Self::WrongPassword | Self::StalePassword => Keeping::Apart,
+            // They cost a hash or a comparison as a wrong password does, and a commit as well.
+            Self::UnknownUser
+            | Self::MalformedName
+            | Self::MalformedPassword
+            | Self::Staged
+            | Self::MustChange
+            | Self::Expired
+            | Self::Suspended
+            | Self::NotBound
+            | Self::SessionOver
+            | Self::ServiceSource => Keeping::Counted,
             Self::Throttled
-                | Self::RepeatedWrongPassword
-                | Self::Locked
-                | Self::NoResource
-                | Self::NoNetworkPassword
-                | Self::NetworkPasswordNotAdmitted
-                | Self::NetworkPasswordUnreadable
-                | Self::UnknownCertificate
-                | Self::UnknownDevice
-                | Self::DeviceNotBound
-        )
+            | Self::RepeatedWrongPassword
+            | Self::Locked
+            | Self::PasswordPending
+            | Self::NoResource
+            | Self::NoNetworkPassword
+            | Self::NetworkPasswordNotAdmitted
+            | Self::NetworkPasswordUnreadable
+            | Self::UnknownCertificate
+            | Self::UnknownDevice
+            | Self::DeviceNotBound => Keeping::Gathered,
+        }
     }
 }
 

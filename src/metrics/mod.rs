@@ -1,10 +1,41 @@
 //! Prometheus metrics: the recorder, and what each metric means.
 //!
 //! The modules that know something count it where it happens, once; here stands only what the
-//! names mean. Labels are bounded: protocols, resources, clients of the configuration, reasons.
+//! names mean, and what of it whoever reads the page is told. Labels are bounded: protocols,
+//! resources, clients of the configuration, reasons.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+mod coarse;
+
+use metrics::{SetRecorderError, Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use coarse::Coarse;
+
+/// How much the page tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// No more than the wire tells of a refusal (CONTRACT.md 5.2).
+    Coarse,
+    /// Everything.
+    Exact,
+}
+
+/// Why there is no recorder.
+#[derive(Debug, thiserror::Error)]
+#[error("the metrics cannot be recorded: {0}")]
+pub struct NotInstalled(String);
+
+impl From<BuildError> for NotInstalled {
+    fn from(error: BuildError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl<R> From<SetRecorderError<R>> for NotInstalled {
+    fn from(error: SetRecorderError<R>) -> Self {
+        Self(error.to_string())
+    }
+}
 
 /// Seconds, for everything that is measured in them: from a cache hit to a client's patience.
 const SECONDS: [f64; 11] = [
@@ -15,10 +46,15 @@ const SECONDS: [f64; 11] = [
 ///
 /// # Errors
 /// A recorder is installed already.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
+pub fn install(detail: Detail) -> Result<PrometheusHandle, NotInstalled> {
+    let recorder = PrometheusBuilder::new()
         .set_buckets(&SECONDS)?
-        .install_recorder()?;
+        .build_recorder();
+    let handle = recorder.handle();
+    match detail {
+        Detail::Exact => metrics::set_global_recorder(recorder)?,
+        Detail::Coarse => metrics::set_global_recorder(Coarse(recorder))?,
+    }
     describe();
     Ok(handle)
 }
@@ -26,7 +62,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 fn describe() {
     describe_counter!(
         "doorward_decisions_total",
-        "Decisions by protocol, resource, outcome and exact reason"
+        "Decisions by protocol, resource, outcome and reason"
     );
     describe_histogram!(
         "doorward_decision_seconds",
@@ -40,6 +76,10 @@ fn describe() {
     describe_counter!(
         "doorward_events_dropped_total",
         "Mergeable audit events dropped because the store's writer was full"
+    );
+    describe_gauge!(
+        "doorward_audit_log_full_percent",
+        "How full the audit log is, in hundredths of audit.max_bytes"
     );
     describe_counter!(
         "doorward_hashes_total",
@@ -60,6 +100,10 @@ fn describe() {
     describe_gauge!(
         "doorward_store_up",
         "1 while the store answers and takes writes"
+    );
+    describe_counter!(
+        "doorward_status_connections_refused_total",
+        "Connections to the status page that were turned away"
     );
     describe_counter!(
         "doorward_reloads_total",

@@ -2,13 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit;
+use crate::audit::{self, Fill};
+use crate::config::audit::Audit;
 use crate::domain::time::Clock as _;
 use crate::ldap::server::Gate;
 use crate::lifecycle::{self, Look};
@@ -20,6 +22,8 @@ use super::clock::SystemClock;
 const LIFECYCLE: Duration = Duration::from_secs(15);
 /// How often old events are removed.
 const RETENTION: Duration = Duration::from_hours(1);
+/// How often the log's size is looked at.
+const ROOM: Duration = Duration::from_mins(1);
 /// How often sessions are tidied up.
 const SESSIONS: Duration = Duration::from_mins(1);
 /// How many of them at a time, so that logins never wait long for the writer.
@@ -69,11 +73,11 @@ pub(super) async fn follow_time<S: Store>(
 pub(super) async fn forget_events<S: Store>(
     store: Arc<S>,
     clock: Arc<SystemClock>,
-    retention: impl Fn() -> Duration,
+    audit: impl Fn() -> Audit,
     shutdown: CancellationToken,
 ) {
     every(RETENTION, shutdown, || async {
-        match audit::forget_old(&*store, retention(), clock.now()).await {
+        match audit::forget_old(&*store, audit().retention, clock.now()).await {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "events past their retention were removed"),
             Err(error) => tracing::warn!(%error, "old events were not removed yet"),
@@ -82,13 +86,55 @@ pub(super) async fn forget_events<S: Store>(
     .await;
 }
 
+/// Keeps the log within its bytes, and says once when it comes near them.
+pub(super) async fn bound_events<S: Store>(
+    store: Arc<S>,
+    audit: impl Fn() -> Audit,
+    shutdown: CancellationToken,
+) {
+    let told = AtomicBool::new(false);
+    every(ROOM, shutdown, || async {
+        let most = audit().max_bytes;
+        let looked = async {
+            let fill = audit::fill(&*store, most).await?;
+            let gone = audit::keep_within(&*store, most).await?;
+            Ok::<_, Unavailable>((fill, gone))
+        };
+        match looked.await {
+            Ok((fill, gone)) => {
+                show_fill(fill);
+                let nearly_full = fill.is_nearly_full();
+                if nearly_full && !told.swap(nearly_full, Ordering::Relaxed) {
+                    tracing::warn!(
+                        percent = fill.percent(),
+                        "the audit log is nearly full: raise audit.max_bytes, or events go before \
+                         audit.retention, merged successes first"
+                    );
+                }
+                told.store(nearly_full, Ordering::Relaxed);
+                if gone > 0 {
+                    tracing::warn!(gone, "events were removed: the audit log is full");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the audit log's size was not looked at yet"),
+        }
+    })
+    .await;
+}
+
+/// In whole hundredths: bytes would tell what a single attempt's event was about.
+fn show_fill(fill: Fill) {
+    #[expect(clippy::cast_precision_loss, reason = "hundredths are far below 2^52")]
+    gauge!("doorward_audit_log_full_percent").set(fill.percent() as f64);
+}
+
 /// Ends sessions that nothing was heard of for long, and removes those that were over before the
 /// events' retention.
 pub(super) async fn tidy_sessions<S: Store>(
     store: Arc<S>,
     clock: Arc<SystemClock>,
     end_after: Duration,
-    retention: impl Fn() -> Duration,
+    audit: impl Fn() -> Audit,
     shutdown: CancellationToken,
 ) {
     every(SESSIONS, shutdown, || async {
@@ -97,7 +143,7 @@ pub(super) async fn tidy_sessions<S: Store>(
             return;
         }
         let silent = now.wall.minus(end_after);
-        let old = now.wall.minus(retention());
+        let old = now.wall.minus(audit().retention);
         let tidied = async {
             let ended = store.end_silent_sessions(silent, SESSIONS_AT_ONCE).await?;
             let gone = store.forget_sessions(old, SESSIONS_AT_ONCE).await?;

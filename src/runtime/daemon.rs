@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticator::{Authenticator, Decide, Throttles};
+use crate::config::audit::Audit;
 use crate::config::ldap::ListenAddress;
 use crate::config::secrets::{self, Secrets};
 use crate::config::{Config, ConfigErrors};
@@ -84,7 +85,10 @@ pub struct Daemon {
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
     auth_policy: Option<AuthPolicyServer>,
-    status: Option<(TcpListener, metrics_exporter_prometheus::PrometheusHandle)>,
+    status: Option<(
+        status::Listener,
+        metrics_exporter_prometheus::PrometheusHandle,
+    )>,
     watch: Watch,
     watching: Option<LocalListener>,
 }
@@ -106,10 +110,15 @@ impl Daemon {
         let clock = Arc::new(SystemClock::start());
         let status = match &config.metrics {
             Some(section) => {
-                let listener = status::bind(section.address).await.map_err(|error| {
+                let listener = status::bind(section).await.map_err(|error| {
                     DaemonError::Bind(format!("{}: {error} (metrics)", section.address))
                 })?;
-                let handle = metrics_page::install()
+                let detail = if section.detailed {
+                    metrics_page::Detail::Exact
+                } else {
+                    metrics_page::Detail::Coarse
+                };
+                let handle = metrics_page::install(detail)
                     .map_err(|error| DaemonError::System(error.to_string()))?;
                 Some((listener, handle))
             }
@@ -224,7 +233,7 @@ impl Daemon {
         let deadline = self.config.runtime.shutdown_deadline;
         let mut reloader = Reloader {
             bound: self.config.listeners(),
-            retention: Arc::new(arc_swap::ArcSwap::from_pointee(self.config.audit.retention)),
+            audit: Arc::new(arc_swap::ArcSwap::from_pointee(self.config.audit.clone())),
             authenticator: Arc::clone(&self.authenticator),
             directory: Arc::clone(&self.directory),
             pool: Arc::clone(&self.pool),
@@ -339,7 +348,7 @@ impl Daemon {
             .as_ref()
             .map(|section| section.sockets.session_end_after);
         let kept = (&self.store, &self.clock);
-        spawn_upkeep(&mut parts, kept, &reloader.retention, end_after, shutdown);
+        spawn_upkeep(&mut parts, kept, &reloader.audit, end_after, shutdown);
         let doubt = chores::doubt_clock(Arc::clone(&self.store), Arc::clone(&self.clock), token());
         parts.spawn(async move {
             doubt.await;
@@ -408,20 +417,25 @@ fn spawn_watching(
 fn spawn_upkeep(
     parts: &mut JoinSet<&'static str>,
     (store, clock): (&Arc<SqliteStore>, &Arc<SystemClock>),
-    retention: &Arc<arc_swap::ArcSwap<Duration>>,
+    audit: &Arc<arc_swap::ArcSwap<Audit>>,
     end_after: Option<Duration>,
     shutdown: &CancellationToken,
 ) {
     let both = || (Arc::clone(store), Arc::clone(clock));
     let in_force = || {
-        let retention = Arc::clone(retention);
-        move || **retention.load()
+        let audit = Arc::clone(audit);
+        move || Audit::clone(&audit.load())
     };
     let (store, clock) = both();
     let old = chores::forget_events(store, clock, in_force(), shutdown.clone());
     parts.spawn(async move {
         old.await;
         "retention"
+    });
+    let room = chores::bound_events(both().0, in_force(), shutdown.clone());
+    parts.spawn(async move {
+        room.await;
+        "the audit log's bound"
     });
     if let Some(end_after) = end_after {
         let (store, clock) = both();

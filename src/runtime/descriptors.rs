@@ -6,8 +6,10 @@ use crate::auth_policy;
 use crate::config::Config;
 use crate::ldap;
 
-/// Descriptors for everything but connections of LDAP, RADIUS and auth-policy: listeners, the store
-/// and its readers, RADIUS over UDP, the status page, the runtime.
+use super::status;
+
+/// Descriptors for everything but connections of LDAP, RADIUS, auth-policy and the status page:
+/// listeners, the store and its readers, RADIUS over UDP, the runtime.
 const OTHERS: usize = 128;
 
 /// Raises the soft limit of open files to the hard one where so many connections need it, and
@@ -48,11 +50,16 @@ fn needed(config: &Config) -> usize {
         Some(_) => auth_policy::server::MAX_CONNECTIONS,
         None => 0,
     };
+    let status = match &config.metrics {
+        Some(_) => status::MAX_CONNECTIONS,
+        None => 0,
+    };
     let radsec = config.radius_tls().map_or(0, |tls| tls.max_connections);
     [
         config.ldap.limits.max_connections,
         outside,
         auth_policy,
+        status,
         radsec,
     ]
     .into_iter()
@@ -88,6 +95,7 @@ mod tests {
             (proxied.as_str(), "", 512),
             (address, auth_policy, 512),
             (address, radsec, 100),
+            (address, "[metrics]\n", 128),
             (unix, auth_policy, 1024),
         ] {
             let text = text(listener, more);

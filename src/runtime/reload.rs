@@ -2,12 +2,12 @@
 //! read again, and files of certificates that changed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics::counter;
 
 use crate::authenticator::Authenticator;
+use crate::config::audit::Audit;
 use crate::config::secrets;
 use crate::config::{Config, ConfigErrors, ListenerFacts};
 use crate::directory::Directory;
@@ -101,7 +101,7 @@ fn reloaded(what: &str, outcome: Result<Reload, CertificateError>) {
 pub(super) struct Reloader {
     /// The listeners as they were bound.
     pub(super) bound: Vec<ListenerFacts>,
-    pub(super) retention: Arc<ArcSwap<Duration>>,
+    pub(super) audit: Arc<ArcSwap<Audit>>,
     pub(super) authenticator: Arc<Authenticator<SqliteStore>>,
     pub(super) directory: Arc<Directory<SqliteStore>>,
     pub(super) pool: Arc<HashingPool>,
@@ -148,7 +148,7 @@ impl Reloader {
         self.authenticator.set_settings(authenticator);
         self.directory.set_settings(assemble::directory(config));
         self.pool.set_parameters(parameters);
-        self.retention.store(Arc::new(config.audit.retention));
+        self.audit.store(Arc::new(config.audit.clone()));
         descriptors::make_room(config);
         self.gate.set_caps(assemble::ldap_caps(config));
         for (name, settings) in ldap {

@@ -1,21 +1,40 @@
 //! The status page: `/metrics` for Prometheus, `/ready` for load balancers and `healthcheck`.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::get;
+use axum::body::Body;
+use axum::http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::ldap::ListenAddress;
+use crate::config::metrics::Metrics;
+use crate::domain::origin::{PeerUser, Source};
 use crate::domain::time::Clock;
 use crate::hashing::HashingPool;
+use crate::http::server::{Listen, Service, response};
+use crate::http::{self, Bounds, Turned};
+use crate::ldap::server::{LocalListener, listen_local};
 use crate::store::Store;
+
+/// Open connections at once.
+pub(super) const MAX_CONNECTIONS: usize = 128;
+
+/// Prometheus and a health check hold one each; the rest is for strangers, who lose theirs first.
+const BOUNDS: Bounds = Bounds {
+    connections: MAX_CONNECTIONS,
+    per_source: MAX_CONNECTIONS / 2,
+    headers: Duration::from_secs(10),
+    idle: Duration::from_mins(1),
+};
+
+/// What Prometheus takes the page for.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the status page shows.
 pub(super) struct Status<S> {
@@ -26,52 +45,101 @@ pub(super) struct Status<S> {
     pub(super) shutdown: CancellationToken,
 }
 
+/// Where the status page is asked.
+pub(super) enum Listener {
+    /// At an address.
+    Network(TcpListener),
+    /// At a Unix socket.
+    Local(LocalListener),
+}
+
 /// Binds the status page's address.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+pub(super) async fn bind(section: &Metrics) -> io::Result<Listener> {
+    match &section.address {
+        ListenAddress::Network(address) => TcpListener::bind(address).await.map(Listener::Network),
+        ListenAddress::Unix(path) => listen_local(path, section.socket_mode).map(Listener::Local),
+    }
+}
+
+impl Listen for LocalListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<(UnixStream, Source)> {
+        let stream = Self::accept(self).await?;
+        let user = PeerUser::new(stream.peer_cred()?.uid(), None);
+        Ok((stream, Source::Local(user)))
+    }
 }
 
 /// Serves the status page until shutdown.
-pub(super) async fn serve<S: Store>(listener: TcpListener, status: Status<S>) {
+pub(super) async fn serve<S: Store>(listener: Listener, status: Status<S>) {
     let shutdown = status.shutdown.clone();
-    let router = Router::new()
-        .route("/metrics", get(metrics_page::<S>))
-        .route("/ready", get(ready::<S>))
-        .with_state(Arc::new(status));
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the status page ended");
-    }
-}
-
-async fn metrics_page<S: Store>(State(status): State<Arc<Status<S>>>) -> String {
-    copy_pool_counters(&status.pool);
-    gauge!("doorward_clock_suspect").set(f64::from(status.clock.now().clock_suspect));
-    status.metrics.render()
-}
-
-/// Ready means that a login could be decided now: the store takes a write and gives it back.
-async fn ready<S: Store>(State(status): State<Arc<Status<S>>>) -> (StatusCode, &'static str) {
-    if status.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
-    }
-    match status.store.probe().await {
-        Ok(()) => {
-            gauge!("doorward_store_up").set(1.0);
-            (StatusCode::OK, "ready\n")
+    let status = Arc::new(status);
+    match listener {
+        Listener::Network(listener) => {
+            http::server::serve(listener, BOUNDS, status, shutdown).await;
         }
-        Err(error) => {
-            gauge!("doorward_store_up").set(0.0);
-            tracing::warn!(%error, "not ready");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the store is unavailable\n",
-            )
+        Listener::Local(listener) => {
+            http::server::serve(listener, BOUNDS, status, shutdown).await;
+        }
+    }
+}
+
+impl<S: Store> Service for Status<S> {
+    /// Who reaches the address may ask.
+    fn admits(&self, _: &Source) -> bool {
+        true
+    }
+
+    fn turned_away(&self, _: Turned) {
+        counter!("doorward_status_connections_refused_total").increment(1);
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            return response(status, TEXT, "GET, please\n".to_owned());
+        }
+        let (status, text) = match request.uri().path() {
+            "/metrics" => (StatusCode::OK, self.page()),
+            "/ready" => {
+                let (status, text) = self.ready().await;
+                (status, text.to_owned())
+            }
+            _ => (StatusCode::NOT_FOUND, "/metrics or /ready\n".to_owned()),
+        };
+        response(status, TEXT, text)
+    }
+}
+
+impl<S: Store> Status<S> {
+    fn page(&self) -> String {
+        copy_pool_counters(&self.pool);
+        gauge!("doorward_clock_suspect").set(f64::from(self.clock.now().clock_suspect));
+        self.metrics.render()
+    }
+
+    /// Ready means that a login could be decided now: the store takes a write and gives it back.
+    async fn ready(&self) -> (StatusCode, &'static str) {
+        if self.shutdown.is_cancelled() {
+            return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+        }
+        match self.store.probe().await {
+            Ok(()) => {
+                gauge!("doorward_store_up").set(1.0);
+                (StatusCode::OK, "ready\n")
+            }
+            Err(error) => {
+                gauge!("doorward_store_up").set(0.0);
+                tracing::warn!(%error, "not ready");
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store is unavailable\n",
+                )
+            }
         }
     }
 }

@@ -186,7 +186,7 @@ pub struct Settlement {
     pub settled: Settled,
     /// The limits that were in force when the place was taken.
     pub limits: PlaceLimits,
-    /// The event to record in the same commit.
+    /// The event to record, or to count in that of its equals, in the same commit.
     pub event: AttemptEvent,
     /// Mail to queue in the same commit if this locks the account.
     pub mail_if_locked: Option<NewMail>,
@@ -287,16 +287,19 @@ pub trait AttemptStore: Send + Sync + 'static {
     /// is durable. What is refused without a place goes by it at the pace of what has one.
     fn keep_pace(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Records a decision that settles nothing; durable when this returns.
+    /// Records a decision that settles nothing; durable when this returns. It is counted in the
+    /// event of its equals where it is to be kept so
+    /// ([`crate::domain::event::AttemptEvent::keeping`]); the event named then is that one.
     fn record_attempt(
         &self,
         at: Timestamp,
         event: AttemptEvent,
     ) -> impl Future<Output = Result<EventId, Unavailable>> + Send;
 
-    /// Records a decision that may merge with equal ones of the same account, source, resource,
-    /// reason and minute; durable within a second, and dropped (and counted) rather than waited
-    /// for when the writer's queue is full.
+    /// Counts a decision in the event of its equals: those of the same account, source, resource,
+    /// reason and minute, or where it is about no account, those of the same source, resource,
+    /// reason and minute. Durable within a second, and dropped (and counted) rather than waited
+    /// for where too many distinct ones wait.
     fn merge_attempt(&self, at: Timestamp, event: AttemptEvent);
 
     /// Replaces a hash by a better one of the same password; nothing happens unless the account

@@ -47,4 +47,16 @@ pub trait EventStore: Send + Sync + 'static {
         before: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+
+    /// What the log takes, in bytes, its indexes included; near enough, and known without a scan.
+    fn events_bytes(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
+
+    /// Where the log takes more than `most` bytes, removes at most `limit` events, and says how
+    /// many went: the oldest merged successes first, then other merged ones, then the oldest of
+    /// the rest.
+    fn shed_events(
+        &self,
+        most: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::thread;
 
 use serde_json::json;
@@ -193,6 +194,29 @@ fn certificates_are_made_and_the_ca_is_kept() {
     world
         .run(&["certs", dir_text, "--name", "not a host"])
         .ended(64);
+}
+
+#[test]
+fn health_is_asked_at_a_unix_socket_too() {
+    let world = World::with_alice();
+    let path = world.path("status");
+    let server = UnixListener::bind(&path).unwrap();
+    let metrics = format!(
+        "{}\n[metrics]\naddress = \"unix:{}\"\n",
+        World::configuration(),
+        path.display()
+    );
+    world.write(&metrics);
+    let answers = thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let mut request = [0; 512];
+        let read = stream.read(&mut request).unwrap();
+        assert!(request[..read].starts_with(b"GET /ready HTTP/1.1\r\n"));
+        write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").unwrap();
+    });
+    world.run(&["healthcheck"]).ended(0);
+    answers.join().unwrap();
+    world.run(&["healthcheck"]).ended(1).prints("refused");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Setting {
     pub(crate) eap: String,
     /// Lines of `[ldap]`.
     pub(crate) ldap: String,
+    /// Lines of `[metrics]`; the tests look at exact reasons.
+    pub(crate) metrics: String,
     /// The folder of the store, where it is not the gateway's own.
     pub(crate) store: Option<PathBuf>,
     /// The `match` of the resource `mail`.
@@ -61,6 +63,7 @@ impl Default for Setting {
             radius: String::new(),
             eap: String::new(),
             ldap: String::new(),
+            metrics: "detailed = true\n".to_owned(),
             store: None,
             mail_match: "{ listener = [\"mail\"] }".to_owned(),
             radius_address: None,
@@ -329,7 +332,7 @@ private_key = "{folder}/certs/eap.key"
 {hashing}
 [metrics]
 address = "{status}"
-
+{metrics}
 [runtime]
 watch = "watch"
 
@@ -368,6 +371,7 @@ kind = "vpn"
             more_radius = setting.radius,
             eap = setting.eap,
             ldap = setting.ldap,
+            metrics = setting.metrics,
             hashing = setting.hashing,
         )
         .unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorward::domain::account::AccountFacts;
 use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody, Outcome, Subject};
-use doorward::domain::id::{AccountId, Epoch, FailureId, GroupId, PlaceId, RequestId};
+use doorward::domain::id::{AccountId, Epoch, EventId, FailureId, GroupId, PlaceId, RequestId};
 use doorward::domain::login::LoginName;
 use doorward::domain::name::{GroupName, MailAddress, ResourceName, Username};
 use doorward::domain::origin::{Origin, OriginKey, Protocol};
@@ -347,11 +347,17 @@ impl Attempt {
         counted(self.settle(store, Some(place), self.wrong()).await)
     }
 
-    /// Takes a place and succeeds.
-    pub(crate) async fn succeed(&self, store: &impl Store) {
+    /// Takes a place and succeeds; names the event.
+    pub(crate) async fn succeed(&self, store: &impl Store) -> EventId {
         let place = self.place(store).await;
-        let answer = self.settle(store, Some(place), self.admitted()).await;
-        assert_eq!(counted(answer), (None, false));
+        match self.settle(store, Some(place), self.admitted()).await {
+            SettleAnswer::Done {
+                failure: None,
+                locked: false,
+                event,
+            } => event,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

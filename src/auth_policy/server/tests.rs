@@ -1,12 +1,14 @@
 use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::*;
 use crate::authenticator::{Answer, Conclusion, Leave, Undecided};
 use crate::domain::name::ResourceName;
 use crate::domain::secret::Secret;
 use crate::domain::time::{Monotonic, Now, Timestamp};
+use crate::http::server::MAX_HEADERS;
 
 const KEY: &str = "a long random key";
 const BODY_TEXT: &str = r#"{"login":"alice","remote":"203.0.113.9","pwhash":"06d2"}"#;

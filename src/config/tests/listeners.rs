@@ -1,7 +1,7 @@
 //! Listeners on Unix sockets, behind proxies, and with clients' certificates.
 
 use super::{DIRECTORY, SOUND};
-use crate::config::ldap::ClientCertificate;
+use crate::config::ldap::{ClientCertificate, ListenAddress};
 use crate::config::{Config, ConfigError};
 
 const TLS: &str = "[tls]\ncertificate = \"a\"\nprivate_key = \"b\"\n";
@@ -102,6 +102,17 @@ fn what_does_not_fit_a_listener_is_told() {
         assert_eq!(said.len(), 1, "{lines}: {said:?}");
         assert!(said[0].contains(message), "{lines}: {said:?}");
     }
+}
+
+#[test]
+fn the_status_page_may_have_a_unix_socket_of_its_own() {
+    let with = |lines: &str| listener(&format!("[metrics]\n{lines}\n"), "address = \"unix:/a\"");
+    let config = with("address = \"unix:/b\"\nsocket_mode = \"0600\"").unwrap();
+    let metrics = config.metrics.unwrap();
+    assert_eq!(metrics.address, ListenAddress::Unix("/b".into()));
+    assert_eq!(metrics.socket_mode, 0o600);
+    let said = with("address = \"unix:/a\"").unwrap_err();
+    assert!(said[0].contains("unix:/a is taken by"), "{said:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use uuid::Uuid;
 
 use crate::domain::device::MacAddress;
-use crate::domain::event::{ChangeEvent, Event, EventBody, Subject};
+use crate::domain::event::{AttemptEvent, ChangeEvent, Event, EventBody, Keeping, Subject};
 use crate::domain::id::EventId;
 use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
@@ -13,8 +13,34 @@ use crate::domain::time::Timestamp;
 use crate::store::events::EventQuery;
 
 use super::fault::Fault;
-use super::merge::Merged;
-use super::rows::{Key, account_key, all, first, instant, limit, run};
+use super::merge::{Merged, merge_key};
+use super::rows::{Key, account_key, all, first, instant, limit, maybe_instant, meta, millis, run};
+
+/// What a row takes, in SQL: its text, once in the table and once in each index that has it, and
+/// what every row has.
+macro_rules! size {
+    () => {
+        "300 + octet_length(body) + 2 * coalesce(octet_length(merge_key), 0) \
+         + 2 * coalesce(octet_length(username), 0) + 2 * coalesce(octet_length(resource), 0)"
+    };
+}
+
+/// Removes the oldest merged rows of an outcome, at most `?1`.
+macro_rules! merged_rows {
+    ($outcome:literal) => {
+        concat!(
+            "DELETE FROM events WHERE id IN
+             (SELECT id FROM events INDEXED BY events_merged
+              WHERE merge_key IS NOT NULL AND outcome = '",
+            $outcome,
+            "' ORDER BY at LIMIT ?1) RETURNING ",
+            size!()
+        )
+    };
+}
+
+/// How many rows go at a time where the log is full, so that no more go than must.
+const PORTION: usize = 100;
 
 /// What is queried of an event, apart from its body.
 struct Columns {
@@ -70,24 +96,30 @@ fn next_id(connection: &Connection, at: Timestamp) -> Result<EventId, Fault> {
     }))
 }
 
-/// Records an event.
-pub(super) fn record(
-    connection: &Connection,
-    at: Timestamp,
-    body: &EventBody,
-) -> Result<EventId, Fault> {
-    let id = next_id(connection, at)?;
-    insert(connection, id, at, 1, None, body)?;
-    Ok(id)
-}
-
 /// Records a change.
 pub(super) fn record_change(
     connection: &Connection,
     at: Timestamp,
     change: &ChangeEvent,
 ) -> Result<EventId, Fault> {
-    record(connection, at, &EventBody::Change(change.clone()))
+    let body = EventBody::Change(change.clone());
+    insert(connection, at, None, &body, None)
+}
+
+/// Records an attempt, or counts it in the row of its equals; names the row.
+pub(super) fn record_attempt(
+    connection: &Connection,
+    at: Timestamp,
+    event: &AttemptEvent,
+) -> Result<EventId, Fault> {
+    let body = EventBody::Attempt(event.clone());
+    match event.keeping() {
+        Keeping::Apart => insert(connection, at, None, &body, None),
+        Keeping::Counted | Keeping::Gathered => {
+            let key = merge_key(at, event);
+            insert(connection, at, None, &body, Some((&key, 1)))
+        }
+    }
 }
 
 /// Records merged events, or adds them to the row that stands for their equals.
@@ -96,36 +128,68 @@ pub(super) fn record_merged(
     key: &str,
     merged: &Merged,
 ) -> Result<(), Fault> {
-    let id = next_id(connection, merged.at)?;
     let body = EventBody::Attempt(merged.event.clone());
-    insert(connection, id, merged.at, merged.count, Some(key), &body)
+    let last = (merged.count > 1).then_some(merged.last);
+    insert(
+        connection,
+        merged.at,
+        last,
+        &body,
+        Some((key, merged.count)),
+    )?;
+    Ok(())
 }
 
+/// Inserts a row, or adds to the one that has the key; names the row.
 fn insert(
     connection: &Connection,
-    id: EventId,
     at: Timestamp,
-    count: u32,
-    merge_key: Option<&str>,
+    last: Option<Timestamp>,
     body: &EventBody,
-) -> Result<(), Fault> {
+    merged: Option<(&str, u32)>,
+) -> Result<EventId, Fault> {
     let columns = columns(body);
-    run(
+    let key = next_id(connection, at)?.as_uuid().into_bytes();
+    let row = first(
         connection,
-        "INSERT INTO events (id, at, count, account, username, resource, outcome, merge_key, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (merge_key) DO UPDATE SET count = count + excluded.count",
+        concat!(
+            "INSERT INTO events
+                 (id, at, last, count, account, username, resource, outcome, merge_key, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (merge_key) DO UPDATE SET
+                 count = count + excluded.count,
+                 last = max(coalesce(last, at), coalesce(excluded.last, excluded.at))
+             RETURNING id, ",
+            size!()
+        ),
         params![
-            id.as_uuid().into_bytes(),
+            key,
             at.as_millis(),
-            count,
+            millis(last),
+            merged.map_or(1, |(_, count)| count),
             columns.account,
             columns.username,
             columns.resource,
             columns.outcome,
-            merge_key,
+            merged.map(|(key, _)| key),
             serde_json::to_string(body)?,
         ],
+        |row| Ok((row.get::<_, Key>(0)?, row.get::<_, i64>(1)?)),
+    )?;
+    let (stands, bytes) =
+        row.ok_or_else(|| Fault::Damaged("an event was not recorded".to_owned()))?;
+    if stands == key {
+        grow(connection, bytes)?;
+    }
+    Ok(EventId::from_uuid(Uuid::from_bytes(stands)))
+}
+
+/// Keeps the sum of what the rows take.
+fn grow(connection: &Connection, bytes: i64) -> Result<(), Fault> {
+    run(
+        connection,
+        "UPDATE meta SET value = max(value + ?1, 0) WHERE key = 'events_bytes'",
+        [bytes],
     )?;
     Ok(())
 }
@@ -143,26 +207,30 @@ pub(super) fn change_reason(
         [key],
         |row| Ok(row.get::<_, String>(0)?),
     )?;
-    let Some(body) = body else { return Ok(()) };
-    let mut body: EventBody = serde_json::from_str(&body)?;
+    let Some(before) = body else { return Ok(()) };
+    let mut body: EventBody = serde_json::from_str(&before)?;
     if let EventBody::Attempt(attempt) = &mut body {
         attempt.reason = Some(reason);
     }
+    let after = serde_json::to_string(&body)?;
+    let length = |text: &str| i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let grown = length(&after).saturating_sub(length(&before));
     run(
         connection,
         "UPDATE events SET body = ?2 WHERE id = ?1",
-        (key, serde_json::to_string(&body)?),
+        (key, after),
     )?;
-    Ok(())
+    grow(connection, grown)
 }
 
-/// Reads an event from `id, at, count, body`.
+/// Reads an event from `id, at, last, count, body`.
 pub(super) fn event(row: &Row<'_>) -> Result<Event, Fault> {
-    let body: String = row.get(3)?;
-    let count: i64 = row.get(2)?;
+    let body: String = row.get(4)?;
+    let count: i64 = row.get(3)?;
     Ok(Event {
         id: EventId::from_uuid(Uuid::from_bytes(row.get(0)?)),
         at: instant(row, 1)?,
+        last: maybe_instant(row, 2)?,
         count: u32::try_from(count).unwrap_or(u32::MAX),
         body: serde_json::from_str(&body)?,
     })
@@ -207,7 +275,7 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
     let order = if query.since.is_some() { "+id" } else { "id" };
     let direction = if query.newest { "DESC" } else { "ASC" };
     let sql = format!(
-        "SELECT id, at, count, body FROM events {filter} ORDER BY {order} {direction} LIMIT ?{}",
+        "SELECT id, at, last, count, body FROM events {filter} ORDER BY {order} {direction} LIMIT ?{}",
         values.len()
     );
     let mut found = all(connection, &sql, params_from_iter(values), event)?;
@@ -217,11 +285,16 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
     Ok(found)
 }
 
-/// When the newest event happened.
+/// When the newest event happened. Rows merge within a minute, so that the newest of those the
+/// last minute's rows stand for is the newest of all.
 pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, Fault> {
-    Ok(first(connection, "SELECT max(at) FROM events", [], |row| {
-        super::rows::maybe_instant(row, 0)
-    })?
+    Ok(first(
+        connection,
+        "SELECT max(coalesce(last, at)) FROM events
+         WHERE at >= (SELECT max(at) FROM events) - 60000",
+        [],
+        |row| maybe_instant(row, 0),
+    )?
     .flatten())
 }
 
@@ -231,10 +304,62 @@ pub(super) fn forget(
     before: Timestamp,
     most: usize,
 ) -> Result<usize, Fault> {
-    run(
+    remove(
         connection,
-        "DELETE FROM events WHERE id IN
-         (SELECT id FROM events WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        (before.as_millis(), limit(most)),
+        concat!(
+            "DELETE FROM events WHERE id IN
+             (SELECT id FROM events WHERE at < ?2 ORDER BY at LIMIT ?1) RETURNING ",
+            size!()
+        ),
+        (limit(most), before.as_millis()),
     )
+}
+
+/// What the rows take together.
+pub(super) fn bytes(connection: &Connection) -> Result<u64, Fault> {
+    Ok(u64::try_from(meta(connection, "events_bytes")?).unwrap_or(0))
+}
+
+/// What goes first where the log is full, and what after it. An index has merged rows by outcome
+/// and age; what is left after them is found in the order of time without looking further.
+const FIRST_TO_GO: [&str; 4] = [
+    merged_rows!("granted"),
+    merged_rows!("change_only"),
+    merged_rows!("refused"),
+    concat!(
+        "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY at LIMIT ?1) RETURNING ",
+        size!()
+    ),
+];
+
+/// Removes events where the log takes more than `most` bytes.
+pub(super) fn shed(connection: &Connection, most: u64, limit: usize) -> Result<usize, Fault> {
+    let mut gone = 0;
+    for rows in FIRST_TO_GO {
+        while gone < limit && bytes(connection)? > most {
+            let portion = PORTION.min(limit.saturating_sub(gone));
+            let went = remove(connection, rows, [super::rows::limit(portion)])?;
+            gone += went;
+            if went < portion {
+                break;
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Removes the rows that a statement names, and takes what they took from the sum.
+fn remove(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<usize, Fault> {
+    let sizes = all(connection, sql, params, |row| Ok(row.get::<_, i64>(0)?))?;
+    let freed = sizes
+        .iter()
+        .fold(0_i64, |sum, size| sum.saturating_add(*size));
+    if !sizes.is_empty() {
+        grow(connection, freed.saturating_neg())?;
+    }
+    Ok(sizes.len())
 }

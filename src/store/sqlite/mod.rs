@@ -268,7 +268,7 @@ impl AttemptStore for SqliteStore {
         match self.inner.merges.add(at, event) {
             // A full queue needs no telling: the writer takes along what waits here with the
             // next group.
-            Gathered::First => drop(self.send(Message::Merged)),
+            Gathered::First | Gathered::Crowded => drop(self.send(Message::Merged)),
             Gathered::Joined => {}
             Gathered::Dropped => count_dropped(1),
         }
@@ -503,6 +503,18 @@ impl EventStore for SqliteStore {
     async fn forget_events(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {
         let gone = self
             .write(move |connection| events::forget(connection, before, limit))
+            .await?;
+        Ok(gone)
+    }
+
+    async fn events_bytes(&self) -> Result<u64, Unavailable> {
+        let bytes = self.read(|view| events::bytes(view.connection)).await?;
+        Ok(bytes)
+    }
+
+    async fn shed_events(&self, most: u64, limit: usize) -> Result<usize, Unavailable> {
+        let gone = self
+            .write(move |connection| events::shed(connection, most, limit))
             .await?;
         Ok(gone)
     }

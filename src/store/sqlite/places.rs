@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, named_params, params};
 use serde_json::json;
 
-use crate::domain::event::{Actor, AttemptEvent, ChangeEvent, EventBody};
+use crate::domain::event::{Actor, AttemptEvent, ChangeEvent};
 use crate::domain::id::{AccountId, Epoch, FailureId, PlaceId};
 use crate::domain::name::Username;
 use crate::domain::refusal::Refusal;
@@ -492,5 +492,5 @@ pub(super) fn record_attempt(
     at: Timestamp,
     event: &AttemptEvent,
 ) -> Result<crate::domain::id::EventId, Fault> {
-    events::record(connection, at, &EventBody::Attempt(event.clone()))
+    events::record_attempt(connection, at, event)
 }

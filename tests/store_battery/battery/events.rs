@@ -1,8 +1,9 @@
 //! The audit log (CONTRACT.md 9).
 
-use doorward::domain::event::{Event, EventBody, Outcome, Subject};
+use doorward::domain::event::{Event, EventBody, Keeping, Outcome, Subject};
 use doorward::domain::id::AccountId;
 use doorward::domain::refusal::Refusal;
+use doorward::store::attempts::{Confirmation, SettleAnswer};
 use doorward::store::changes::{Change, UserPatch};
 use doorward::store::events::EventQuery;
 use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
@@ -140,7 +141,8 @@ pub(crate) async fn following_misses_nothing_though_the_clock_goes_back(fixture:
     let mut seen = Vec::new();
     let mut recorded = Vec::new();
     for offset in [50, 10, 10, 10, 60, 0, 0] {
-        let event = attempt_event(alice, None, HERE);
+        // Of a kind that never merges.
+        let event = attempt_event(alice, Some(Refusal::WrongPassword), HERE);
         let id = store
             .record_attempt(START.plus(minutes(offset)), event)
             .await
@@ -205,6 +207,221 @@ pub(crate) async fn equal_refusals_merge_within_their_minute(fixture: &impl Fixt
         .collect();
     counts.sort_unstable();
     assert_eq!(counts, [3, 3, 3, 3, 3, 150]);
+}
+
+async fn attempts(store: &impl Store) -> Vec<Event> {
+    let query = EventQuery {
+        limit: 10_000,
+        ..EventQuery::default()
+    };
+    let mut found = found(store, query).await;
+    found.retain(|event| matches!(event.body, EventBody::Attempt(_)));
+    found
+}
+
+pub(crate) async fn equal_successes_are_one_event_with_its_count_and_times(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let mut ids = Vec::new();
+    for second in [10, 30, 20] {
+        let at = START.plus(std::time::Duration::from_secs(second));
+        let attempt = Attempt::new(&store, alice, at).await;
+        ids.push(attempt.succeed(&store).await);
+    }
+    let found = attempts(&store).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(ids.iter().all(|id| *id == found[0].id));
+    assert_eq!(found[0].count, 3);
+    let second = |second| START.plus(std::time::Duration::from_secs(second));
+    assert_eq!((found[0].at, found[0].last), (second(10), Some(second(30))));
+    assert_eq!(store.newest_event().await.unwrap(), Some(second(30)));
+    // Another minute, another place and another account are events of their own.
+    Attempt::new(&store, alice, START.plus(minutes(1)))
+        .await
+        .succeed(&store)
+        .await;
+    store
+        .record_attempt(START, attempt_event(alice, None, ELSEWHERE))
+        .await
+        .unwrap();
+    store
+        .record_attempt(START, attempt_event(AccountId::new(START), None, HERE))
+        .await
+        .unwrap();
+    assert_eq!(attempts(&store).await.len(), 4);
+}
+
+/// What is repeated without a bound by one source never takes a row each.
+pub(crate) async fn no_flood_of_one_source_takes_a_row_an_attempt(fixture: &impl Fixture) {
+    use Refusal as R;
+    let store = fixture.open();
+    let alice = AccountId::new(START);
+    let bounded = [R::WrongPassword, R::StalePassword];
+    let floods = [
+        R::NoResource,
+        R::UnknownUser,
+        R::MalformedName,
+        R::MalformedPassword,
+        R::PasswordPending,
+        R::RepeatedWrongPassword,
+        R::Throttled,
+        R::Locked,
+        R::Staged,
+        R::MustChange,
+        R::Expired,
+        R::Suspended,
+        R::NotBound,
+        R::UnknownDevice,
+        R::DeviceNotBound,
+        R::SessionOver,
+        R::NoNetworkPassword,
+        R::NetworkPasswordNotAdmitted,
+        R::NetworkPasswordUnreadable,
+        R::ServiceSource,
+        R::UnknownCertificate,
+    ];
+    for reason in floods.into_iter().chain(bounded) {
+        for _ in 0..3 {
+            let event = attempt_event(alice, Some(reason), HERE);
+            match event.keeping() {
+                Keeping::Gathered => store.merge_attempt(START, event),
+                Keeping::Apart | Keeping::Counted => {
+                    store.record_attempt(START, event).await.unwrap();
+                }
+            }
+        }
+    }
+    flush(&store, alice).await;
+    let found = attempts(&store).await;
+    for (reasons, rows, count) in [(&floods[..], 1, 3), (&bounded[..], 3, 1)] {
+        for reason in reasons {
+            let of: Vec<&Event> = found
+                .iter()
+                .filter(|event| match &event.body {
+                    EventBody::Attempt(attempt) => attempt.reason == Some(*reason),
+                    EventBody::Change(_) => false,
+                })
+                .collect();
+            assert_eq!(of.len(), rows, "{reason}");
+            assert!(of.iter().all(|event| event.count == count), "{reason}");
+        }
+    }
+}
+
+pub(crate) async fn names_that_nobody_has_are_one_event_a_source_and_minute(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.open();
+    for number in 0..50 {
+        for (reason, origin) in [
+            (Refusal::UnknownUser, HERE),
+            (Refusal::UnknownUser, ELSEWHERE),
+            (Refusal::MalformedName, HERE),
+        ] {
+            let mut event = attempt_event(AccountId::new(START), Some(reason), origin);
+            event.subject = Subject::Unknown {
+                digest: format!("{number:016x}"),
+                length: 5,
+            };
+            store.record_attempt(START, event).await.unwrap();
+        }
+    }
+    let found = attempts(&store).await;
+    let counts: Vec<u32> = found.iter().map(|event| event.count).collect();
+    assert_eq!(counts, [50, 50, 50]);
+}
+
+/// Merged successes go first, the oldest of them at once; then other merged rows; then the oldest
+/// of the rest.
+pub(crate) async fn a_full_log_sheds_merged_successes_first(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = AccountId::new(START);
+    assert_eq!(store.events_bytes().await.unwrap(), 0);
+    for minute in 0..4 {
+        for reason in [Some(Refusal::WrongPassword), Some(Refusal::NotBound), None] {
+            let event = attempt_event(alice, reason, HERE);
+            let at = START.plus(minutes(minute));
+            store.record_attempt(at, event).await.unwrap();
+        }
+    }
+    let left = |events: Vec<Event>| -> Vec<(u64, Option<Refusal>)> {
+        let minute = |event: &Event| {
+            u64::try_from((event.at.as_millis() - START.as_millis()) / 60_000).unwrap()
+        };
+        events
+            .iter()
+            .map(|event| match &event.body {
+                EventBody::Attempt(attempt) => (minute(event), attempt.reason),
+                EventBody::Change(_) => panic!("{event:?}"),
+            })
+            .collect()
+    };
+    let full = store.events_bytes().await.unwrap();
+    assert!(full > 12 * 300, "{full}");
+    assert_eq!(store.shed_events(full, 100).await.unwrap(), 0);
+    let mut order = Vec::new();
+    let mut before = left(attempts(&store).await);
+    for _ in 0..12 {
+        let most = store.events_bytes().await.unwrap() - 1;
+        assert_eq!(store.shed_events(most, 1).await.unwrap(), 1);
+        let after = left(attempts(&store).await);
+        order.extend(before.iter().filter(|one| !after.contains(one)).copied());
+        before = after;
+    }
+    let kinds = [None, Some(Refusal::NotBound), Some(Refusal::WrongPassword)];
+    let wanted: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|kind| (0..4).map(move |minute| (minute, kind)))
+        .collect();
+    assert_eq!(order, wanted);
+    assert_eq!(store.events_bytes().await.unwrap(), 0);
+    assert_eq!(store.shed_events(0, 100).await.unwrap(), 0);
+}
+
+pub(crate) async fn the_logs_size_follows_what_comes_and_goes(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let added = store.events_bytes().await.unwrap();
+    assert!(added > 0);
+    let bob = attempt_event(alice, None, HERE);
+    store.record_attempt(START, bob.clone()).await.unwrap();
+    let once = store.events_bytes().await.unwrap();
+    assert!(once > added);
+    // What is counted takes nothing more.
+    for _ in 0..10 {
+        store.record_attempt(START, bob.clone()).await.unwrap();
+    }
+    assert_eq!(store.events_bytes().await.unwrap(), once);
+    let attempt = Attempt::new(&store, alice, START.plus(minutes(2))).await;
+    let place = attempt.place(&store).await;
+    let settled = attempt
+        .settle(&store, Some(place), attempt.provisional())
+        .await;
+    let SettleAnswer::Done {
+        failure: Some(failure),
+        event,
+        ..
+    } = settled
+    else {
+        panic!("{settled:?}");
+    };
+    // A reason that takes another length is counted with the length it has.
+    let confirmation = Confirmation {
+        failure,
+        event,
+        account: alice,
+        at: attempt.at,
+        stale: true,
+        limits: attempt.limits,
+        mail: None,
+    };
+    store.confirm_failure(confirmation).await.unwrap();
+    assert!(store.events_bytes().await.unwrap() > once);
+    store
+        .forget_events(START.plus(hours(1)), 1000)
+        .await
+        .unwrap();
+    assert_eq!(store.events_bytes().await.unwrap(), 0);
 }
 
 pub(crate) async fn old_events_are_forgotten_in_portions(fixture: &impl Fixture) {

@@ -102,6 +102,7 @@ pub(in crate::store::sqlite) fn history(connection: &Connection) -> Result<Vec<E
             Ok(Event {
                 id: EventId::from_uuid(Uuid::from_bytes(row.get(0)?)),
                 at: instant(row, 1)?,
+                last: None,
                 count: 1,
                 body: serde_json::from_str(&body)?,
             })
