@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::domain::name::{MailAddress, Username};
@@ -180,7 +179,6 @@ pub(super) fn make_for_this_host(folder: &Path) -> anyhow::Result<MadeCertificat
 }
 
 fn make(folder: &Path, names: &[SubjectAltName], number: u16) -> anyhow::Result<MadeCertificates> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let now = SystemClock::start().now().wall;
     let own;
     let names = if names.is_empty() {

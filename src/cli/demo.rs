@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::Config;
 use crate::domain::id::EventId;
 use crate::domain::time::Clock as _;
+use crate::files;
 use crate::runtime::certificates::making::{
     SubjectAltName, make_private_ca_and_server_certificate,
 };
@@ -42,7 +43,7 @@ pub(super) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
     start_logging(LogShape::Text, LevelFilter::ERROR);
     let temporary;
     let folder: PathBuf = if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        files::make_folder(folder, 0o700).with_context(|| folder.display().to_string())?;
         folder.canonicalize()?
     } else {
         temporary = tempfile::Builder::new()
@@ -58,7 +59,6 @@ pub(super) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
             SubjectAltName::Ip(Ipv4Addr::LOCALHOST.into()),
         ];
         let certs = folder.join("certs");
-        std::fs::create_dir_all(&certs)?;
         let now = SystemClock::start().now().wall;
         make_private_ca_and_server_certificate(&certs, &names, now, CERTIFICATE_LASTS)?;
         demo::write_configuration(&folder)?;

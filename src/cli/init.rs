@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use crate::config::{Config, DEFAULT_PATH};
 use crate::directory::{AddUser, DirectoryError, Grantee, generate_password};
 use crate::domain::name::{GroupName, MailAddress, Username};
 use crate::domain::secret::Password;
+use crate::files;
 use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
@@ -279,23 +280,13 @@ match = {{ listener = ["hosts", "hosts-tls"] }}
     )
 }
 
+/// For the daemon's group to enter, and nobody else.
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
-    if folder.as_os_str().is_empty() {
-        return Ok(());
-    }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(folder)
-        .with_context(|| folder.display().to_string())
+    files::make_folder(folder, 0o750).with_context(|| folder.display().to_string())
 }
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o640);
-    let mut file = options
-        .open(path)
-        .with_context(|| path.display().to_string())?;
+    let mut file = files::create(path, 0o640).with_context(|| path.display().to_string())?;
     file.write_all(text.as_bytes())?;
     Ok(file.sync_all()?)
 }
@@ -311,7 +302,7 @@ fn give_to_daemon(places: &Places) -> anyhow::Result<()> {
         return Ok(());
     };
     // The configuration is for the daemon to read and not to write.
-    chown(&places.file, None, Some(group)).with_context(|| places.file.display().to_string())?;
+    lchown(&places.file, None, Some(group)).with_context(|| places.file.display().to_string())?;
     let mut paths = vec![places.certificates.clone()];
     let inside = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?
@@ -333,7 +324,8 @@ fn give_to_daemon(places: &Places) -> anyhow::Result<()> {
         paths.push(data.to_owned());
     }
     for path in paths {
-        chown(&path, Some(user), Some(group)).with_context(|| path.display().to_string())?;
+        // Never what a link leads to: the folder may have been the daemon's before.
+        lchown(&path, Some(user), Some(group)).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }

@@ -1,10 +1,8 @@
 //! The two-minute tour: a configuration on loopback, certificates, three resources, and one user
 //! for every row of the contract's table (CONTRACT.md 2).
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +17,7 @@ use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::{Asking, Circumstances};
 use crate::domain::secret::{Password, PasswordShape};
 use crate::domain::time::Clock as _;
+use crate::files;
 
 use crate::store::changes::DirectoryStore as _;
 
@@ -168,11 +167,7 @@ pub const CONFIGURATION: &str = include_str!("demo.toml");
 pub fn write_configuration(folder: &Path) -> Result<(), DemoError> {
     let path = folder.join("doorward.toml");
     // It holds a secret, which others on the machine must not read.
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
+    files::create(&path, 0o600)
         .and_then(|mut file| file.write_all(CONFIGURATION.as_bytes()))
         .map_err(|source| DemoError::File {
             path: path.display().to_string(),

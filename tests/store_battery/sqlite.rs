@@ -3,12 +3,15 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use doorward::domain::id::AccountId;
+use doorward::domain::origin::Origin;
+use doorward::domain::refusal::Refusal;
 use doorward::domain::ssh_key::SshPublicKey;
 use doorward::domain::time::Timestamp;
 use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
-use doorward::store::{AttemptStore as _, DirectoryStore as _, Store as _};
+use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store as _};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -123,14 +126,7 @@ async fn everything_is_there_after_the_store_is_opened_again() {
     let alice = add_user(&store, "alice").await;
     let attempt = Attempt::new(&store, alice, START).await;
     attempt.fail(&store).await;
-    store.merge_attempt(
-        START,
-        attempt_event(
-            alice,
-            Some(doorward::domain::refusal::Refusal::Locked),
-            HERE,
-        ),
-    );
+    store.merge_attempt(START, attempt_event(alice, Some(Refusal::Locked), HERE));
     let before = user(&store, alice).await;
     drop(store);
     // The last to close tidies the log away.
@@ -224,8 +220,8 @@ async fn merged_events_that_could_not_be_committed_are_tried_again_unasked() {
     let store = SqliteStore::open(&folder.path(), &impatient).unwrap();
     let other = Connection::open(folder.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let account = doorward::domain::id::AccountId::new(START);
-    let refused = Some(doorward::domain::refusal::Refusal::Locked);
+    let account = AccountId::new(START);
+    let refused = Some(Refusal::Locked);
     store.merge_attempt(START, attempt_event(account, refused, HERE));
     // Taken along by a commit that fails.
     assert!(store.probe().await.is_err());
@@ -467,7 +463,7 @@ async fn a_queue_that_is_full_refuses_at_once_and_what_was_taken_is_done() {
     for _ in 0..40 {
         let store = store.clone();
         tasks.spawn(async move {
-            let event = attempt_event(doorward::domain::id::AccountId::new(START), None, HERE);
+            let event = attempt_event(AccountId::new(START), None, HERE);
             store.record_attempt(START, event).await
         });
     }
@@ -519,5 +515,133 @@ async fn many_processes_may_make_the_store_at_once() {
     assert_eq!(
         stores[0].lifecycle_cursor().await.unwrap(),
         Timestamp::EPOCH
+    );
+}
+
+/// A backup that somebody got hold of and gave back with something in it that would be run.
+#[tokio::test]
+async fn nothing_is_restored_that_brings_more_than_a_store() {
+    let folder = fixture();
+    let store = folder.open();
+    add_user(&store, "alice").await;
+    drop(store);
+    for (number, (planted, named)) in [
+        (
+            "CREATE TRIGGER planted AFTER UPDATE ON accounts
+             BEGIN UPDATE accounts SET admin = 1; END",
+            "trigger 'planted'",
+        ),
+        (
+            "CREATE VIEW planted AS SELECT * FROM accounts",
+            "view 'planted'",
+        ),
+        ("CREATE TABLE planted (id INTEGER)", "table 'planted'"),
+        ("CREATE INDEX planted ON events (count)", "index 'planted'"),
+        (
+            "CREATE VIRTUAL TABLE planted USING fts5(text)",
+            "table 'planted",
+        ),
+        ("ALTER TABLE meta ADD COLUMN planted TEXT", "table 'meta'"),
+        ("DROP INDEX events_at", "index 'events_at'"),
+        (
+            "ALTER TABLE events RENAME TO hidden;
+             CREATE VIEW events AS SELECT * FROM hidden",
+            "'",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let copy = folder.beside(&format!("backup{number}.db"));
+        backup(&folder.path(), &copy).unwrap();
+        let connection = Connection::open(&copy).unwrap();
+        connection.execute_batch(planted).unwrap();
+        drop(connection);
+        let refused = restore(&copy, &folder.path()).unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains(named), "{planted}: {said}");
+        assert!(said.contains("is not as version"), "{planted}: {said}");
+    }
+    // What SQLite keeps for itself is no stranger.
+    let copy = folder.beside("analysed.db");
+    backup(&folder.path(), &copy).unwrap();
+    let connection = Connection::open(&copy).unwrap();
+    connection.execute_batch("ANALYZE").unwrap();
+    drop(connection);
+    restore(&copy, &folder.path()).unwrap();
+    let store = folder.open();
+    assert_eq!(events(&store).await.len(), 2);
+}
+
+/// Whoever put one into the daemon's own file.
+#[tokio::test]
+async fn a_trigger_in_the_file_is_not_run() {
+    let folder = fixture();
+    drop(folder.open());
+    let connection = Connection::open(folder.path()).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TRIGGER planted AFTER INSERT ON events
+             BEGIN UPDATE meta SET value = 4711 WHERE key = 'next_uid'; END",
+        )
+        .unwrap();
+    drop(connection);
+    let store = folder.open();
+    add_user(&store, "alice").await;
+    drop(store);
+    let connection = Connection::open(folder.path()).unwrap();
+    let value: i64 = connection
+        .query_row("SELECT value FROM meta WHERE key = 'next_uid'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_ne!(value, 4711);
+}
+
+/// The sum that is kept is what the rows take, near enough to bound them by it.
+#[tokio::test]
+async fn the_logs_bytes_are_those_of_its_pages() {
+    let folder = fixture();
+    let store = folder.open();
+    let pages = || {
+        let connection = Connection::open(folder.path()).unwrap();
+        let count: i64 = connection
+            .query_row(
+                "SELECT sum(pgsize) FROM dbstat
+                 WHERE name LIKE 'events%' OR name LIKE 'sqlite_autoindex_events%'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        count
+    };
+    let before = pages();
+    let alice = AccountId::new(START);
+    let mut tasks = Vec::new();
+    for number in 0..6000_u64 {
+        // From many sources and at many times, merged and not.
+        let reason = (number % 3 == 0).then_some(Refusal::WrongPassword);
+        let mut event = attempt_event(alice, reason, HERE);
+        let source =
+            std::net::Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(number % 500).unwrap());
+        event.origin = Origin::address(source.into());
+        let (store, at) = (
+            store.clone(),
+            START.plus(std::time::Duration::from_secs(number * 7)),
+        );
+        tasks.push(tokio::spawn(async move {
+            store.record_attempt(at, event).await.unwrap();
+        }));
+        if tasks.len() == 200 {
+            for task in tasks.drain(..) {
+                task.await.unwrap();
+            }
+        }
+    }
+    let sum = i64::try_from(store.events_bytes().await.unwrap()).unwrap();
+    let taken = pages() - before;
+    assert!(
+        taken * 3 / 4 <= sum && sum <= taken * 3 / 2,
+        "{sum} is told where {taken} are taken"
     );
 }

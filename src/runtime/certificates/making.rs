@@ -9,10 +9,9 @@
 pub mod users;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -32,6 +31,7 @@ use zeroize::Zeroizing;
 
 use super::{CertificateError, Validity, provider};
 use crate::domain::time::Timestamp;
+use crate::files;
 
 /// How long a CA lasts: replacing it means visiting every client.
 const CA_VALIDITY: Duration = Duration::from_hours(10 * 366 * 24);
@@ -122,7 +122,7 @@ pub fn make_private_ca_and_server_certificate(
         .ok_or_else(|| CertificateError::NotMade("it needs at least one name".to_owned()))?;
     complete(folder, &made, &ca_key_path)?;
 
-    fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
+    make_folder(folder)?;
     let (ca_pem, ca_key) = if made.ca_was_there {
         read_ca(folder)?
     } else {
@@ -146,16 +146,16 @@ pub fn make_private_ca_and_server_certificate(
 
     if !made.ca_was_there {
         let key = Zeroizing::new(ca_key.serialize_pem());
-        write(folder, &ca_key_path, key.as_bytes(), 0o600)?;
-        write(folder, &made.ca, ca_pem.as_bytes(), 0o644)?;
+        write(&ca_key_path, key.as_bytes(), 0o600)?;
+        write(&made.ca, ca_pem.as_bytes(), 0o644)?;
     }
     for ((key, certificate), key_path, path) in [
         (server, &made.key, &made.certificate),
         (eap, &made.eap_key, &made.eap_certificate),
     ] {
         let key = Zeroizing::new(key.serialize_pem());
-        write(folder, key_path, key.as_bytes(), 0o600)?;
-        write(folder, path, certificate.as_bytes(), 0o644)?;
+        write(key_path, key.as_bytes(), 0o600)?;
+        write(path, certificate.as_bytes(), 0o644)?;
     }
     Ok(made)
 }
@@ -298,41 +298,18 @@ fn vouched_for(
     Ok(())
 }
 
-/// Writes a file in one step, so that a reader sees the old content or the new one, and gives it to
-/// the owner of the folder: root makes certificates for a service that is not root.
-fn write(folder: &Path, path: &Path, content: &[u8], mode: u32) -> Result<(), CertificateError> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".new");
-    let unfinished = PathBuf::from(unfinished);
-    let written = (|| {
-        // What a crash left behind may have another mode.
-        if unfinished.exists() {
-            fs::remove_file(&unfinished)?;
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&unfinished)?;
-        own(folder, &file)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    })();
-    written.map_err(|source| unwritable(path, source))
+/// The permissions of folders with certificates: those are for everybody to read. A key is its
+/// owner's alone by its own.
+const FOLDER_MODE: u32 = 0o755;
+
+fn make_folder(folder: &Path) -> Result<(), CertificateError> {
+    files::make_folder(folder, FOLDER_MODE).map_err(|source| unwritable(folder, source))
 }
 
-fn own(folder: &Path, file: &File) -> io::Result<()> {
-    let owner = fs::metadata(folder)?;
-    let given = file.metadata()?;
-    if owner.uid() == given.uid() && owner.gid() == given.gid() {
-        return Ok(());
-    }
-    match std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid())) {
-        // Whoever is not root keeps their own files.
-        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        done => done,
-    }
+/// Writes a file in one step and gives it to the owner of the folder: root makes certificates for
+/// a service that is not root.
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), CertificateError> {
+    files::replace(path, mode, content).map_err(|source| unwritable(path, source))
 }
 
 fn read_text(path: &Path) -> Result<String, CertificateError> {

@@ -2,16 +2,21 @@
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::open::OpenError;
+use crate::files::{self, Folder};
 use crate::store::Unavailable;
+
+/// The permissions of everything the store makes.
+pub(super) const OWNERS_ALONE: u32 = 0o600;
 
 /// Which file a connection was opened on; another one under the same name is not it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,25 +54,10 @@ pub(super) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Whether this process runs as root. `/proc/self` belongs to the effective user.
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
-}
-
 /// Makes an empty file that only its owner can read; where root makes it, it is given to the
 /// owner of the folder, so that the daemon can use what a root shell made.
 pub(super) fn create_owned(path: &Path) -> io::Result<File> {
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    if is_root() {
-        let owner = std::fs::metadata(folder(path))?;
-        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(file)
+    files::create(path, OWNERS_ALONE)
 }
 
 /// Makes a file durable in its folder after it was made or renamed.
@@ -87,12 +77,10 @@ pub(super) enum Hold {
 /// Opens the lock file beside the database, making it where it is missing. A lock on it says that
 /// a process uses the store; the kernel drops it with the process.
 pub(super) fn open_lock(path: &Path) -> io::Result<File> {
-    let lock = beside(path, ".lock");
-    match create_owned(&lock) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&lock),
+    let (folder, name) = Folder::of(path)?;
+    let lock = files::beside(&name, ".lock");
+    match folder.create(&lock, OWNERS_ALONE) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.open_file(&lock),
         made => made,
     }
 }
@@ -134,14 +122,12 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
     // query_only keeps it from changing anything.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    distrust(&connection)?;
     connection.busy_timeout(busy)?;
     connection.set_prepared_statement_cache_capacity(256);
-    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024)?;
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;
          PRAGMA synchronous = FULL;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
@@ -158,6 +144,22 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
         connection.execute_batch("PRAGMA query_only = ON")?;
     }
     Ok(connection)
+}
+
+/// Has a connection run nothing that a file brings along: no trigger, no view, no function but the
+/// harmless ones, no other database; and lets nobody write past SQLite's own checks. Our schema has
+/// no trigger and no view.
+pub(super) fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    for (switch, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ] {
+        connection.set_db_config(switch, on)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.execute_batch("PRAGMA cell_size_check = ON")
 }
 
 /// Says in a sentence why the file under `path` cannot be used, where the file system tells.

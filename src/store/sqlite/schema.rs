@@ -1,10 +1,12 @@
 //! The schema's versions: which this program knows, which a file has, and the way between.
 
+use std::collections::BTreeSet;
+
 use refinery::Migration;
 use rusqlite::Connection;
 
 use super::fault::Fault;
-use super::rows::{exists, number};
+use super::rows::{all, exists, number};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -50,7 +52,6 @@ impl Schema {
     }
 
     /// These versions up to one, as an earlier program knew them.
-    #[cfg(test)]
     pub(super) fn up_to(mut self, last: i64) -> Self {
         self.0
             .retain(|migration| i64::from(migration.version()) <= last);
@@ -63,6 +64,39 @@ impl Schema {
         self.0.push(Migration::unapplied(name, sql).unwrap());
         self
     }
+}
+
+/// What a schema consists of: the kind, name and table of each piece, and the statement that made
+/// it.
+type Pieces = BTreeSet<(String, String, String, Option<String>)>;
+
+fn pieces(connection: &Connection) -> Result<Pieces, Fault> {
+    let found = all(
+        connection,
+        // Statistics are SQLite's own (ANALYZE), and no more than hints.
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema
+         WHERE tbl_name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )?;
+    Ok(found.into_iter().collect())
+}
+
+/// The name of a piece that a file has and the schema of its version does not, or the other way
+/// round: a trigger, a view, a virtual table, a column somebody added. Migrations make the whole
+/// schema, so that anything else in it is somebody else's.
+pub(super) fn strange_piece(
+    connection: &Connection,
+    version: i64,
+) -> Result<Option<String>, Fault> {
+    let mut fresh = Connection::open_in_memory()?;
+    Schema::ours()
+        .up_to(version)
+        .migrate(&mut fresh)
+        .map_err(Fault::Damaged)?;
+    let (found, ours) = (pieces(connection)?, pieces(&fresh)?);
+    let strange = found.symmetric_difference(&ours).next();
+    Ok(strange.map(|(kind, name, ..)| format!("{kind} '{name}'")))
 }
 
 /// Looks which version a file has.

@@ -4,7 +4,6 @@
 //! A certificate is written under a name that its serial number makes its own, so that a user may
 //! have one for each device and none replaces another.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ pub fn make_user_certificate(
 
     let common = names.username.as_str();
     let users = folder.join("users");
-    fs::create_dir_all(&users).map_err(|source| super::unwritable(&users, source))?;
+    super::make_folder(&users)?;
     let serial = CertificateIdentity::new(&serial, common)
         .serial()
         .to_owned();
@@ -106,13 +105,8 @@ pub fn make_user_certificate(
         serial,
     };
     let key = Zeroizing::new(key.serialize_pem());
-    write(folder, &made.key, key.as_bytes(), 0o600)?;
-    write(
-        folder,
-        &made.certificate,
-        certificate.pem().as_bytes(),
-        0o644,
-    )?;
+    write(&made.key, key.as_bytes(), 0o600)?;
+    write(&made.certificate, certificate.pem().as_bytes(), 0o644)?;
     Ok(made)
 }
 
@@ -166,7 +160,7 @@ pub fn revoke(
         .signed_by(&issuer)
         .and_then(|signed| signed.pem())
         .map_err(not_made)?;
-    write(folder, &list, pem.as_bytes(), 0o644)?;
+    write(&list, pem.as_bytes(), 0o644)?;
     Ok(Revocations {
         list,
         revoked: revoked.len(),

@@ -1,0 +1,323 @@
+//! Files and folders as this program makes them: with the permissions that are said, whatever the
+//! umask is; never through a link that somebody planted under the name; and, where root makes
+//! them, given to the owner of the folder. A command of root may write in a folder of the daemon's
+//! user, and must write nowhere else because of what that user put there.
+//!
+//! It knows nothing of what is in them.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, fstatat, mkdirat};
+use nix::unistd::{LinkatFlags, UnlinkatFlags, geteuid, linkat, unlinkat};
+
+/// A folder that is open: names in it stay names in it, whatever becomes of the path to it.
+#[derive(Debug)]
+pub struct Folder {
+    file: File,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// It is not there, or no folder, or the path is a link that belongs to somebody who is neither
+    /// root nor who runs this.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let found = fs::symlink_metadata(path)?;
+        if found.is_symlink() && ![0, geteuid().as_raw()].contains(&found.uid()) {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "it is a link of somebody else's",
+            ));
+        }
+        let path = path.canonicalize()?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits())
+            .open(&path)?;
+        Ok(Self { file, path })
+    }
+
+    /// Opens the folder a file stands in, and tells the file's name in it.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; the path ends in no name.
+    pub fn of(path: &Path) -> io::Result<(Self, OsString)> {
+        let name = path
+            .file_name()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
+        let folder = Self::open(path.parent().unwrap_or_else(|| Path::new(".")))?;
+        Ok((folder, name.to_owned()))
+    }
+
+    /// The path of a name in it, without a link up to the name.
+    pub fn path(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Makes an empty file, readable and writable here, with exactly these permissions; where root
+    /// makes it, it is the folder's owner's.
+    ///
+    /// # Errors
+    /// The name is taken, be it by a link that leads nowhere; or what the system says.
+    pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+        let flags = flags | OFlag::O_CLOEXEC;
+        let file = openat(&self.file, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let file = File::from(file);
+        self.give(&file)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(file)
+    }
+
+    /// Opens a file that is there to read and write it, and no link, pipe or device.
+    ///
+    /// # Errors
+    /// It is something else, or what the system says.
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        // Opening a pipe would wait for its other end.
+        let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = File::from(openat(&self.file, name, flags, Mode::empty())?);
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is no ordinary file",
+            ))
+        }
+    }
+
+    /// Gives a file to the folder's owner, where this process may.
+    fn give(&self, file: &File) -> io::Result<()> {
+        give(file, &self.file.metadata()?)
+    }
+
+    /// Whether anything has this name, a link that leads nowhere included.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn has(&self, name: &OsStr) -> io::Result<bool> {
+        match self.stat(name) {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether this very file has the name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+        let (found, file) = (self.stat(name)?, file.metadata()?);
+        Ok(found.st_dev == file.dev() && found.st_ino == file.ino())
+    }
+
+    fn stat(&self, name: &OsStr) -> io::Result<FileStat> {
+        Ok(fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Takes a name away; one that is not there is no fault.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        match unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Gives a file another name; what had it is gone.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.file, from, &self.file, to)?)
+    }
+
+    /// Gives a file a second name, which must be free.
+    ///
+    /// # Errors
+    /// The name is taken, or what the system says.
+    pub fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(linkat(
+            &self.file,
+            from,
+            &self.file,
+            to,
+            LinkatFlags::empty(),
+        )?)
+    }
+
+    /// Makes names durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+/// Gives a file to the owner of something else, where this process may.
+fn give(file: &File, owner: &Metadata) -> io::Result<()> {
+    let given = file.metadata()?;
+    if owner.uid() == given.uid() && owner.gid() == given.gid() {
+        return Ok(());
+    }
+    match fchown(file, Some(owner.uid()), Some(owner.gid())) {
+        // Whoever is not root keeps their own files.
+        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
+/// Appends to a name: `doorward.db` and `.lock` give `doorward.db.lock`.
+pub fn beside(name: &OsStr, suffix: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(suffix);
+    name
+}
+
+/// Makes a file with exactly these permissions ([`Folder::create`]).
+///
+/// # Errors
+/// As [`Folder::create`].
+pub fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let (folder, name) = Folder::of(path)?;
+    folder.create(&name, mode)
+}
+
+/// Writes a file in one step, so that a reader sees the old content or the new one.
+///
+/// # Errors
+/// What the system says; what stood there stays.
+pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let (folder, name) = Folder::of(path)?;
+    let unfinished = beside(&name, ".new");
+    // What a crash left behind may have another mode.
+    folder.remove(&unfinished)?;
+    let mut file = folder.create(&unfinished, mode)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    folder.rename(&unfinished, &name)
+}
+
+/// Makes a folder, and those above it that are missing, with exactly these permissions; each is the
+/// owner's of the folder it is in. One that is there stays as it is.
+///
+/// # Errors
+/// What the system says; one that is there is no folder, or a link of somebody else's.
+pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    if path.try_exists()? {
+        return Folder::open(path).map(drop);
+    }
+    let above = path.parent().unwrap_or_else(|| Path::new("."));
+    make_folder(above, mode)?;
+    let (above, name) = Folder::of(path)?;
+    match mkdirat(&above.file, name.as_os_str(), Mode::S_IRWXU) {
+        // Another process was faster.
+        Err(Errno::EEXIST) => Folder::open(path).map(drop),
+        Err(fault) => Err(fault.into()),
+        Ok(()) => {
+            let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let folder = File::from(openat(&above.file, name.as_os_str(), flags, Mode::empty())?);
+            above.give(&folder)?;
+            folder.set_permissions(Permissions::from_mode(mode))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_made_has_the_permissions_that_were_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        make_folder(&deep, 0o777).unwrap();
+        // No umask takes anything away.
+        assert_eq!(
+            (mode(&deep), mode(&folder.path().join("a"))),
+            (0o777, 0o777)
+        );
+        let file = deep.join("file");
+        create(&file, 0o666).unwrap();
+        assert_eq!(mode(&file), 0o666);
+        replace(&file, 0o622, b"new").unwrap();
+        assert_eq!(mode(&file), 0o622);
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(!deep.join("file.new").exists());
+    }
+
+    #[test]
+    fn a_planted_link_is_followed_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, target) in [("link", victim.clone()), ("dangling", at("nothing"))] {
+            symlink(target, at(name)).unwrap();
+            let fault = create(&at(name), 0o600).unwrap_err();
+            assert_eq!(fault.kind(), io::ErrorKind::AlreadyExists);
+            let (opened, file) = Folder::of(&at(name)).unwrap();
+            assert!(opened.has(&file).unwrap());
+            assert!(opened.open_file(&file).is_err());
+        }
+        assert!(!at("nothing").exists());
+        symlink(&victim, at("new.new")).unwrap();
+        replace(&at("new"), 0o600, b"content").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!(fs::read(at("new")).unwrap(), b"content");
+    }
+
+    #[test]
+    fn a_file_is_known_for_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Folder::open(folder.path()).unwrap();
+        let (one, other) = (OsStr::new("one"), OsStr::new("other"));
+        let file = opened.create(one, 0o600).unwrap();
+        assert!(opened.is(one, &file).unwrap());
+        opened.rename(one, other).unwrap();
+        opened.create(one, 0o600).unwrap();
+        assert!(!opened.is(one, &file).unwrap());
+        assert!(opened.link(other, one).is_err());
+        opened.remove(one).unwrap();
+        opened.remove(one).unwrap();
+        opened.link(other, one).unwrap();
+        assert!(opened.is(one, &file).unwrap());
+    }
+
+    #[test]
+    fn a_pipe_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let (opened, name) = Folder::of(&path).unwrap();
+        assert!(opened.open_file(&name).is_err());
+    }
+}
