@@ -47,6 +47,8 @@ pub(crate) struct Setting {
     pub(crate) mail_match: String,
     /// Where it serves RADIUS, where that is not the loopback address of all the rest.
     pub(crate) radius_address: Option<Ipv4Addr>,
+    /// Where the RADIUS client that speaks for `vpn` sends from, as a list of networks.
+    pub(crate) vpn_gateway: String,
     /// Further lines at the end of the file.
     pub(crate) more: String,
     /// The name that clients know it by. It is in the certificate, and hosts are then served at
@@ -67,6 +69,7 @@ impl Default for Setting {
             store: None,
             mail_match: "{ listener = [\"mail\"] }".to_owned(),
             radius_address: None,
+            vpn_gateway: "[\"127.0.0.0/8\", \"::1/128\"]".to_owned(),
             more: String::new(),
             known_as: None,
         }
@@ -318,7 +321,7 @@ accounting = "{accounting}"
 
 [[radius.client]]
 name = "vpn-gateway"
-address = ["127.0.0.0/8", "::1/128"]
+address = {vpn_gateway}
 secret = "{SECRET}"
 resource = "vpn"
 
@@ -353,6 +356,7 @@ kind = "vpn"
 {more}
 "#,
             mail_match = setting.mail_match,
+            vpn_gateway = setting.vpn_gateway,
             more = setting.more,
             store = setting
                 .store
@@ -448,9 +452,14 @@ impl From<Output> for Ran {
     }
 }
 
+/// The variable that names another binary to run than the one that was built with the tests, so
+/// that a promise can be held against a build of before, and one build measured beside another.
+pub(crate) const BINARY: &str = "DOORWARD_BINARY";
+
 /// The binary, with a configuration.
 pub(crate) fn doorward(config: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    let built = env!("CARGO_BIN_EXE_doorward").into();
+    let mut command = Command::new(std::env::var_os(BINARY).unwrap_or(built));
     command
         .arg("-c")
         .arg(config)
