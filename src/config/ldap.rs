@@ -23,7 +23,8 @@ pub struct Ldap {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LdapLimits {
-    /// Open connections in all; more are closed at once.
+    /// Open connections in all; a further one takes the place of one on which nobody has bound, or is
+    /// closed.
     pub max_connections: usize,
     /// Open connections from one source address.
     pub max_connections_per_source: usize,

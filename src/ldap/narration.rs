@@ -318,6 +318,10 @@ pub fn cure_of_close(reason: CloseReason) -> Option<&'static str> {
         CloseReason::BytesBehindStartTls => "the client did not wait for the answer to StartTLS",
         CloseReason::Unavailable => "the store takes no writes: see the daemon's log",
         CloseReason::Idle => "nothing came for ldap.idle_timeout, or ldap.anonymous_idle_timeout",
+        CloseReason::Displaced => {
+            "nobody had bound here, and another connection needed the place: bind at once, or raise \
+             ldap.max_connections or ldap.max_connections_per_source"
+        }
         CloseReason::SlowReader => "the client took nothing for ldap.write_timeout",
         _ => return None,
     })

@@ -18,6 +18,7 @@ mod arrival;
 mod connection;
 mod gate;
 mod local;
+mod outside;
 mod socket;
 mod story;
 #[cfg(test)]
@@ -32,18 +33,19 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
 pub use arrival::Socket;
-pub use gate::{Caps, Gate, Permit, Turned};
+pub use gate::{Caps, Gate, MAX_LEAVING, Permit, Turned};
 pub use local::{LocalListener, listen_local};
+pub use outside::MAX_OUTSIDE;
 pub use socket::listen;
 
 use self::arrival::Accepted;
+use self::outside::{Outside, Turn};
 use super::session::CloseReason;
 use super::settings::{ClientCertificate, Settings};
 use crate::authenticator::Decide;
@@ -82,12 +84,8 @@ pub struct Server {
     services: Services,
     connections: AtomicU64,
     /// Turns of connections whose other end is not known yet.
-    outside: Arc<Semaphore>,
+    outside: Arc<Outside>,
 }
-
-/// How many connections of a listener may be waited for until it is known who they are, beside
-/// those that its [`Gate`] lets in.
-pub const MAX_OUTSIDE: usize = 512;
 
 /// How long to wait after an error that waiting can help, such as too many open files.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -100,7 +98,7 @@ impl Server {
             settings: ArcSwap::from_pointee(settings),
             services,
             connections: AtomicU64::new(0),
-            outside: Arc::new(Semaphore::new(MAX_OUTSIDE)),
+            outside: Arc::default(),
         })
     }
 
@@ -214,7 +212,10 @@ impl Server {
                 let mut stream = stream;
                 open.spawn(async move {
                     let within = arrived.settings.timeouts.handshake;
-                    let known = arrival::behind(&mut stream, &source, within).await;
+                    let known = tokio::select! {
+                        known = arrival::behind(&mut stream, &source, within) => known,
+                        () = turn.lost() => return arrived.turn_away(&source, "displaced"),
+                    };
                     drop(turn);
                     match known {
                         Err(_) => arrived.turn_away(&source, "proxy_header"),
@@ -232,7 +233,10 @@ impl Server {
                     return;
                 };
                 open.spawn(async move {
-                    let known = local::peer(&stream).await;
+                    let known = tokio::select! {
+                        known = local::peer(&stream) => known,
+                        () = turn.lost() => return arrived.turn_away(&nobody, "displaced"),
+                    };
                     drop(turn);
                     match known {
                         Err(_) => arrived.turn_away(&nobody, "peer"),
@@ -265,14 +269,13 @@ impl Arrived {
         .increment(1);
     }
 
-    /// A turn to be outside, with the other end unknown. The gate counts by source, and so cannot
-    /// count these.
-    fn wait_outside(&self, source: &Source) -> Option<OwnedSemaphorePermit> {
-        let turn = Arc::clone(&self.server.outside).try_acquire_owned();
-        if turn.is_err() {
+    /// A turn to be outside, with the other end unknown.
+    fn wait_outside(&self, source: &Source) -> Option<Turn> {
+        let turn = self.server.outside.wait();
+        if turn.is_none() {
             self.turn_away(source, "total");
         }
-        turn.ok()
+        turn
     }
 
     /// Lets the connection in, where the listener admits its source and the gate has room; what
@@ -286,7 +289,7 @@ impl Arrived {
             return None;
         }
         let permit = match self.server.services.gate.enter(&source) {
-            Ok(permit) => permit,
+            Ok(permit) => Arc::new(permit),
             Err(turned) => {
                 self.turn_away(&source, turned.label());
                 return None;
@@ -304,8 +307,9 @@ impl Arrived {
         let services = server.services.clone();
         let gate = Arc::clone(&services.gate);
         let served = async move {
-            let inside = Inside::new(permit, listener.clone());
-            let reason = connection::serve(stream, source, settings, services, shutdown).await;
+            let inside = Inside::new(Arc::clone(&permit), listener.clone());
+            let serve = connection::serve(stream, source, settings, services, shutdown, permit);
+            let reason = serve.await;
             if matches!(reason, CloseReason::Unavailable) {
                 gate.doubt();
             }
@@ -321,12 +325,12 @@ impl Arrived {
 
 /// A connection that is open, for the gate and the gauge.
 struct Inside {
-    _permit: Permit,
+    _permit: Arc<Permit>,
     listener: String,
 }
 
 impl Inside {
-    fn new(permit: Permit, listener: String) -> Self {
+    fn new(permit: Arc<Permit>, listener: String) -> Self {
         gauge!("doorward_ldap_connections_open", "listener" => listener.clone()).increment(1.0);
         Self {
             _permit: permit,

@@ -421,6 +421,7 @@ pub fn ldap_caps(config: &Config) -> ldap::server::Caps {
     let mut caps = ldap::server::Caps {
         connections: config.ldap.limits.max_connections,
         per_source: config.ldap.limits.max_connections_per_source,
+        relays: config.throttle.relays.clone(),
         ..ldap::server::Caps::default()
     };
     if let Some(rate) = NonZeroU32::new(config.throttle.source_connections) {

@@ -45,7 +45,10 @@ fn needed(config: &Config) -> usize {
     // Who connects there is known only after a while, and counted by the gate from then on.
     let late = config.ldap.listeners.iter();
     let late = late.filter(|listener| listener.is_unix() || !listener.proxy_protocol.is_empty());
-    let outside = late.count().saturating_mul(ldap::server::MAX_OUTSIDE);
+    let leaving = ldap::server::MAX_LEAVING;
+    let outside = late
+        .count()
+        .saturating_mul(ldap::server::MAX_OUTSIDE.saturating_add(leaving));
     let auth_policy = match &config.auth_policy {
         Some(_) => auth_policy::server::MAX_CONNECTIONS,
         None => 0,
@@ -57,6 +60,8 @@ fn needed(config: &Config) -> usize {
     let radsec = config.radius_tls().map_or(0, |tls| tls.max_connections);
     [
         config.ldap.limits.max_connections,
+        // Who gave its place up is counted until it is gone.
+        leaving,
         outside,
         auth_policy,
         status,
@@ -91,17 +96,18 @@ mod tests {
         let proxied = format!("{address}\nproxy_protocol = \"127.0.0.2\"");
         for (listener, more, beside) in [
             (address, "", 0),
-            (unix, "", 512),
-            (proxied.as_str(), "", 512),
+            (unix, "", 576),
+            (proxied.as_str(), "", 576),
             (address, auth_policy, 512),
             (address, radsec, 100),
-            (address, "[metrics]\n", 128),
-            (unix, auth_policy, 1024),
+            (address, "[metrics]
+", 128),
+            (unix, auth_policy, 1088),
         ] {
             let text = text(listener, more);
             let config = Config::parse(Path::new("doorward.toml"), &text)
                 .unwrap_or_else(|errors| panic!("{errors}: {text}"));
-            assert_eq!(needed(&config), 1128 + beside, "{listener} {more}");
+            assert_eq!(needed(&config), 1192 + beside, "{listener} {more}");
         }
     }
 }

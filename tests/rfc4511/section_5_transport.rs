@@ -19,6 +19,7 @@ fn caps(connections: usize, per_source: usize, burst: u32) -> Caps {
         per_source,
         rate: NonZeroU32::MIN,
         burst,
+        ..Caps::default()
     }
 }
 
@@ -38,17 +39,31 @@ fn who_is_not_listed_may_not_connect() {
 }
 
 #[test]
-fn connections_past_the_bounds_are_closed_and_others_stay() {
-    for caps in [caps(2, 9, 99), caps(9, 2, 99), caps(9, 9, 2)] {
+fn past_the_bounds_a_connection_takes_the_oldest_place_where_nobody_has_bound() {
+    for caps in [caps(2, 9, 99), caps(9, 2, 99)] {
         let served = Served::capped(settings(TlsMode::None), caps);
         let mut inside: Vec<_> = (0..2).map(|_| served.connect()).collect();
         for client in &mut inside {
             assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
         }
-        assert!(served.connect().is_closed());
-        for client in &mut inside {
-            assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
-        }
+        let mut next = served.connect();
+        assert_eq!(next.ask(&extended(WHO_AM_I, None)).code(), 0);
+        assert!(inside[0].is_closed());
+        assert_eq!(inside[1].ask(&extended(WHO_AM_I, None)).code(), 0);
+        assert_eq!(served.gate.open(), 2);
+    }
+}
+
+#[test]
+fn connections_that_come_too_fast_are_closed_and_others_stay() {
+    let served = Served::capped(settings(TlsMode::None), caps(9, 9, 2));
+    let mut inside: Vec<_> = (0..2).map(|_| served.connect()).collect();
+    for client in &mut inside {
+        assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
+    }
+    assert!(served.connect().is_closed());
+    for client in &mut inside {
+        assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
     }
 }
 
@@ -177,7 +192,11 @@ fn the_bounds_count_who_is_behind_the_proxy() {
     };
     let mut one = connect([192, 0, 2, 7]);
     assert_eq!(one.ask(&extended(WHO_AM_I, None)).code(), 0);
-    assert!(connect([192, 0, 2, 7]).is_closed());
+    let mut again = connect([192, 0, 2, 7]);
+    assert_eq!(again.ask(&extended(WHO_AM_I, None)).code(), 0);
+    assert!(one.is_closed());
     let mut other = connect([192, 0, 2, 8]);
-    assert_eq!(other.ask(&extended(WHO_AM_I, None)).code(), 0);
+    for client in [&mut again, &mut other] {
+        assert_eq!(client.ask(&extended(WHO_AM_I, None)).code(), 0);
+    }
 }

@@ -26,8 +26,8 @@ use tracing::{Instrument as _, debug, debug_span, error};
 use zeroize::Zeroize as _;
 
 use self::operations::{Event, Running, check, still};
-use super::Services;
 use super::story::Story;
+use super::{Permit, Services};
 use crate::domain::certificate;
 use crate::domain::id::RequestId;
 use crate::domain::origin::Source;
@@ -52,13 +52,17 @@ pub(super) async fn serve<S>(
     settings: Arc<Settings>,
     services: Services,
     shutdown: CancellationToken,
+    permit: Arc<Permit>,
 ) -> CloseReason
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let story = Story::new(&services, &settings, &source);
     story.opened();
-    let reason = talk_over(stream, source, settings, services, shutdown, &story).await;
+    let reason = tokio::select! {
+        reason = talk_over(stream, source, settings, services, shutdown, &story, &permit) => reason,
+        () = permit.lost() => CloseReason::Displaced,
+    };
     story.closed(reason);
     reason
 }
@@ -71,6 +75,7 @@ async fn talk_over<S>(
     services: Services,
     shutdown: CancellationToken,
     story: &Story,
+    permit: &Arc<Permit>,
 ) -> CloseReason
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -92,6 +97,7 @@ where
             services,
             shutdown,
             story: story.clone(),
+            permit: Arc::clone(permit),
         };
         return protected(stream, config, handshake, talk).await;
     }
@@ -100,6 +106,7 @@ where
         services: services.clone(),
         shutdown: shutdown.clone(),
         story: story.clone(),
+        permit: Arc::clone(permit),
     };
     match Talk::new(stream, talk).run().await {
         Ending::Closed(reason) => reason,
@@ -113,6 +120,7 @@ where
                 services,
                 shutdown,
                 story: story.clone(),
+                permit: Arc::clone(permit),
             };
             protected(stream, config, handshake, talk).await
         }
@@ -125,6 +133,7 @@ struct Beginning {
     services: Services,
     shutdown: CancellationToken,
     story: Story,
+    permit: Arc<Permit>,
 }
 
 async fn protected<S>(
@@ -195,6 +204,7 @@ struct Talk<S> {
     services: Services,
     shutdown: CancellationToken,
     story: Story,
+    permit: Arc<Permit>,
     tasks: JoinSet<()>,
     running: HashMap<u64, Running>,
     begun: u64,
@@ -209,6 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             services,
             shutdown,
             story,
+            permit,
         } = beginning;
         let (answer_with, answers) = mpsc::channel(ANSWERS_IN_FLIGHT);
         Self {
@@ -220,6 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             services,
             shutdown,
             story,
+            permit,
             tasks: JoinSet::new(),
             running: HashMap::new(),
             begun: 0,
@@ -367,6 +379,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 log(&request);
                 self.story.request(&request, &self.conversation, now.mono);
                 let next = self.step(*request, arrival).instrument(span).await?;
+                if matches!(kind, RequestKind::Bind) {
+                    let bound = self.conversation.session().is_bound();
+                    self.permit.note_bound(bound);
+                }
                 if matches!(kind, RequestKind::Bind | RequestKind::Extended) {
                     self.took(kind, now);
                 }

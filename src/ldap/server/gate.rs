@@ -1,13 +1,19 @@
 //! Who may open one more connection: bounds in all, per source, and on how fast; and whether
 //! anybody may, which is not so while the store cannot answer.
 //!
+//! Where there is no room, connections on which nobody has bound give way (see [`places`]). A
+//! quarter of the room is kept for relays and for sources where somebody has bound within a day.
+//!
 //! One gate serves all listeners. It is asked right after `accept`, before a byte is read. An
 //! IPv6 source is its /64, since a single host has all of it; on a local socket it is the peer's
 //! Unix user.
 
-use std::collections::HashMap;
+mod known;
+mod places;
+
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,12 +22,20 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::domain::origin::Source;
+use self::known::KnownSources;
+pub use self::places::MAX_LEAVING;
+use self::places::{PlaceId, Places, Room, Standing};
+use crate::domain::origin::{Relays, Source};
 use crate::domain::time::Clock;
 
+/// One part in so many of the room is kept for relays and for sources where somebody has bound
+/// lately.
+const KEPT: usize = 4;
+
 /// Bounds on connections, for all listeners together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caps {
     /// Open connections in all.
     pub connections: usize,
@@ -31,6 +45,18 @@ pub struct Caps {
     pub rate: NonZeroU32,
     /// New connections at once from one source.
     pub burst: NonZeroU32,
+    /// Sources behind which many users stand.
+    pub relays: Relays,
+}
+
+impl Caps {
+    fn room(&self) -> Room {
+        Room {
+            in_all: self.connections,
+            per_source: self.per_source,
+            unknown: self.connections - self.connections / KEPT,
+        }
+    }
 }
 
 impl Default for Caps {
@@ -42,6 +68,7 @@ impl Default for Caps {
             per_source: 512,
             rate: RATE,
             burst: BURST,
+            relays: Relays::default(),
         }
     }
 }
@@ -99,16 +126,16 @@ impl Rules {
 }
 
 #[derive(Default)]
-struct Open {
-    total: usize,
-    by_source: HashMap<Source, usize>,
+struct Inside {
+    places: Places,
+    known: KnownSources,
 }
 
 /// Counts open connections.
 pub struct Gate {
     clock: Arc<dyn Clock>,
     rules: ArcSwap<Rules>,
-    open: Mutex<Open>,
+    inside: Mutex<Inside>,
     available: watch::Sender<bool>,
     doubt: Notify,
 }
@@ -122,7 +149,7 @@ impl Gate {
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Rules::new(caps, &clock)),
             clock,
-            open: Mutex::default(),
+            inside: Mutex::default(),
             available: watch::Sender::new(true),
             doubt: Notify::new(),
         })
@@ -157,39 +184,44 @@ impl Gate {
         self.doubt.notified().await;
     }
 
-    /// Lets a connection in.
+    /// Lets a connection in, at the price of a stranger's where there is no room.
     ///
     /// # Errors
     /// Why not.
     pub fn enter(self: &Arc<Self>, source: &Source) -> Result<Permit, Turned> {
-        let source = source.aggregate();
         let rules = self.rules.load();
+        let is_relay = rules.caps.relays.include(source);
+        let source = source.aggregate();
         if rules.rates.len() > REMEMBERED_SOURCES {
             rules.rates.retain_recent();
         }
         rules.rates.check_key(&source).map_err(|_| Turned::Rate)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.total >= rules.caps.connections {
-            return Err(Turned::Total);
-        }
-        let own = open.by_source.entry(source.clone()).or_default();
-        if *own >= rules.caps.per_source {
-            return Err(Turned::PerSource);
-        }
-        *own += 1;
-        open.total += 1;
+        let now = self.clock.now().mono;
+        let mut inside = self.inside();
+        let standing = if is_relay || inside.known.include(&source, now) {
+            Standing::Known
+        } else {
+            Standing::Unknown
+        };
+        let (place, lost) = inside.places.enter(&source, standing, rules.caps.room())?;
+        drop(inside);
         Ok(Permit {
             gate: Arc::clone(self),
             source,
+            place,
+            lost,
+            bound: AtomicBool::new(false),
         })
     }
 
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .total
+        self.inside().places.len()
+    }
+
+    /// Who is inside survives a panic elsewhere: each step leaves it whole.
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,22 +229,38 @@ impl Gate {
 pub struct Permit {
     gate: Arc<Gate>,
     source: Source,
+    place: PlaceId,
+    lost: CancellationToken,
+    bound: AtomicBool,
+}
+
+impl Permit {
+    /// Waits until the place is another's, and the connection must end.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Notes whether somebody is bound now. Whoever is keeps the place, and its source is known
+    /// for a day.
+    pub fn note_bound(&self, bound: bool) {
+        let before = self.bound.swap(bound, Ordering::Relaxed);
+        if !bound && !before {
+            return;
+        }
+        let now = self.gate.clock.now().mono;
+        let mut inside = self.gate.inside();
+        if bound {
+            inside.known.note(&self.source, now);
+            inside.places.bound(self.place);
+        } else {
+            inside.places.unbound(self.place);
+        }
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self
-            .gate
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        open.total = open.total.saturating_sub(1);
-        if let Some(own) = open.by_source.get_mut(&self.source) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                open.by_source.remove(&self.source);
-            }
-        }
+        self.gate.inside().places.leave(self.place);
     }
 }
 
@@ -245,6 +293,7 @@ mod tests {
             per_source,
             rate,
             burst: rate,
+            relays: Relays::default(),
         };
         (Gate::new(caps, Arc::clone(&clock) as Arc<dyn Clock>), clock)
     }
@@ -253,13 +302,20 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// A place that somebody has bound at.
+    fn bound(gate: &Arc<Gate>, source: &str) -> Permit {
+        let permit = gate.enter(&at(source)).ok().unwrap();
+        permit.note_bound(true);
+        permit
+    }
+
     #[test]
     fn places_are_counted_and_given_back() {
         let (gate, _) = gate(3, 2, 100);
-        let first = gate.enter(&at("192.0.2.1")).ok().unwrap();
-        let _second = gate.enter(&at("::ffff:192.0.2.1")).ok().unwrap();
+        let first = bound(&gate, "192.0.2.1");
+        let _second = bound(&gate, "::ffff:192.0.2.1");
         assert_eq!(gate.enter(&at("192.0.2.1")).err(), Some(Turned::PerSource));
-        let _third = gate.enter(&at("192.0.2.2")).ok().unwrap();
+        let _third = bound(&gate, "192.0.2.2");
         assert_eq!(gate.enter(&at("192.0.2.3")).err(), Some(Turned::Total));
         drop(first);
         assert_eq!(gate.open(), 2);
@@ -269,7 +325,7 @@ mod tests {
     #[test]
     fn a_v6_host_is_its_network() {
         let (gate, _) = gate(9, 1, 100);
-        let _one = gate.enter(&at("2001:db8::1")).ok().unwrap();
+        let _one = bound(&gate, "2001:db8::1");
         assert_eq!(
             gate.enter(&at("2001:db8::2")).err(),
             Some(Turned::PerSource)
@@ -280,13 +336,52 @@ mod tests {
     #[test]
     fn users_of_a_local_socket_are_told_apart() {
         let (gate, _) = gate(9, 1, 100);
-        let _one = gate.enter(&at("local:postfix")).ok().unwrap();
+        let _one = bound(&gate, "local:postfix");
         assert_eq!(
             gate.enter(&at("local:postfix")).err(),
             Some(Turned::PerSource)
         );
         assert!(gate.enter(&at("local:dovecot")).is_ok());
         assert!(gate.enter(&at("127.0.0.1")).is_ok());
+    }
+
+    /// Strangers from so many sources, one each.
+    fn strangers(gate: &Arc<Gate>, count: u8) -> Vec<Permit> {
+        (0..count)
+            .map(|last| gate.enter(&at(&format!("198.51.100.{last}"))).ok().unwrap())
+            .collect()
+    }
+
+    fn lost(permits: &[Permit]) -> usize {
+        let lost = permits.iter().filter(|permit| permit.lost.is_cancelled());
+        lost.count()
+    }
+
+    #[test]
+    fn a_part_is_kept_for_relays_and_for_where_somebody_has_bound() {
+        let (gate, clock) = gate(8, 8, 100);
+        let mut caps = gate.rules.load().caps.clone();
+        caps.relays.networks = vec!["203.0.113.0/24".parse().unwrap()];
+        gate.set_caps(caps);
+        drop(bound(&gate, "192.0.2.1"));
+        let inside = strangers(&gate, 8);
+        assert_eq!(lost(&inside), 2, "a quarter is not for strangers");
+        let _here = gate.enter(&at("192.0.2.1")).ok().unwrap();
+        let _relay = gate.enter(&at("203.0.113.9")).ok().unwrap();
+        assert_eq!(lost(&inside), 2);
+        clock.0.store(25 * 3_600_000, Ordering::Relaxed);
+        let _again = gate.enter(&at("192.0.2.1")).ok().unwrap();
+        assert_eq!(lost(&inside), 3, "after a day it is as any other");
+    }
+
+    #[test]
+    fn whoever_gives_its_bind_up_may_lose_its_place_again() {
+        let (gate, _) = gate(1, 1, 100);
+        let first = bound(&gate, "192.0.2.1");
+        assert!(gate.enter(&at("192.0.2.2")).is_err());
+        first.note_bound(false);
+        assert!(gate.enter(&at("192.0.2.1")).is_ok());
+        assert!(first.lost.is_cancelled());
     }
 
     #[test]
@@ -303,7 +398,7 @@ mod tests {
     #[test]
     fn other_bounds_count_at_once() {
         let (gate, _) = gate(1, 1, 100);
-        let _one = gate.enter(&at("192.0.2.1")).ok().unwrap();
+        let _one = bound(&gate, "192.0.2.1");
         assert_eq!(gate.enter(&at("192.0.2.2")).err(), Some(Turned::Total));
         gate.set_caps(Caps::default());
         assert!(gate.enter(&at("192.0.2.2")).is_ok());

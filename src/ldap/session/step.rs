@@ -89,6 +89,8 @@ pub enum CloseReason {
     Handshake,
     /// Nothing came for too long.
     Idle,
+    /// Nobody had bound, and another needed the place.
+    Displaced,
     /// The client did not take what was sent to it.
     SlowReader,
     /// The daemon stops.
@@ -109,6 +111,7 @@ impl CloseReason {
             Self::Unavailable => "unavailable",
             Self::Handshake => "handshake",
             Self::Idle => "idle",
+            Self::Displaced => "displaced",
             Self::SlowReader => "slow_reader",
             Self::Shutdown => "shutdown",
             Self::Panic => "panic",
