@@ -30,7 +30,7 @@ pub struct Throttle {
     pub account_refill: Duration,
     /// New connections a second from one source.
     pub source_connections: u32,
-    /// Datagrams a second from one RADIUS client.
+    /// Packets a second from one RADIUS client: so many that are proven, and so many that are not.
     pub client_datagrams: u32,
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A request is entered before anything slow starts. While it is being decided a retransmission is
 //! suppressed; once it is answered the same bytes go out again; where it was not decided it is
-//! forgotten, so that the retransmission is decided (CONTRACT.md 3.7). Bounded in entries and time.
-//! Must not know what is asked or answered.
+//! forgotten, so that the retransmission is decided (CONTRACT.md 3.7). Bounded in entries and time;
+//! of the entries, requests without a proof have a share and no more, so that whoever forges an
+//! address leaves room for who has the secret. Must not know what is asked or answered.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -21,6 +22,11 @@ pub const FINISHED_LIFETIME: Duration = Duration::from_secs(10);
 pub const IN_FLIGHT_LIFETIME: Duration = Duration::from_secs(30);
 /// How many requests are remembered, unless told otherwise.
 pub const CAPACITY: usize = 16_384;
+/// Of the entries, one in so many may be an unproven request's...
+const UNPROVEN: usize = 4;
+/// ...and one in so many that of one which is being decided: with the default bounds no more than
+/// a quarter of what is decided at a time.
+const UNPROVEN_IN_FLIGHT: usize = 16;
 
 /// What a client may use for one request at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,10 +69,22 @@ pub struct Duplicates {
     finished_lifetime: Duration,
     next: u64,
     entries: HashMap<Key, Entry>,
-    // Numbers grow with time and each state has one lifetime, so the order of numbers is the order
-    // of deadlines.
+    proven: Queues,
+    unproven: Queues,
+}
+
+/// Entries by when they lapse: numbers grow with time and each state has one lifetime, so the order
+/// of numbers is the order of deadlines.
+#[derive(Debug, Default)]
+struct Queues {
     in_flight: BTreeMap<u64, Key>,
     finished: BTreeMap<u64, Key>,
+}
+
+impl Queues {
+    fn len(&self) -> usize {
+        self.in_flight.len() + self.finished.len()
+    }
 }
 
 #[derive(Debug)]
@@ -92,9 +110,16 @@ impl Duplicates {
             finished_lifetime,
             next: 0,
             entries: HashMap::new(),
-            in_flight: BTreeMap::new(),
-            finished: BTreeMap::new(),
+            proven: Queues::default(),
+            unproven: Queues::default(),
         }
+    }
+
+    /// Whether that very request is known: being decided, or answered.
+    pub fn knows(&self, key: &Key, authenticator: &Authenticator, now: Monotonic) -> bool {
+        self.entries
+            .get(key)
+            .is_some_and(|entry| entry.authenticator == *authenticator && entry.lapses > now)
     }
 
     /// Enters a request, or says that it is known. `proven` is whether its Message-Authenticator
@@ -119,11 +144,8 @@ impl Duplicates {
             }
             self.remove(&key);
         }
-        if self.entries.len() >= self.capacity {
-            let Some((_, oldest)) = self.finished.pop_first() else {
-                return Admission::Full;
-            };
-            self.entries.remove(&oldest);
+        if !self.make_room(proven) {
+            return Admission::Full;
         }
         let number = self.number();
         self.entries.insert(
@@ -136,7 +158,7 @@ impl Duplicates {
                 reply: None,
             },
         );
-        self.in_flight.insert(number, key);
+        self.queues(proven).in_flight.insert(number, key);
         Admission::New(Ticket { key, number })
     }
 
@@ -153,8 +175,10 @@ impl Duplicates {
         entry.number = number;
         entry.lapses = now.plus(self.finished_lifetime);
         entry.reply = Some(reply);
-        self.in_flight.remove(&ticket.number);
-        self.finished.insert(number, ticket.key);
+        let proven = entry.proven;
+        let queues = self.queues(proven);
+        queues.in_flight.remove(&ticket.number);
+        queues.finished.insert(number, ticket.key);
         true
     }
 
@@ -186,26 +210,60 @@ impl Duplicates {
         self.next
     }
 
+    fn queues(&mut self, proven: bool) -> &mut Queues {
+        if proven {
+            &mut self.proven
+        } else {
+            &mut self.unproven
+        }
+    }
+
+    /// Lets the oldest answered request go where there is no room for another: among unproven ones
+    /// where those have their share, else also among the proven.
+    fn make_room(&mut self, proven: bool) -> bool {
+        let share = (self.capacity / UNPROVEN).max(1);
+        if !proven {
+            let in_flight = (self.capacity / UNPROVEN_IN_FLIGHT).max(1);
+            if self.unproven.in_flight.len() >= in_flight {
+                return false;
+            }
+            if self.unproven.len() >= share {
+                return self.let_oldest_go(false);
+            }
+        }
+        self.entries.len() < self.capacity || self.let_oldest_go(false) || self.let_oldest_go(true)
+    }
+
+    fn let_oldest_go(&mut self, proven: bool) -> bool {
+        let oldest = self.queues(proven).finished.pop_first();
+        oldest.is_some_and(|(_, key)| self.entries.remove(&key).is_some())
+    }
+
     fn remove(&mut self, key: &Key) {
         if let Some(entry) = self.entries.remove(key) {
-            self.in_flight.remove(&entry.number);
-            self.finished.remove(&entry.number);
+            let queues = self.queues(entry.proven);
+            queues.in_flight.remove(&entry.number);
+            queues.finished.remove(&entry.number);
         }
     }
 
     fn expire(&mut self, now: Monotonic) {
-        for queue in [&mut self.in_flight, &mut self.finished] {
-            while let Some(first) = queue.first_entry() {
-                let key = *first.get();
-                if self
-                    .entries
-                    .get(&key)
-                    .is_some_and(|entry| entry.lapses > now)
-                {
-                    break;
+        let Self {
+            entries,
+            proven,
+            unproven,
+            ..
+        } = self;
+        for queues in [proven, unproven] {
+            for queue in [&mut queues.in_flight, &mut queues.finished] {
+                while let Some(first) = queue.first_entry() {
+                    let key = *first.get();
+                    if entries.get(&key).is_some_and(|entry| entry.lapses > now) {
+                        break;
+                    }
+                    first.remove();
+                    entries.remove(&key);
                 }
-                first.remove();
-                self.entries.remove(&key);
             }
         }
     }
@@ -340,6 +398,63 @@ mod tests {
         assert_eq!(table.len(), 2);
     }
 
+    #[test]
+    fn the_unproven_have_their_share_and_leave_the_rest_to_the_proven() {
+        let mut table = Duplicates::new(64, FINISHED_LIFETIME);
+        let admit = |table: &mut Duplicates, identifier: u8, proven| {
+            table.admit(key(identifier), &[1; 16], proven, at(0))
+        };
+        let mut admitted = 0;
+        for identifier in 0..100 {
+            match admit(&mut table, identifier, false) {
+                // At most four are being decided.
+                Admission::New(ticket) if identifier >= 4 => {
+                    assert!(table.finish(ticket, Bytes::new(), at(0)));
+                    admitted += 1;
+                }
+                Admission::New(_) => {
+                    admitted += 1;
+                    if identifier == 3 {
+                        assert_eq!(admit(&mut table, 200, false), Admission::Full);
+                        // Three go on; one is answered, so that others may follow.
+                        let ticket = Ticket {
+                            key: key(3),
+                            number: table.next,
+                        };
+                        assert!(table.finish(ticket, Bytes::new(), at(0)));
+                    }
+                }
+                other => panic!("{identifier}: {other:?}"),
+            }
+        }
+        assert_eq!((admitted, table.len()), (100, 16), "a quarter of the table");
+        for identifier in 101..149 {
+            assert!(matches!(
+                admit(&mut table, identifier, true),
+                Admission::New(_)
+            ));
+        }
+        assert_eq!(table.len(), 64);
+        // The unproven that were answered go first; then there is nothing to let go.
+        for identifier in 149..162 {
+            assert!(matches!(
+                admit(&mut table, identifier, true),
+                Admission::New(_)
+            ));
+        }
+        assert_eq!(admit(&mut table, 162, true), Admission::Full);
+    }
+
+    #[test]
+    fn a_request_is_known_until_it_lapses() {
+        let mut table = Duplicates::default();
+        admitted(&mut table, 1, 7, 0);
+        assert!(table.knows(&key(1), &[7; 16], at(29)));
+        assert!(!table.knows(&key(1), &[8; 16], at(29)));
+        assert!(!table.knows(&key(2), &[7; 16], at(29)));
+        assert!(!table.knows(&key(1), &[7; 16], at(30)));
+    }
+
     proptest! {
         /// Whatever happens in whatever order: bounded, indexes agree, and nothing in flight is
         /// admitted twice.
@@ -350,13 +465,14 @@ mod tests {
             let mut now = 0;
             for (identifier, authenticator, action, wait) in steps {
                 now += wait / 4;
+                let proven = !wait.is_multiple_of(3);
                 match action {
                     0 | 1 => {
                         let admission =
-                            table.admit(key(identifier), &[authenticator; 16], true, at(now));
+                            table.admit(key(identifier), &[authenticator; 16], proven, at(now));
                         if let Admission::New(ticket) = admission {
                             let again =
-                                table.admit(key(identifier), &[authenticator; 16], true, at(now));
+                                table.admit(key(identifier), &[authenticator; 16], proven, at(now));
                             prop_assert_eq!(again, Admission::InFlight);
                             tickets.push(ticket);
                         }
@@ -369,7 +485,8 @@ mod tests {
                     },
                 }
                 prop_assert!(table.len() <= 4);
-                prop_assert_eq!(table.len(), table.in_flight.len() + table.finished.len());
+                prop_assert_eq!(table.len(), table.proven.len() + table.unproven.len());
+                prop_assert!(table.unproven.len() <= 1);
             }
             table.expire(at(now + 31));
             prop_assert!(table.is_empty());

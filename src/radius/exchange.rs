@@ -58,6 +58,67 @@ pub struct Arrival<'a> {
     pub available: bool,
 }
 
+/// A packet that makes sense and whose proof was looked at, before anything is remembered for it;
+/// made by [`examine`].
+#[derive(Debug)]
+pub struct Examined<'a> {
+    packet: Packet<'a>,
+    keys: Keys,
+    presence: Presence,
+}
+
+/// What a packet is to the allowance of its client (CONTRACT.md 3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Weight {
+    /// Proven, and not seen before: only who has the secret can make one.
+    Request,
+    /// Proven, and of a kind that whoever recorded one can send again: a request that is known, a
+    /// Status-Server.
+    Repetition,
+    /// Proven by nothing, wrongly proven, or no packet that is served here: anybody who forges the
+    /// client's address can send it.
+    Unproven,
+}
+
+/// Looks at a packet of a known client: its form, its code and its proof. Costs one digest over
+/// its octets at most, and remembers nothing.
+///
+/// # Errors
+/// It is to be dropped.
+pub fn examine<'a>(arrival: &Arrival<'a>) -> Result<Examined<'a>, DropReason> {
+    let transport = arrival.transport;
+    let packet = Packet::parse(arrival.datagram)?;
+    let keys = transport.keys(arrival.client);
+    let presence = match packet.code() {
+        code if !transport.serves(code) => {
+            // Some of these are answered to who has shown a certificate.
+            if !transport.is_tls() {
+                return Err(DropReason::UnexpectedCode);
+            }
+            Presence::Verified
+        }
+        Code::AccessRequest => prove(&packet, arrival, &keys)?,
+        // Mandatory whatever the client's entry says (RFC 5997 §4.2).
+        Code::StatusServer => match keys.check(&packet)? {
+            Presence::Absent => return Err(DropReason::MessageAuthenticatorMissing),
+            Presence::Verified => Presence::Verified,
+        },
+        Code::AccountingRequest => {
+            keys.check_signed(&packet).map_err(|fault| match fault {
+                IntegrityFault::Response => DropReason::AccountingWrong,
+                fault => fault.into(),
+            })?;
+            Presence::Verified
+        }
+        _ => return Err(DropReason::UnexpectedCode),
+    };
+    Ok(Examined {
+        packet,
+        keys,
+        presence,
+    })
+}
+
 /// What to do next.
 #[derive(Debug)]
 #[must_use]
@@ -173,7 +234,42 @@ impl Exchanges {
 
     /// Takes a datagram.
     pub fn receive(&mut self, arrival: &Arrival<'_>) -> Step {
-        self.try_receive(arrival).unwrap_or_else(Step::Drop)
+        self.take(arrival, examine(arrival))
+    }
+
+    /// Takes a datagram that was examined.
+    pub fn take(
+        &mut self,
+        arrival: &Arrival<'_>,
+        examined: Result<Examined<'_>, DropReason>,
+    ) -> Step {
+        examined
+            .and_then(|examined| self.try_take(arrival, examined))
+            .unwrap_or_else(Step::Drop)
+    }
+
+    /// What a packet is to the allowance of its client.
+    pub fn weight(
+        &self,
+        arrival: &Arrival<'_>,
+        examined: &Result<Examined<'_>, DropReason>,
+    ) -> Weight {
+        let Ok(examined) = examined else {
+            return Weight::Unproven;
+        };
+        match (examined.presence, examined.packet.code()) {
+            (Presence::Absent, _) => Weight::Unproven,
+            (Presence::Verified, Code::StatusServer) => Weight::Repetition,
+            (Presence::Verified, _) => {
+                let key = key(arrival, &examined.packet);
+                let fingerprint = arrival.transport.fingerprint(&examined.packet);
+                if self.duplicates.knows(&key, &fingerprint, arrival.now.mono) {
+                    Weight::Repetition
+                } else {
+                    Weight::Request
+                }
+            }
+        }
     }
 
     /// Takes the verdict of a question. Without one the request is forgotten, so that its
@@ -260,30 +356,25 @@ impl Exchanges {
         }
     }
 
-    fn try_receive(&mut self, arrival: &Arrival<'_>) -> Result<Step, DropReason> {
-        let client = arrival.client;
+    fn try_take(
+        &mut self,
+        arrival: &Arrival<'_>,
+        examined: Examined<'_>,
+    ) -> Result<Step, DropReason> {
         let transport = arrival.transport;
-        let packet = Packet::parse(arrival.datagram)?;
-        let keys = transport.keys(client);
+        let Examined {
+            packet,
+            keys,
+            presence,
+        } = examined;
         match packet.code() {
             code if !transport.serves(code) => {
-                if transport.is_tls()
-                    && let Some(reply) = reply::unsupported(&packet, &keys)
-                {
-                    keys.check_signed(&packet)?;
-                    return Ok(Step::Reply(reply.map_err(|_| DropReason::ReplyTooLong)?));
-                }
-                Err(DropReason::UnexpectedCode)
+                let reply = reply::unsupported(&packet, &keys).ok_or(DropReason::UnexpectedCode)?;
+                keys.check_signed(&packet)?;
+                Ok(Step::Reply(reply.map_err(|_| DropReason::ReplyTooLong)?))
             }
-            Code::AccessRequest => {
-                let presence = prove(&packet, arrival, &keys)?;
-                self.access(arrival, &packet, presence, keys)
-            }
+            Code::AccessRequest => self.access(arrival, &packet, presence, keys),
             Code::StatusServer => {
-                // Mandatory whatever the client's entry says (RFC 5997 §4.2).
-                if keys.check(&packet)? == Presence::Absent {
-                    return Err(DropReason::MessageAuthenticatorMissing);
-                }
                 if !arrival.available {
                     return Err(DropReason::Unavailable);
                 }
@@ -292,13 +383,7 @@ impl Exchanges {
                     .map_err(|_| DropReason::ReplyTooLong)?;
                 Ok(Step::Reply(reply))
             }
-            Code::AccountingRequest => {
-                keys.check_signed(&packet).map_err(|fault| match fault {
-                    IntegrityFault::Response => DropReason::AccountingWrong,
-                    fault => fault.into(),
-                })?;
-                self.account(arrival, &packet, keys)
-            }
+            Code::AccountingRequest => self.account(arrival, &packet, keys),
             _ => Err(DropReason::UnexpectedCode),
         }
     }
@@ -346,11 +431,7 @@ impl Exchanges {
         packet: &Packet<'_>,
         presence: Presence,
     ) -> Result<Admitted, DropReason> {
-        let key = Key {
-            peer: arrival.peer,
-            local: arrival.local,
-            request: arrival.transport.name(packet),
-        };
+        let key = key(arrival, packet);
         let proven = presence == Presence::Verified;
         let now = arrival.now.mono;
         let fingerprint = arrival.transport.fingerprint(packet);
@@ -476,6 +557,14 @@ impl Exchanges {
         } else {
             Err(DropReason::Superseded)
         }
+    }
+}
+
+fn key(arrival: &Arrival<'_>, packet: &Packet<'_>) -> Key {
+    Key {
+        peer: arrival.peer,
+        local: arrival.local,
+        request: arrival.transport.name(packet),
     }
 }
 

@@ -33,6 +33,8 @@ reasons! {
         UnknownClient => "unknown_client",
         /// The client sends more datagrams than its rate allows.
         RateLimited => "rate_limited",
+        /// More comes from the client's address without a proof than its rate allows.
+        UnprovenRateLimited => "unproven_rate_limited",
         /// Shorter than a header.
         Short => "short",
         /// The Length field is out of range.
@@ -123,6 +125,10 @@ impl DropReason {
                 Some("no [[radius.client]] has this address; add one if it is yours")
             }
             Self::RateLimited => Some("the client sends more than its rate allows"),
+            Self::UnprovenRateLimited => Some(
+                "more comes from its address without a right Message-Authenticator than its rate \
+                 allows; somebody may be forging the address",
+            ),
             Self::MessageAuthenticatorMissing => Some(
                 "it has no Message-Authenticator; update the client or switch it on there, or, if \
                  neither can be done, set require_message_authenticator = false for this client",

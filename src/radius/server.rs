@@ -35,7 +35,8 @@ use super::accounting::Report as Accounted;
 use super::client::{ClientSettings, Clients};
 use super::duplicates;
 use super::exchange::{
-    Arrival, Conversing, DeviceQuestion, ExchangeId, Exchanges, Question, Recording, Step,
+    Arrival, Conversing, DeviceQuestion, Examined, ExchangeId, Exchanges, Question, Recording,
+    Step, Weight, examine,
 };
 use super::reason::DropReason;
 use super::request::Place;
@@ -50,6 +51,8 @@ use crate::watch::Watch;
 
 /// How many requests may be decided at a time, unless [`Listen`] says otherwise.
 pub const MAX_IN_FLIGHT: usize = 4096;
+/// How many datagrams that wait are taken at a time, before others on the same core have a turn.
+const AT_A_TIME: usize = 64;
 /// How long a loop rests after its socket failed, so that a lasting fault does not spin.
 const REST_AFTER_ERROR: Duration = Duration::from_millis(50);
 
@@ -94,8 +97,9 @@ pub struct Settings {
     pub eap: Option<Arc<eap::Settings>>,
     /// Whether responses to challenges can be checked (CHAP, MS-CHAPv2).
     pub challenges: bool,
-    /// How many datagrams a second each client may send, on average, before they are dropped
-    /// unread (CONTRACT.md 3.6).
+    /// How many packets a second each client may send, on average, before they are dropped
+    /// (CONTRACT.md 3.6): so many that are proven, so many that may be repeated by others, and so
+    /// many that are not proven.
     pub datagrams_per_second: NonZeroU32,
     /// How many it may send at once.
     pub burst: NonZeroU32,
@@ -328,17 +332,23 @@ async fn serve(
             () = shutdown.cancelled() => return,
             received = socket.receive(&mut buffer) => received,
         };
-        match received {
-            Ok(received) => {
-                let datagram = buffer.get(..received.length).unwrap_or_default();
-                take(&shared, &socket, service, datagram, received).await;
+        let mut next = Some(received);
+        for _ in 0..AT_A_TIME {
+            match next {
+                Some(Ok(received)) => {
+                    let datagram = buffer.get(..received.length).unwrap_or_default();
+                    take(&shared, &socket, service, datagram, received).await;
+                }
+                Some(Err(fault)) => {
+                    // An ICMP error to an earlier reply comes here too: never a reason to end.
+                    report::receive_error(service);
+                    warn!(service = service.as_str(), error = %fault, "cannot receive RADIUS datagrams");
+                    tokio::time::sleep(REST_AFTER_ERROR).await;
+                    break;
+                }
+                None => break,
             }
-            Err(fault) => {
-                // An ICMP error to an earlier reply comes here too: never a reason to end.
-                report::receive_error(service);
-                warn!(service = service.as_str(), error = %fault, "cannot receive RADIUS datagrams");
-                tokio::time::sleep(REST_AFTER_ERROR).await;
-            }
+            next = socket.receive_waiting(&mut buffer);
         }
     }
 }
@@ -365,13 +375,6 @@ async fn take(
         );
         return shared.report.dropped(DropReason::UnknownClient, None, peer);
     };
-    if !live.gates.admit(client.name()) {
-        let length = datagram.len();
-        Story::unread(shared, Some(client), ways, length, DropReason::RateLimited);
-        return shared
-            .report
-            .dropped(DropReason::RateLimited, Some(client), peer);
-    }
     let arrival = Arrival {
         datagram,
         client,
@@ -383,18 +386,33 @@ async fn take(
         challenges: live.challenges,
         available: shared.available.load(Ordering::Relaxed),
     };
+    let examined = examine(&arrival);
+    let weight = shared.exchanges().weight(&arrival, &examined);
+    if !live.gates.admit(client.name(), weight) {
+        let reason = match weight {
+            Weight::Request | Weight::Repetition => DropReason::RateLimited,
+            Weight::Unproven => DropReason::UnprovenRateLimited,
+        };
+        Story::unread(shared, Some(client), ways, datagram.len(), reason);
+        return shared.report.dropped(reason, Some(client), peer);
+    }
     let back = Back::Datagram {
         socket: Arc::clone(socket),
         service,
         to: received.back,
     };
-    handle(shared, &arrival, back).await;
+    handle(shared, &arrival, examined, back).await;
 }
 
 /// Does what the exchange says of a packet; tells why where that is nothing.
-async fn handle(shared: &Arc<Shared>, arrival: &Arrival<'_>, back: Back) -> Option<DropReason> {
+async fn handle(
+    shared: &Arc<Shared>,
+    arrival: &Arrival<'_>,
+    examined: Result<Examined<'_>, DropReason>,
+    back: Back,
+) -> Option<DropReason> {
     let client = arrival.client;
-    let mut step = shared.exchanges().receive(arrival);
+    let mut step = shared.exchanges().take(arrival, examined);
     let story = Story::of(shared, arrival, &mut step);
     let task = |work| Task {
         work,

@@ -71,8 +71,8 @@ impl Fixture {
         Self::with(|client| client.require_message_authenticator = false)
     }
 
-    fn receive_at(&mut self, datagram: &[u8], seconds: u64) -> Step {
-        let arrival = Arrival {
+    fn arrival<'a>(&'a self, datagram: &'a [u8], seconds: u64) -> Arrival<'a> {
+        Arrival {
             datagram,
             client: &self.client,
             transport: self.transport,
@@ -82,8 +82,14 @@ impl Fixture {
             eap: self.eap.as_ref(),
             challenges: self.challenges,
             available: self.available,
-        };
-        self.exchanges.receive(&arrival)
+        }
+    }
+
+    fn receive_at(&mut self, datagram: &[u8], seconds: u64) -> Step {
+        let mut exchanges = std::mem::take(&mut self.exchanges);
+        let step = exchanges.receive(&self.arrival(datagram, seconds));
+        self.exchanges = exchanges;
+        step
     }
 
     fn receive(&mut self, datagram: &[u8]) -> Step {
@@ -110,6 +116,40 @@ impl Fixture {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn what_the_secret_proves_is_told_from_what_anybody_can_send() {
+    let credentials: Attributes<'_> = &[
+        (kind::USER_NAME, b"alice"),
+        (kind::USER_PASSWORD, &hidden(b"s3cret")),
+    ];
+    let mut fixture = Fixture::lenient();
+    let weight = |fixture: &Fixture, datagram: &[u8]| {
+        let arrival = fixture.arrival(datagram, 0);
+        fixture.exchanges.weight(&arrival, &examine(&arrival))
+    };
+    let proven = sealed(credentials);
+    assert_eq!(weight(&fixture, &proven), Weight::Request);
+    let _asked = fixture.asked(&proven);
+    assert_eq!(weight(&fixture, &proven), Weight::Repetition);
+    let mut forged = proven.clone();
+    forged[25] ^= 1;
+    let mut unserved = proven.clone();
+    unserved[0] = 4;
+    for unproven in [
+        &bare(credentials)[..],
+        &forged,
+        &unserved,
+        &proven[..30],
+        b"",
+    ] {
+        assert_eq!(weight(&fixture, unproven), Weight::Unproven);
+    }
+    let alive = Draft::new(Code::StatusServer, 9)
+        .seal_request(&AUTHENTICATOR, &secret())
+        .unwrap();
+    assert_eq!(weight(&fixture, &alive), Weight::Repetition);
 }
 
 fn draft(attributes: Attributes<'_>) -> Draft {

@@ -1,4 +1,7 @@
-//! How many datagrams each client may send before they are dropped unread (CONTRACT.md 3.6).
+//! How many packets each client may send before they are dropped (CONTRACT.md 3.6).
+//!
+//! What only the client can have made has an allowance of its own: whoever forges its address, or
+//! sends again what it recorded, uses up another.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use governor::{Quota, RateLimiter};
 use super::Settings;
 use crate::domain::name::ClientName;
 use crate::domain::time::Clock;
+use crate::radius::exchange::Weight;
 
 /// A limiter that reads the clock it is given.
 pub(super) type Limiter = RateLimiter<NotKeyed, InMemoryState, Given, NoOpMiddleware<Duration>>;
@@ -26,30 +30,54 @@ impl governor::clock::Clock for Given {
     }
 }
 
-/// One limiter a client.
-pub(super) struct Gates(HashMap<ClientName, Limiter>);
+/// The allowances of each client.
+pub(super) struct Gates(HashMap<ClientName, Allowances>);
+
+struct Allowances {
+    requests: Limiter,
+    repetitions: Limiter,
+    unproven: Limiter,
+}
+
+impl Allowances {
+    fn of(&self, weight: Weight) -> &Limiter {
+        match weight {
+            Weight::Request => &self.requests,
+            Weight::Repetition => &self.repetitions,
+            Weight::Unproven => &self.unproven,
+        }
+    }
+}
 
 impl Gates {
     pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
         let quota = Quota::per_second(settings.datagrams_per_second).allow_burst(settings.burst);
-        let gate = || RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
+        let limiter = || RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
+        let allowances = || Allowances {
+            requests: limiter(),
+            repetitions: limiter(),
+            unproven: limiter(),
+        };
         Self(
             settings
                 .clients
                 .iter()
-                .map(|client| (client.name().clone(), gate()))
+                .map(|client| (client.name().clone(), allowances()))
                 .collect(),
         )
     }
 
-    /// Whether the client may send one more; a client without a gate may not.
-    pub(super) fn admit(&self, client: &ClientName) -> bool {
-        self.0.get(client).is_some_and(|gate| gate.check().is_ok())
+    /// Whether the client may send one more of these; a client without a gate may not.
+    pub(super) fn admit(&self, client: &ClientName, weight: Weight) -> bool {
+        self.0
+            .get(client)
+            .is_some_and(|allowances| allowances.of(weight).check().is_ok())
     }
 
-    /// How long the client must wait to send one more; nothing where it may now, or has no gate.
+    /// How long the client must wait to send one more over a connection, where all is proven;
+    /// nothing where it may now, or has no gate.
     pub(super) fn wait(&self, client: &ClientName) -> Option<Duration> {
-        let gate = self.0.get(client)?;
+        let gate = &self.0.get(client)?.requests;
         let not_yet = gate.check().err()?;
         Some(not_yet.wait_time_from(governor::clock::Clock::now(gate.clock())))
     }

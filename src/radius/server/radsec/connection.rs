@@ -17,7 +17,7 @@ use zeroize::Zeroize as _;
 
 use super::Bounds;
 use crate::domain::certificate::CertificateNames;
-use crate::radius::exchange::Arrival;
+use crate::radius::exchange::{Arrival, examine};
 use crate::radius::reason::DropReason;
 use crate::radius::server::back::Back as AnyBack;
 use crate::radius::server::{Shared, handle, report};
@@ -222,7 +222,7 @@ impl Connection {
             challenges: live.challenges,
             available: shared.available.load(Ordering::Relaxed),
         };
-        match handle(shared, &arrival, AnyBack::Tls(back)).await {
+        match handle(shared, &arrival, examine(&arrival), AnyBack::Tls(back)).await {
             Some(reason) if ends_connection(reason) => Err(Ended::Malformed),
             _ => Ok(()),
         }
