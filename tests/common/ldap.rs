@@ -1,7 +1,7 @@
 //! A small blocking LDAP client over `ldap3_proto`, for tests that need many binds at once.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,6 +10,7 @@ use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapFilter, LdapMsg, LdapOp,
     LdapSearchRequest, LdapSearchResultEntry, LdapSearchScope,
 };
+use socket2::{Domain, Socket, Type};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use super::BASE;
@@ -25,7 +26,18 @@ pub(crate) struct LdapClient {
 impl LdapClient {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).ok()?;
+        Self::over(TcpStream::connect(address).ok()?)
+    }
+
+    /// Connects from an address of loopback of one's choice.
+    pub(crate) fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Option<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+        socket.bind(&SocketAddr::from((source, 0)).into()).ok()?;
+        socket.connect(&address.into()).ok()?;
+        Self::over(TcpStream::from(socket))
+    }
+
+    fn over(stream: TcpStream) -> Option<Self> {
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
             .ok()?;

@@ -25,6 +25,8 @@ mod eapol;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod flooded;
+#[cfg(test)]
 mod floods;
 #[cfg(test)]
 mod host_entries;

@@ -1,0 +1,212 @@
+//! Strangers who take up room, connections over LDAP and datagrams over RADIUS, and whoever logs in
+//! meanwhile (CONTRACT.md 3.6).
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::common::ldap::LdapClient;
+use crate::common::radius::{Reply, access_request, ask};
+use crate::common::{Gateway, PASSWORD, Setting, eventually};
+use crate::raw_ldap::{bind, message};
+
+const SOURCES: u8 = 8;
+const PER_SOURCE: usize = 8;
+const CONNECTIONS: usize = SOURCES as usize * PER_SOURCE;
+
+/// Where somebody logs in from, and nobody else is.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 250, 1, 1);
+
+/// No relays, and room for no more than the strangers can take.
+fn gateway() -> Gateway {
+    let gateway = Gateway::start(&Setting {
+        throttle: "refusal_delay = \"10ms\"\n".to_owned(),
+        ldap: format!(
+            "max_connections = {CONNECTIONS}\nmax_connections_per_source = {PER_SOURCE}\n"
+        ),
+        ..Setting::default()
+    });
+    gateway.add_user("alice");
+    gateway
+}
+
+/// What strangers do with a connection.
+#[derive(Debug, Clone, Copy)]
+enum Habit {
+    Nothing,
+    SendPartOfAMessage,
+    BindAnonymously,
+    GuessWrong,
+}
+
+impl Habit {
+    fn sent(self) -> Vec<u8> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::SendPartOfAMessage => vec![0x30, 0x82, 0x10, 0x00, 0x02],
+            Self::BindAnonymously => message(1, &bind("", ""), &[]),
+            Self::GuessWrong => message(1, &bind("uid=nobody", "a guess"), &[]),
+        }
+    }
+}
+
+fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+/// As many connections as there is room for, from a few addresses, all of them at the daemon.
+fn strangers(gateway: &Gateway, to: SocketAddr, habit: Habit) -> Vec<TcpStream> {
+    let accepted = || {
+        gateway.metric("doorward_ldap_connections_total", "")
+            + gateway.metric("doorward_ldap_connections_refused_total", "")
+    };
+    let before = accepted();
+    let inside: Vec<TcpStream> = (0..CONNECTIONS)
+        .map(|number| {
+            let last = u8::try_from(number).unwrap() % SOURCES;
+            let mut stream = connect(Ipv4Addr::new(127, 250, 0, 1 + last), to);
+            // Who was turned away may have been told so already.
+            let _ = stream.write_all(&habit.sent());
+            stream
+        })
+        .collect();
+    #[expect(clippy::cast_precision_loss, reason = "a small count")]
+    let all = CONNECTIONS as f64;
+    eventually(String::new, || accepted() - before >= all);
+    inside
+}
+
+fn login(gateway: &Gateway, from: Ipv4Addr) -> Option<i64> {
+    LdapClient::connect_from(from, gateway.hosts)?.bind("alice", PASSWORD)
+}
+
+#[test]
+fn strangers_who_take_all_connections_shut_nobody_out() {
+    let gateway = gateway();
+    for habit in [
+        Habit::Nothing,
+        Habit::SendPartOfAMessage,
+        Habit::BindAnonymously,
+        Habit::GuessWrong,
+    ] {
+        let held = strangers(&gateway, gateway.hosts, habit);
+        for number in 0..10 {
+            let from = Ipv4Addr::new(127, 250, 2, 1 + number);
+            assert_eq!(login(&gateway, from), Some(0), "{habit:?}, login {number}");
+        }
+        drop(held);
+    }
+    let held = strangers(&gateway, gateway.ldaps, Habit::Nothing);
+    assert_eq!(login(&gateway, ELSEWHERE), Some(0), "no handshake comes");
+    drop(held);
+    let displaced = gateway.metric(
+        "doorward_ldap_connections_closed_total",
+        "reason=\"displaced\"",
+    );
+    assert!(displaced > 0.0, "{}", gateway.metrics());
+}
+
+#[test]
+fn who_has_bound_stays_whoever_comes() {
+    let gateway = gateway();
+    gateway.add_service("lookup");
+    let mut bound = LdapClient::connect_from(ELSEWHERE, gateway.hosts).unwrap();
+    assert_eq!(bound.bind_service("lookup", PASSWORD), Some(0));
+    for _ in 0..3 {
+        let held = strangers(&gateway, gateway.hosts, Habit::Nothing);
+        let (entries, code) = bound.search("uid", "alice").unwrap();
+        assert_eq!((entries.len(), code), (1, 0));
+        drop(held);
+    }
+}
+
+#[test]
+fn strangers_at_ones_own_address_do_not_shut_it_out() {
+    let gateway = gateway();
+    let held: Vec<TcpStream> = (0..PER_SOURCE)
+        .map(|_| connect(ELSEWHERE, gateway.hosts))
+        .collect();
+    for number in 0..10 {
+        assert_eq!(login(&gateway, ELSEWHERE), Some(0), "login {number}");
+    }
+    drop(held);
+}
+
+/// A gateway whose clients may send little.
+fn sparing(client_datagrams: u32) -> Gateway {
+    let gateway = Gateway::start(&Setting {
+        throttle: format!(
+            "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n\
+             client_datagrams = {client_datagrams}\n"
+        ),
+        ..Setting::default()
+    });
+    gateway.add_user("alice");
+    gateway
+}
+
+/// Sends them from the NAS's own address; each is one that the daemon has taken in.
+fn flood(gateway: &Gateway, datagrams: impl Iterator<Item = Vec<u8>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in datagrams {
+        socket.send_to(&datagram, gateway.radius).unwrap();
+    }
+}
+
+#[test]
+fn forged_datagrams_use_up_nothing_of_whom_they_pretend_to_be() {
+    const FORGED: u16 = 500;
+    let gateway = sparing(20);
+    let genuine = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        let mut authenticator = [7; 16];
+        authenticator[..2].copy_from_slice(&[high, low]);
+        access_request(low, authenticator, "alice", "a guess")
+    };
+    let wrong = |number| {
+        let mut datagram = genuine(number);
+        *datagram.last_mut().unwrap() ^= 1;
+        datagram
+    };
+    let without = |number| {
+        let mut datagram = genuine(number);
+        let length = datagram.len() - 18;
+        datagram.truncate(length);
+        datagram[2..4].copy_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+        datagram
+    };
+    let broken = |number| without(number)[..19].to_vec();
+    let recorded = access_request(9, [9; 16], "alice", PASSWORD);
+    for (kind, forged) in [
+        ("wrong", &wrong as &dyn Fn(u16) -> Vec<u8>),
+        ("without", &without),
+        ("broken", &broken),
+        ("recorded", &|_| recorded.clone()),
+    ] {
+        flood(&gateway, (0..FORGED).map(forged));
+        let reply = ask(gateway.radius, "alice", PASSWORD, Duration::from_secs(10));
+        assert_eq!(reply, Reply::Accept, "{kind}: {}", gateway.metrics());
+    }
+    let limited = gateway.metric(
+        "doorward_radius_drops_total",
+        "reason=\"unproven_rate_limited\"",
+    );
+    assert!(limited > 0.0, "{}", gateway.metrics());
+    let shown = gateway.json(&["user", "show", "alice", "-o", "json"]);
+    assert_eq!(shown["recent_failures"], 0, "{shown}");
+}
+
+#[test]
+fn who_has_the_secret_is_still_bounded() {
+    let gateway = sparing(5);
+    let datagrams =
+        (0..200_u8).map(|number| access_request(number, [number; 16], "alice", PASSWORD));
+    flood(&gateway, datagrams);
+    let limited = || gateway.metric("doorward_radius_drops_total", "reason=\"rate_limited\"");
+    eventually(|| gateway.metrics(), || limited() > 0.0);
+}
