@@ -5,6 +5,7 @@
 //! certificate is no client's. What is said on a connection is `connection`'s.
 
 pub(super) mod connection;
+mod handshakes;
 mod places;
 
 use std::io;
@@ -25,6 +26,7 @@ use tracing::{Instrument as _, debug, error, info_span, warn};
 
 pub(super) use self::connection::Back;
 use self::connection::{Connection, Ended};
+use self::handshakes::{Handshake, Handshakes};
 use self::places::{Place, Places};
 use super::Shared;
 use crate::domain::certificate::{self, CertificateNames};
@@ -88,9 +90,6 @@ impl Default for Bounds {
     }
 }
 
-/// How many handshakes there may be at once, and how many with one source.
-const HANDSHAKES: usize = 256;
-const HANDSHAKES_PER_SOURCE: usize = 32;
 /// How long to wait after an error that waiting can help, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -99,8 +98,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Connected {
     next: AtomicU64,
     all: Arc<Places<()>>,
-    handshakes: Arc<Places<()>>,
-    handshakes_by_source: Arc<Places<Source>>,
+    handshakes: Arc<Handshakes>,
     by_client: Arc<Places<ClientName>>,
 }
 
@@ -217,8 +215,7 @@ pub(super) async fn serve(
 struct Entering {
     peer: SocketAddr,
     place: Place<()>,
-    _handshake: Place<()>,
-    _of_source: Place<Source>,
+    handshake: Handshake,
 }
 
 impl Entering {
@@ -229,21 +226,13 @@ impl Entering {
         }
         let connected = &shared.connected;
         let bounds = live.connections;
+        let place = connected.all.enter((), bounds.connections);
+        let place = place.ok_or(Turned::Total)?;
         let source = Source::from(peer.ip()).aggregate();
-        let of_source = connected
-            .handshakes_by_source
-            .enter(source, HANDSHAKES_PER_SOURCE);
         Ok(Self {
             peer,
-            place: connected
-                .all
-                .enter((), bounds.connections)
-                .ok_or(Turned::Total)?,
-            _handshake: connected
-                .handshakes
-                .enter((), HANDSHAKES)
-                .ok_or(Turned::Handshakes)?,
-            _of_source: of_source.ok_or(Turned::Handshakes)?,
+            place,
+            handshake: connected.handshakes.begin(source),
         })
     }
 
@@ -260,8 +249,11 @@ impl Entering {
         let _ = stream.set_nodelay(true);
         let trust = tls().ok_or(Turned::NoCertificate)?;
         let acceptor = TlsAcceptor::from(Arc::new(offering(&trust, bounds.versions)));
-        let stream = timeout(bounds.handshake, acceptor.accept(stream))
-            .await
+        let shaken = tokio::select! {
+            shaken = timeout(bounds.handshake, acceptor.accept(stream)) => shaken,
+            () = self.handshake.lost() => return Err(Turned::Handshakes),
+        };
+        let stream = shaken
             .map_err(|_| Turned::Late)?
             .map_err(Turned::Handshake)?;
         let names = names(&stream)?;
