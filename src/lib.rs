@@ -34,6 +34,7 @@ pub mod files;
 pub mod hashing;
 pub mod http;
 pub mod ldap;
+pub mod leftovers;
 pub mod lifecycle;
 pub mod metrics;
 pub mod network_password;

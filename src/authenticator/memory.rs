@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{HmacReset, KeyInit as _, Mac as _};
 use moka::sync::Cache;
 use sha2::Sha256;
 use uuid::Uuid;
@@ -155,14 +155,16 @@ impl Memory {
     fn keyed(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC takes keys of any length (RFC 2104 2), so this branch is never taken; the fallback
         // digest matches nothing that was remembered.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose()) else {
+        let Ok(mut mac) = HmacReset::<Sha256>::new_from_slice(self.key.expose()) else {
             return [0; 32];
         };
         for part in parts {
             mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(part);
         }
-        mac.finalize().into_bytes().into()
+        // In its place, where it is wiped: moving it would leave a copy of the last block, which
+        // has the password.
+        mac.finalize_reset().into_bytes().into()
     }
 }
 

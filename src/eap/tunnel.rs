@@ -16,6 +16,7 @@ use super::seen::{Record, SeenInside, Side};
 use super::settings::Method;
 use crate::authenticator::Ground;
 use crate::domain::time::Now;
+use crate::leftovers::{NothingYet, Wiping, overwrite_freed};
 
 /// The most plaintext taken from one message, in octets.
 const MAX_PLAINTEXT: usize = 16_384;
@@ -147,7 +148,7 @@ impl Tunnel {
         let mut plaintext = Zeroizing::new(Vec::with_capacity(octets.len()));
         let mut rest = octets;
         while !rest.is_empty() {
-            let taken = self.connection.read_tls(&mut rest);
+            let taken = self.connection.read_tls(&mut Wiping::new(&mut rest));
             if !matches!(taken, Ok(1..)) {
                 return Err(TunnelFault::TooMuch);
             }
@@ -162,10 +163,13 @@ impl Tunnel {
             if self.connection.reader().read_exact(room).is_err() {
                 return Err(TunnelFault::TooMuch);
             }
+            overwrite_freed(waiting);
             if state.peer_has_closed() {
                 return Err(TunnelFault::Closed);
             }
         }
+        // Nothing may come any more, and a password was decrypted in the library's buffer.
+        let _ = self.connection.read_tls(&mut Wiping::new(NothingYet));
         Ok(plaintext)
     }
 

@@ -38,6 +38,7 @@ use crate::ldap::limits::Phase;
 use crate::ldap::result::{Reply, ResultCode};
 use crate::ldap::session::{Arrival, CloseReason, Closing, Conversation, Step};
 use crate::ldap::settings::{Settings, TlsMode};
+use crate::leftovers::{Wiping, overwrite_freed};
 
 /// How many answers may wait to be written before operations wait.
 const ANSWERS_IN_FLIGHT: usize = 64;
@@ -145,7 +146,11 @@ async fn protected<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let accepted = timeout(handshake, TlsAcceptor::from(config).accept(stream)).await;
+    let accepted = timeout(
+        handshake,
+        TlsAcceptor::from(config).accept(Wiping::new(stream)),
+    )
+    .await;
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(failure)) => {
@@ -309,7 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                 () = self.shutdown.cancelled(), if !stopping => stopping = true,
                 read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
-                    Ok(_) => {}
+                    Ok(read) => overwrite_freed(read),
                 },
                 () = &mut idle, if self.running.is_empty() => return Err(CloseReason::Idle),
             }

@@ -32,6 +32,7 @@ use super::Shared;
 use crate::domain::certificate::{self, CertificateNames};
 use crate::domain::name::ClientName;
 use crate::domain::origin::Source;
+use crate::leftovers::Wiping;
 use crate::radius::client::Stranger;
 use crate::radius::transport::{ConnectionId, Version};
 
@@ -242,7 +243,7 @@ impl Entering {
         stream: TcpStream,
         tls: &TlsSource,
         id: ConnectionId,
-    ) -> Result<(Box<TlsStream<TcpStream>>, Connection, Inside), Turned> {
+    ) -> Result<(Box<TlsStream<Wiping<TcpStream>>>, Connection, Inside), Turned> {
         let bounds = shared.live.load().connections;
         let local = stream.local_addr().map_err(Turned::Handshake)?;
         // Replies are written whole.
@@ -250,7 +251,7 @@ impl Entering {
         let trust = tls().ok_or(Turned::NoCertificate)?;
         let acceptor = TlsAcceptor::from(Arc::new(offering(&trust, bounds.versions)));
         let shaken = tokio::select! {
-            shaken = timeout(bounds.handshake, acceptor.accept(stream)) => shaken,
+            shaken = timeout(bounds.handshake, acceptor.accept(Wiping::new(stream))) => shaken,
             () = self.handshake.lost() => return Err(Turned::Handshakes),
         };
         let stream = shaken
@@ -304,7 +305,7 @@ fn offering(config: &ServerConfig, versions: Versions) -> ServerConfig {
 }
 
 /// The version that both ends have agreed on; a client that offers none speaks RADIUS/1.0.
-fn agreed(stream: &TlsStream<TcpStream>, versions: Versions) -> Result<Version, Turned> {
+fn agreed(stream: &TlsStream<Wiping<TcpStream>>, versions: Versions) -> Result<Version, Turned> {
     let session = stream.get_ref().1;
     let newest = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     match session.alpn_protocol() {
@@ -317,7 +318,7 @@ fn agreed(stream: &TlsStream<TcpStream>, versions: Versions) -> Result<Version, 
 }
 
 /// The names of the certificate that the client has shown.
-fn names(stream: &TlsStream<TcpStream>) -> Result<CertificateNames, Turned> {
+fn names(stream: &TlsStream<Wiping<TcpStream>>) -> Result<CertificateNames, Turned> {
     let shown = stream.get_ref().1.peer_certificates();
     let own = shown.and_then(<[_]>::first).ok_or(Turned::Unreadable)?;
     certificate::names(own).map_err(|_| Turned::Unreadable)

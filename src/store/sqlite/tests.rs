@@ -266,11 +266,26 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
     let path = folder.path().join("doorward.db");
     let first = schema::Schema::ours().up_to(1);
     let store = SqliteStore::open_as(&path, &options().creating(), &first).unwrap();
-    add_group(&store, "staff", String::new()).await.unwrap();
     drop(store);
+    // As the program of that version wrote them.
+    let earlier = Connection::open(&path).unwrap();
+    earlier
+        .execute_batch(
+            "INSERT INTO groups (id, name, name_folded, gid_number, created, modified)
+             VALUES (zeroblob(16), 'staff', 'staff', 20000, 0, 0);
+             INSERT INTO events (id, at, count, outcome, body)
+             VALUES (zeroblob(16), 0, 1, 'change', '{}');",
+        )
+        .unwrap();
+    drop(earlier);
 
     let store = SqliteStore::open(&path, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
+    // What the log takes is known from then on, and comes out even.
+    let bytes = store.events_bytes().await.unwrap();
+    assert!(bytes > 0, "{bytes}");
+    assert_eq!(store.shed_events(bytes - 1, 10).await.unwrap(), 1);
+    assert_eq!(store.events_bytes().await.unwrap(), 0);
     let tables = [
         "ssh_keys",
         "radius_sessions",

@@ -17,6 +17,7 @@ use zeroize::Zeroize as _;
 
 use super::Bounds;
 use crate::domain::certificate::CertificateNames;
+use crate::leftovers::overwrite_freed;
 use crate::radius::exchange::{Arrival, examine};
 use crate::radius::reason::DropReason;
 use crate::radius::server::back::Back as AnyBack;
@@ -265,7 +266,7 @@ async fn packet<R: AsyncRead + Unpin>(
         octets.reserve(MAX_LENGTH);
         match from.read_buf(octets).await {
             Ok(0) | Err(_) => return Err(Ended::Gone),
-            Ok(_) => {}
+            Ok(read) => overwrite_freed(read),
         }
     }
 }
