@@ -122,8 +122,9 @@ async fn a_certificate_binds_the_service_account_it_was_mapped_to_and_no_other()
     };
     assert!(named("mx3.example.org"), "{events:?}");
     assert!(named("mx1.example.org, mx2.example.org"), "{events:?}");
+    // One event an account and minute.
     let granted = events.iter().filter(|event| event.reason.is_none());
-    assert_eq!(granted.count(), 2, "those of one account are one event");
+    assert_eq!(granted.count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
