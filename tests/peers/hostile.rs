@@ -379,7 +379,7 @@ fn the_limit_of_open_files_is_raised_or_said_to_be_too_low() {
     assert!(
         gateway
             .log()
-            .contains("ldap.max_connections = 1000 needs 1192 open files"),
+            .contains("ldap.max_connections = 1000 needs 1320 open files"),
         "{}",
         gateway.log()
     );

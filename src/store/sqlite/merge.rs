@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::event::{AttemptEvent, Credential, Subject};
+use crate::domain::event::{AttemptEvent, Credential, Outcome, Subject};
 use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
@@ -152,14 +152,14 @@ fn is_stranger(subject: &Subject) -> bool {
 
 /// Events with equal keys are one: the same account, source, resource, reason (or outcome, where
 /// there is none), protocol, credential and minute. What one subscriber may choose is no part of
-/// it: the address within an IPv6 network, the station, the name that nobody has. Devices try again
-/// all day long, each of them: theirs merge by the hour.
+/// it: the address within an IPv6 network, the station, the name that nobody has. Refused devices try
+/// again all day long, each of them: theirs merge by the hour.
 ///
 /// A key begins with its span of time, so that the index over keys grows at its end, and has the
 /// same length whatever it stands for.
 pub(super) fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
-    let span = match &event.subject {
-        Subject::Device { .. } | Subject::Devices => 3600,
+    let span = match (&event.subject, event.outcome) {
+        (Subject::Device { .. } | Subject::Devices, Outcome::Refused) => 3600,
         _ => 60,
     };
     let span = at.as_seconds().div_euclid(span);
@@ -203,7 +203,6 @@ pub(super) fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Outcome;
     use crate::domain::id::{AccountId, RequestId};
     use crate::domain::name::Username;
     use crate::domain::origin::{Origin, Protocol};
