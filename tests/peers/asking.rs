@@ -47,7 +47,11 @@ fn last_attempt(gateway: &Gateway) -> (String, String) {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|event| find(&event, "origin").map(|origin| (origin, event)))
-        .next_back()
+        // One that was counted in an event of before is as new as the newest of it.
+        .max_by_key(|(_, event)| {
+            let at = find(event, "last").or_else(|| find(event, "at"));
+            at.and_then(|at| at.as_str().map(str::to_owned))
+        })
         .unwrap_or_else(|| panic!("no attempt in {}", events.stdout));
     let (origin, event) = last;
     let resource = find(&event, "resource").unwrap_or_default();
