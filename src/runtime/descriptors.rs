@@ -100,8 +100,12 @@ mod tests {
             (proxied.as_str(), "", 576),
             (address, auth_policy, 512),
             (address, radsec, 100),
-            (address, "[metrics]
-", 128),
+            (
+                address,
+                "[metrics]
+",
+                128,
+            ),
             (unix, auth_policy, 1088),
         ] {
             let text = text(listener, more);
