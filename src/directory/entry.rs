@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::account::Conditions;
 use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, Username};
+use crate::domain::names::{Members, NameList, Part};
 use crate::domain::refusal::Refusal;
 use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::sudo::SudoRule;
@@ -52,7 +53,7 @@ pub struct Person {
     /// The login shell.
     pub shell: String,
     /// The groups it is in, directly or through others, sorted by name.
-    pub groups: Vec<GroupName>,
+    pub groups: Part<NameList>,
     /// The SSH keys it may log in with at the resource that asks; none where it would be refused,
     /// or let in to change the password only.
     pub ssh_keys: Vec<SshPublicKey>,
@@ -75,10 +76,9 @@ pub struct Group {
     pub gid_number: u32,
     /// What it is for.
     pub description: Option<String>,
-    /// Users in it, directly or through other groups, sorted by name: `memberUid`, and `member`.
-    pub users: Vec<Username>,
-    /// Groups in it directly: also `member`.
-    pub groups: Vec<GroupName>,
+    /// Users in it, directly or through other groups: `memberUid`, and `member`. Groups in it
+    /// directly: also `member`. Both sorted by name.
+    pub members: Part<Members>,
     /// When it was added.
     pub created: Timestamp,
     /// When it or its membership changed.

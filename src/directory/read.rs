@@ -3,6 +3,7 @@
 use crate::authenticator::{Answer, Authenticated, AuthenticatedService, ChangeProof, Undecided};
 use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::ResourceName;
+use crate::domain::names::{Members, NameList, Portion};
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
 
@@ -70,27 +71,44 @@ pub trait Read: Send + Sync {
     /// The resource that is asking, if any.
     fn resource_asking(&self, asking: &Asking) -> Option<ResourceName>;
 
-    /// People after the one named, in the order of their identifiers, at most `limit` (fewer only
-    /// at the end), each with its standing at the resource that is asking.
+    /// People after the one named, in the order of their identifiers, as many as the portion has
+    /// room for (fewer only at the end), each with its standing at the resource that is asking and
+    /// with what the portion wants of its groups.
     fn people<'a>(
         &'a self,
         viewer: Viewer<'a>,
         asking: &'a Asking,
         query: &'a PersonQuery,
         after: Option<AccountId>,
-        limit: usize,
+        portion: Portion,
         now: Now,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>>;
 
-    /// Groups after the one named, in the order of their identifiers, at most `limit` (fewer only
-    /// at the end).
+    /// Groups after the one named, in the order of their identifiers, as many as the portion has
+    /// room for (fewer only at the end), each with what the portion wants of its members.
     fn groups<'a>(
         &'a self,
         viewer: Viewer<'a>,
         query: &'a GroupQuery,
         after: Option<GroupId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>>;
+
+    /// The groups of a user that were [apart](crate::domain::names::Part::Apart); none where the
+    /// viewer may not read the user.
+    fn groups_of<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        account: AccountId,
+    ) -> Answer<'a, Result<NameList, Undecided>>;
+
+    /// The members of a group that were [apart](crate::domain::names::Part::Apart); none where the
+    /// viewer may not read the group.
+    fn members_of<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        group: GroupId,
+    ) -> Answer<'a, Result<Members, Undecided>>;
 
     /// sudo rules after the one named, in the order of their identifiers, at most `limit` (fewer
     /// only at the end).

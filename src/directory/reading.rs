@@ -4,6 +4,7 @@ use crate::authenticator::{Answer, Undecided};
 use crate::domain::account::Conditions;
 use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::ResourceName;
+use crate::domain::names::{Members, NameList, Part, Portion};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource};
 use crate::domain::rules::PolicySettings;
@@ -36,7 +37,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
         asking: &'a Asking,
         query: &'a PersonQuery,
         after: Option<AccountId>,
-        limit: usize,
+        portion: Portion,
         now: Now,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         Box::pin(async move {
@@ -44,16 +45,26 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
             let records = match &rights {
                 Rights::Everything => self
                     .store
-                    .users(&user_filter(query), after, limit)
+                    .user_entries(&user_filter(query), after, portion)
                     .await
                     .map_err(undecided)?,
                 Rights::Itself(account) => {
                     let own = UserFilter::Id(*account);
-                    let mut records = self.store.users(&own, None, 1).await.map_err(undecided)?;
-                    records.retain(|record| {
-                        matches(record, query) && after.is_none_or(|after| record.account > after)
+                    let found = self.store.user_entries(&own, None, portion).await;
+                    let mut records = found.map_err(undecided)?;
+                    let within = match query {
+                        PersonQuery::MemberOf(group) => {
+                            let groups = self.store.groups_of(*account).await;
+                            let groups = groups.map_err(undecided)?;
+                            groups.iter().any(|name| name.eq_ignore_ascii_case(group))
+                        }
+                        _ => true,
+                    };
+                    records.retain(|(record, _)| {
+                        within
+                            && matches(record, query)
+                            && after.is_none_or(|after| record.account > after)
                     });
-                    records.truncate(limit);
                     records
                 }
                 Rights::Nothing => Vec::new(),
@@ -65,8 +76,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
             let settings = self.settings();
             let asks = Asks::of(&settings, asking);
             let mut people = Vec::with_capacity(records.len());
-            for record in records {
-                let mut person = person(record, &settings.posix, &policy, asks, now);
+            for (record, groups) in records {
+                let mut person = person(record, groups, &settings.posix, &policy, asks, now);
                 if let (Rights::Itself(account), Asks::Resource(resource)) = (&rights, asks) {
                     let limits = place_limits(&policy, resource, false, now);
                     let failures = self.store.failure_times(*account, &limits);
@@ -83,7 +94,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
         viewer: Viewer<'a>,
         query: &'a GroupQuery,
         after: Option<GroupId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
         Box::pin(async move {
             match rights(viewer) {
@@ -91,12 +102,46 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
                     let filter = group_filter(query);
                     let records = self
                         .store
-                        .groups(&filter, after, limit)
+                        .group_entries(&filter, after, portion)
                         .await
                         .map_err(undecided)?;
-                    Ok(records.into_iter().map(group).collect())
+                    let groups = records.into_iter();
+                    Ok(groups
+                        .map(|(record, members)| group(record, members))
+                        .collect())
                 }
                 Rights::Itself(_) | Rights::Nothing => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn groups_of<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        account: AccountId,
+    ) -> Answer<'a, Result<NameList, Undecided>> {
+        Box::pin(async move {
+            let readable = match rights(viewer) {
+                Rights::Everything => true,
+                Rights::Itself(own) => own == account,
+                Rights::Nothing => false,
+            };
+            if !readable {
+                return Ok(NameList::default());
+            }
+            self.store.groups_of(account).await.map_err(undecided)
+        })
+    }
+
+    fn members_of<'a>(
+        &'a self,
+        viewer: Viewer<'a>,
+        group: GroupId,
+    ) -> Answer<'a, Result<Members, Undecided>> {
+        Box::pin(async move {
+            match rights(viewer) {
+                Rights::Everything => self.store.members_of(group).await.map_err(undecided),
+                Rights::Itself(_) | Rights::Nothing => Ok(Members::default()),
             }
         })
     }
@@ -175,11 +220,8 @@ fn matches(record: &UserRecord, query: &PersonQuery) -> bool {
         PersonQuery::Username(name) => record.username.folded() == name.to_ascii_lowercase(),
         PersonQuery::UidNumber(number) => record.uid_number == *number,
         PersonQuery::Mail(address) => record.email.folded() == address.to_lowercase(),
-        PersonQuery::MemberOf(group) => {
-            let folded = group.to_ascii_lowercase();
-            record.groups.iter().any(|name| name.folded() == folded)
-        }
-        PersonQuery::All => true,
+        // Groups are no part of the record, and were looked at.
+        PersonQuery::MemberOf(_) | PersonQuery::All => true,
     }
 }
 
@@ -251,6 +293,7 @@ pub(super) fn is_bound(record: &UserRecord, resource: &Resource) -> bool {
 
 fn person(
     record: UserRecord,
+    groups: Part<NameList>,
     posix: &PosixSettings,
     policy: &PolicySettings,
     asks: Asks<'_>,
@@ -285,7 +328,7 @@ fn person(
         email: record.email,
         uid_number: record.uid_number,
         gid_number: record.gid_number,
-        groups: record.groups,
+        groups,
         ssh_keys: record
             .ssh_keys
             .into_iter()
@@ -298,14 +341,13 @@ fn person(
     }
 }
 
-fn group(record: GroupRecord) -> Group {
+fn group(record: GroupRecord, members: Part<Members>) -> Group {
     Group {
         group: record.group,
         name: record.name,
         gid_number: record.gid_number,
         description: record.description,
-        users: record.users,
-        groups: record.groups,
+        members,
         created: record.created,
         modified: record.modified,
     }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod login;
 pub mod name;
+pub mod names;
 pub mod origin;
 pub mod refusal;
 pub mod reply;

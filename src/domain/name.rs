@@ -84,6 +84,9 @@ macro_rules! label {
         pub struct $name(String);
 
         impl $name {
+            /// The longest name, in characters.
+            pub const MAX: usize = 64;
+
             /// Parses a name: a letter or digit, then letters, digits, `.`, `_`, `-`; at most 64.
             ///
             /// # Errors
@@ -91,7 +94,7 @@ macro_rules! label {
             pub fn parse(text: &str) -> Result<Self, NotAName> {
                 let shaped = text.starts_with(|c: char| c.is_ascii_alphanumeric())
                     && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-                    && text.len() <= 64;
+                    && text.len() <= Self::MAX;
                 if shaped {
                     Ok(Self(text.to_owned()))
                 } else {

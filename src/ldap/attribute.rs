@@ -11,12 +11,13 @@ use super::dn::DistinguishedName;
 use super::filter::{AttributeSource, Values};
 use super::result::{PartialAttribute, SearchEntry};
 use super::schema::{self, AttributeType};
+use super::values::{self, Run, ValueSet};
 
 /// An attribute that is there: one value or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Attribute {
     kind: &'static AttributeType,
-    values: Vec<Vec<u8>>,
+    values: ValueSet,
 }
 
 /// An entry. Attributes without values are never part of one, since clients stumble over them.
@@ -38,14 +39,11 @@ impl Entry {
     /// Adds a value; the order of values is kept, and one that is there already is not repeated.
     pub fn add(&mut self, kind: &'static AttributeType, value: impl Into<Vec<u8>>) {
         let value = value.into();
-        match self.attributes.iter_mut().find(|own| own.kind == kind) {
-            Some(own) if own.values.contains(&value) => {}
-            Some(own) => own.values.push(value),
-            None => self.attributes.push(Attribute {
-                kind,
-                values: vec![value],
-            }),
-        }
+        self.with_list(kind, |values| {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        });
     }
 
     /// Adds several values.
@@ -54,15 +52,40 @@ impl Entry {
         kind: &'static AttributeType,
         values: impl IntoIterator<Item = V>,
     ) {
-        // The search for repeated values would cost a large group its square.
-        let mut values: Vec<Vec<u8>> = values.into_iter().map(Into::into).collect();
-        if values.is_empty() {
+        // The search for repeated values would cost a long list its square.
+        let mut values = values.into_iter().map(Into::into).peekable();
+        if values.peek().is_some() {
+            self.with_list(kind, |list| list.extend(values));
+        }
+    }
+
+    /// Gives an attribute the values that are made of names, in the place of any it has.
+    pub fn set_made(&mut self, kind: &'static AttributeType, runs: Vec<Run>) {
+        self.remove(kind);
+        let values = ValueSet::Made(runs);
+        if !values.is_empty() {
+            self.attributes.push(Attribute { kind, values });
+        }
+    }
+
+    /// Lets the list of an attribute's values grow.
+    fn with_list(&mut self, kind: &'static AttributeType, grow: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let found = self.attributes.iter_mut().find(|own| own.kind == kind);
+        if let Some(own) = found {
+            match &mut own.values {
+                ValueSet::Listed(list) => grow(list),
+                ValueSet::Made(_) => {
+                    let mut list = own.values.copied(0..own.values.len());
+                    grow(&mut list);
+                    own.values = ValueSet::Listed(list);
+                }
+            }
             return;
         }
-        match self.attributes.iter_mut().find(|own| own.kind == kind) {
-            Some(own) => own.values.append(&mut values),
-            None => self.attributes.push(Attribute { kind, values }),
-        }
+        let mut list = Vec::new();
+        grow(&mut list);
+        let values = ValueSet::Listed(list);
+        self.attributes.push(Attribute { kind, values });
     }
 
     /// The same entry with one more value.
@@ -83,22 +106,22 @@ impl Entry {
     }
 
     /// The values of an attribute; none where it is absent.
-    pub fn values_of(&self, kind: &AttributeType) -> &[Vec<u8>] {
+    pub fn values_of(&self, kind: &AttributeType) -> &ValueSet {
         self.attributes
             .iter()
             .find(|own| own.kind == kind)
-            .map_or(&[], |own| own.values.as_slice())
+            .map_or(&values::NONE, |own| &own.values)
     }
 }
 
 impl Entry {
-    /// The values of an attribute and of its subtypes.
+    /// The sets of values of an attribute and of its subtypes.
     pub(crate) fn values_of_kind<'a>(
         &'a self,
         kind: &'a AttributeType,
-    ) -> impl Iterator<Item = &'a [u8]> {
+    ) -> impl Iterator<Item = &'a ValueSet> {
         let own = self.attributes.iter().filter(|own| own.kind.is_a(kind));
-        own.flat_map(|own| own.values.iter().map(Vec::as_slice))
+        own.map(|own| &own.values)
     }
 }
 
@@ -165,27 +188,28 @@ impl Selection {
     }
 
     /// What of an entry goes to the client, under the schema's names.
-    pub fn apply(&self, entry: &Entry, types_only: bool) -> SearchEntry {
+    pub fn apply(&self, entry: Entry, types_only: bool) -> SearchEntry {
+        let dn = entry.dn.to_string();
         let wanted = entry
             .attributes
-            .iter()
+            .into_iter()
             .filter(|own| own.kind.is_readable() && self.wants(own.kind));
         let attributes = wanted.map(|own| PartialAttribute {
-            name: own.kind.name().to_owned(),
+            name: own.kind.name(),
             values: if types_only {
-                Vec::new()
+                ValueSet::Listed(Vec::new())
             } else {
-                own.values.clone()
+                own.values
             },
         });
         SearchEntry {
-            dn: entry.dn.to_string(),
+            dn,
             attributes: attributes.collect(),
         }
     }
 }
 
 /// Selects the requested attributes of one entry. For many entries make a [`Selection`] once.
-pub fn select<S: AsRef<str>>(entry: &Entry, requested: &[S], types_only: bool) -> SearchEntry {
+pub fn select<S: AsRef<str>>(entry: Entry, requested: &[S], types_only: bool) -> SearchEntry {
     Selection::new(requested).apply(entry, types_only)
 }

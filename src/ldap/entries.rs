@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use super::attribute::Entry;
 use super::schema::{
     APPLICATION_PROCESS, AttributeType, COMMON_NAME, CREATE_TIMESTAMP, DC_OBJECT, DESCRIPTION,
@@ -22,6 +24,7 @@ use super::schema::{
     USER_PASSWORD, attribute,
 };
 use super::tree::{Fixed, SUBSCHEMA, Tree, base_name};
+use super::values::{Names, Run};
 use crate::directory::{Group, Person, SudoRole};
 use crate::domain::account::Condition;
 use crate::domain::sudo::SudoSubject;
@@ -142,11 +145,11 @@ pub fn person(tree: &Tree, person: &Person, now: Timestamp) -> Entry {
     entry.add(&HOME_DIRECTORY, person.home.as_str());
     entry.add(&LOGIN_SHELL, person.shell.as_str());
     entry.add(&GECOS, gecos(name));
-    let groups = person
-        .groups
-        .iter()
-        .map(|group| tree.group(group).to_string());
-    entry.add_all(&MEMBER_OF, groups);
+    if let Some(groups) = person.groups.here() {
+        let (before, after) = tree.around_group();
+        let runs = vec![Run::new(Names::Of(Arc::clone(groups)), before, after)];
+        entry.set_made(&MEMBER_OF, runs);
+    }
     entry.add_all(
         &SSH_PUBLIC_KEY,
         person.ssh_keys.iter().map(ToString::to_string),
@@ -240,16 +243,17 @@ pub fn group(tree: &Tree, group: &Group) -> Entry {
     if let Some(description) = group.description.as_deref().filter(|text| !text.is_empty()) {
         entry.add(&DESCRIPTION, description);
     }
-    let users = group.users.iter().map(|user| tree.person(user).to_string());
-    let groups = group
-        .groups
-        .iter()
-        .map(|inner| tree.group(inner).to_string());
-    entry.add_all(&MEMBER, users.chain(groups));
-    entry.add_all(
-        &MEMBER_UID,
-        group.users.iter().map(|user| user.as_str().to_owned()),
-    );
+    if let Some(members) = group.members.here() {
+        let users = || Names::Users(Arc::clone(members));
+        let groups = Names::Groups(Arc::clone(members));
+        let ((before, after), (before_group, after_group)) =
+            (tree.around_person(), tree.around_group());
+        let people = Run::new(users(), before, after);
+        let inner = Run::new(groups, before_group, after_group);
+        entry.set_made(&MEMBER, vec![people, inner]);
+        let names = Run::new(users(), String::new(), String::new());
+        entry.set_made(&MEMBER_UID, vec![names]);
+    }
     entry.add(&ENTRY_UUID, group.group.to_string());
     add_common(&mut entry, &GROUP_OF_NAMES, false);
     add_times(&mut entry, group.created, group.modified);

@@ -24,8 +24,11 @@ pub struct Limits {
     pub depth: usize,
     /// How many BER elements one message may hold in all.
     pub nodes: usize,
-    /// How many filter items and operators one search may hold, substring pieces included.
+    /// How many filter items and operators one search may hold, substring pieces included, after
+    /// a successful bind.
     pub filter_nodes: usize,
+    /// The same before a successful bind: what is there for strangers has no need of more.
+    pub anonymous_filter_nodes: usize,
     /// How many filter operators may stand inside one another.
     pub filter_depth: usize,
     /// How many controls one message may carry.
@@ -35,6 +38,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The bounds that hold in a phase.
+    #[must_use]
+    pub const fn of(mut self, phase: Phase) -> Self {
+        if matches!(phase, Phase::Anonymous) && self.anonymous_filter_nodes < self.filter_nodes {
+            self.filter_nodes = self.anonymous_filter_nodes;
+        }
+        self
+    }
+
     /// The largest message in a phase, in bytes.
     pub const fn message_bytes(&self, phase: Phase) -> usize {
         match phase {
@@ -54,6 +66,7 @@ impl Default for Limits {
             depth: 40,
             nodes: 2048,
             filter_nodes: 256,
+            anonymous_filter_nodes: 8,
             filter_depth: 32,
             controls: 16,
             requested_attributes: 128,

@@ -33,6 +33,7 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod tree;
+pub mod values;
 
 #[cfg(test)]
 mod stubs;

@@ -21,6 +21,7 @@ mod local;
 mod outside;
 mod socket;
 mod story;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,8 @@ pub use socket::listen;
 
 use self::arrival::Accepted;
 use self::outside::{Outside, Turn};
+use self::stream::Stream;
+use super::search::Capacity;
 use super::session::CloseReason;
 use super::settings::{ClientCertificate, Settings};
 use crate::authenticator::Decide;
@@ -66,6 +69,8 @@ pub struct Services {
     pub decide: Arc<dyn Decide>,
     /// Answers searches.
     pub directory: Arc<dyn Read>,
+    /// Where they run, and what they share.
+    pub searches: Searches,
     /// Changes passwords.
     pub passwords: Arc<dyn ChangeOwnPassword>,
     /// The clock.
@@ -76,6 +81,25 @@ pub struct Services {
     pub gate: Arc<Gate>,
     /// Where it is told what happens.
     pub watch: Watch,
+}
+
+/// Where searches run that are more than a look-up, and what all searches share.
+#[derive(Debug, Clone)]
+pub struct Searches {
+    /// The threads; logins have others, before which these go back.
+    pub threads: Handle,
+    /// What is shared.
+    pub capacity: Arc<Capacity>,
+}
+
+impl Searches {
+    /// Searches on these threads, so many slices of the heavy ones at once.
+    pub fn new(threads: Handle, turns: usize) -> Self {
+        Self {
+            threads,
+            capacity: Arc::new(Capacity::new(turns)),
+        }
+    }
 }
 
 /// One listener of the configuration, on one socket or more.
@@ -282,7 +306,7 @@ impl Arrived {
     /// is returned serves it.
     fn admit<S>(self, stream: S, source: Source) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Stream + 'static,
     {
         if !self.settings.admits(&source) {
             self.turn_away(&source, "source");

@@ -3,11 +3,15 @@
 //! Built by the runtime from the configuration and swapped whole on reload; a connection keeps
 //! the settings it began with. Nothing here opens a socket.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::attribute::Entry;
 use super::limits::Limits;
+use super::root_dse;
+use super::sasl::Mechanism;
 use super::tree::Tree;
 use crate::domain::name::ListenerName;
 use crate::domain::origin::Source;
@@ -137,6 +141,21 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Bounds on searches.
     pub search: SearchLimits,
+    made: Made,
+}
+
+/// What anybody may read, made once: the schema, and the root DSE for each set of mechanisms.
+#[derive(Debug, Default)]
+struct Made {
+    subschema: OnceLock<Entry>,
+    root_dse: [OnceLock<Entry>; 3],
+}
+
+impl Clone for Made {
+    /// Nothing: what is cloned may be given other settings.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Settings {
@@ -155,7 +174,27 @@ impl Settings {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             search: SearchLimits::default(),
+            made: Made::default(),
         }
+    }
+
+    /// The subschema entry.
+    pub fn subschema(&self) -> &Entry {
+        self.made
+            .subschema
+            .get_or_init(|| root_dse::subschema(&self.tree))
+    }
+
+    /// The root DSE on a connection that could bind by these mechanisms.
+    pub fn root_dse(&self, mechanisms: &'static [Mechanism]) -> &Entry {
+        let [none, one, more] = &self.made.root_dse;
+        // A connection has none, PLAIN, or EXTERNAL as well.
+        let made = match mechanisms.len() {
+            0 => none,
+            1 => one,
+            _ => more,
+        };
+        made.get_or_init(|| root_dse::root_dse(self, mechanisms))
     }
 
     /// Whether what connects from there is a proxy, which says first for whom.

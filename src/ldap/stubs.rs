@@ -1,8 +1,8 @@
 //! A world small enough for tests: some users, one group, two service accounts, and switches for
 //! what can go wrong.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::authenticator::{
@@ -16,9 +16,11 @@ use crate::directory::{
 use crate::domain::account::{Condition, Conditions};
 use crate::domain::id::{AccountId, GroupId, SudoRuleId};
 use crate::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
+use crate::domain::names::{Lists, Members, NameList, Part, Portion};
 use crate::domain::resource::Asking;
 use crate::domain::secret::Password;
 use crate::domain::time::{Clock, Monotonic, Now, Timestamp};
+use crate::ldap::decode::{Deref, Scope, Search, UnparsedDn};
 use crate::ldap::dn::DistinguishedName;
 use crate::ldap::settings::{PlaintextBind, Settings, TlsMode};
 use crate::ldap::tree::Tree;
@@ -62,7 +64,7 @@ pub(crate) fn person(name: &str, uid_number: u32) -> Person {
         gid_number: 20_000,
         home: format!("/home/{name}"),
         shell: "/bin/bash".to_owned(),
-        groups: vec![GroupName::parse("staff").unwrap()],
+        groups: Part::Here(NameList::sorted(["staff"]).into()),
         ssh_keys: Vec::new(),
         created: NOON.minus(Duration::from_hours(24)),
         modified: NOON,
@@ -75,6 +77,31 @@ pub(crate) fn person(name: &str, uid_number: u32) -> Person {
             failures: Vec::new(),
             ends_at: None,
         },
+    }
+}
+
+/// What is in a group.
+pub(crate) fn members<'a>(
+    users: impl IntoIterator<Item = &'a str>,
+    groups: impl IntoIterator<Item = &'a str>,
+) -> Part<Members> {
+    Part::Here(Arc::new(Members {
+        users: NameList::sorted(users),
+        groups: NameList::sorted(groups),
+    }))
+}
+
+/// A search request.
+pub(crate) fn search(base: &str, scope: Scope, filter: &str, attributes: &[&str]) -> Search {
+    Search {
+        base: UnparsedDn::new(base.as_bytes().to_vec()),
+        scope,
+        deref: Deref::Never,
+        size_limit: None,
+        time_limit: None,
+        types_only: false,
+        filter: filter.parse().unwrap(),
+        attributes: attributes.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -94,6 +121,7 @@ pub(crate) struct World {
     pub(crate) panics: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) reads: AtomicUsize,
+    pub(crate) member_reads: AtomicUsize,
 }
 
 impl World {
@@ -107,11 +135,10 @@ impl World {
             name: GroupName::parse("staff").unwrap(),
             gid_number: 30_000,
             description: Some("Everybody".to_owned()),
-            users: people
-                .iter()
-                .map(|person| person.username.clone())
-                .collect(),
-            groups: vec![GroupName::parse("interns").unwrap()],
+            members: members(
+                people.iter().map(|person| person.username.as_str()),
+                ["interns"],
+            ),
             created: NOON,
             modified: NOON,
         };
@@ -130,6 +157,7 @@ impl World {
             panics: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             reads: AtomicUsize::new(0),
+            member_reads: AtomicUsize::new(0),
         }
     }
 
@@ -143,6 +171,17 @@ impl World {
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// A list as a read brings it along.
+fn apart<T>(list: Part<T>, lists: Lists, count: impl Fn(&T) -> usize) -> Part<T> {
+    match (list, lists) {
+        (_, Lists::Unasked) => Part::Unasked,
+        (Part::Here(list), Lists::UpTo(most)) if count(&list) > most => Part::Apart {
+            bytes: NameList::room(count(&list), 64),
+        },
+        (list, _) => list,
     }
 }
 
@@ -266,7 +305,7 @@ impl Read for World {
         asking: &'a Asking,
         query: &'a PersonQuery,
         after: Option<AccountId>,
-        limit: usize,
+        portion: Portion,
         _: Now,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         Box::pin(async move {
@@ -285,7 +324,8 @@ impl Read for World {
                 PersonQuery::UidNumber(number) => person.uid_number == *number,
                 PersonQuery::Mail(mail) => person.email.folded() == mail.to_lowercase(),
                 PersonQuery::MemberOf(name) => {
-                    person.groups.iter().any(|group| group.folded() == *name)
+                    let groups = person.groups.here().unwrap();
+                    groups.iter().any(|group| group.eq_ignore_ascii_case(name))
                 }
                 PersonQuery::All => true,
             };
@@ -296,9 +336,40 @@ impl Read for World {
                 .filter(visible)
                 .filter(wanted)
                 .filter(later)
-                .take(limit)
+                .take(portion.records)
                 .cloned()
+                .map(|mut person| {
+                    person.groups = apart(person.groups, portion.lists, |list| list.len());
+                    person
+                })
                 .collect())
+        })
+    }
+
+    fn groups_of<'a>(
+        &'a self,
+        _: Viewer<'a>,
+        account: AccountId,
+    ) -> Answer<'a, Result<NameList, Undecided>> {
+        Box::pin(async move {
+            self.mishap().await;
+            let found = self.people.iter().find(|person| person.account == account);
+            let groups = found.and_then(|person| person.groups.here());
+            Ok(groups.map(|list| NameList::clone(list)).unwrap_or_default())
+        })
+    }
+
+    fn members_of<'a>(
+        &'a self,
+        _: Viewer<'a>,
+        group: GroupId,
+    ) -> Answer<'a, Result<Members, Undecided>> {
+        Box::pin(async move {
+            self.mishap().await;
+            self.member_reads.fetch_add(1, Ordering::SeqCst);
+            let found = self.groups.iter().find(|own| own.group == group);
+            let members = found.and_then(|group| group.members.here());
+            Ok(members.map(|list| Members::clone(list)).unwrap_or_default())
         })
     }
 
@@ -307,7 +378,7 @@ impl Read for World {
         viewer: Viewer<'a>,
         query: &'a GroupQuery,
         after: Option<GroupId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
         Box::pin(async move {
             self.mishap().await;
@@ -315,14 +386,18 @@ impl Read for World {
             if !matches!(viewer, Viewer::Service(proof) if proof.may_search()) {
                 return Ok(Vec::new());
             }
+            let holds = |list: fn(&Members) -> &NameList, group: &Group, name: &str| {
+                let members = group.members.here().unwrap();
+                list(members)
+                    .iter()
+                    .any(|own| own.eq_ignore_ascii_case(name))
+            };
             let wanted = |group: &&Group| match query {
                 GroupQuery::Id(id) => group.group == *id,
                 GroupQuery::Name(name) => group.name.folded() == *name,
                 GroupQuery::GidNumber(number) => group.gid_number == *number,
-                GroupQuery::HasUser(name) => group.users.iter().any(|user| user.folded() == *name),
-                GroupQuery::HasGroup(name) => {
-                    group.groups.iter().any(|inner| inner.folded() == *name)
-                }
+                GroupQuery::HasUser(name) => holds(|members| &members.users, group, name),
+                GroupQuery::HasGroup(name) => holds(|members| &members.groups, group, name),
                 GroupQuery::All => true,
             };
             let later = |group: &&Group| after.is_none_or(|after| group.group > after);
@@ -331,8 +406,13 @@ impl Read for World {
                 .iter()
                 .filter(wanted)
                 .filter(later)
-                .take(limit)
+                .take(portion.records)
                 .cloned()
+                .map(|mut group| {
+                    let count = |list: &Members| list.users.len() + list.groups.len();
+                    group.members = apart(group.members, portion.lists, count);
+                    group
+                })
                 .collect())
         })
     }

@@ -185,6 +185,20 @@ impl Tree {
         self.groups.child(Rdn::new(&COMMON_NAME, name.as_str()))
     }
 
+    /// What stands before and after a username in the name of its entry: no character of it needs
+    /// another spelling there.
+    pub(crate) fn around_person(&self) -> (String, String) {
+        (format!("{}=", USER_ID.name()), format!(",{}", self.people))
+    }
+
+    /// What stands before and after a group's name in the name of its entry.
+    pub(crate) fn around_group(&self) -> (String, String) {
+        (
+            format!("{}=", COMMON_NAME.name()),
+            format!(",{}", self.groups),
+        )
+    }
+
     /// A service account's name.
     pub fn service(&self, name: &ServiceName) -> DistinguishedName {
         self.services.child(Rdn::new(&COMMON_NAME, name.as_str()))
@@ -368,6 +382,22 @@ mod tests {
             "uid=Alice.B-c_1,ou=people,dc=example,dc=org"
         );
         assert_eq!(tree.locate(&dn), Place::Person("Alice.B-c_1".to_owned()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn names_stand_in_entries_as_they_are(
+            user in "[a-zA-Z][a-zA-Z0-9._-]{0,29}",
+            group in "[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}",
+        ) {
+            let tree = tree();
+            let (before, after) = tree.around_person();
+            let dn = tree.person(&Username::parse(&user).unwrap()).to_string();
+            proptest::prop_assert_eq!(format!("{before}{user}{after}"), dn);
+            let (before, after) = tree.around_group();
+            let dn = tree.group(&GroupName::parse(&group).unwrap()).to_string();
+            proptest::prop_assert_eq!(format!("{before}{group}{after}"), dn);
+        }
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl<S> Wiping<S> {
     pub fn new(inner: S) -> Self {
         Self(inner)
     }
+
+    /// Where ciphertext comes from.
+    pub const fn get_ref(&self) -> &S {
+        &self.0
+    }
 }
 
 impl<R: Read> Read for Wiping<R> {

@@ -34,6 +34,7 @@ use super::assemble::{self, AssemblyError};
 use super::certificates::Protection;
 use super::clock::SystemClock;
 use super::reload::{Protections, Reloader, check_reply};
+use super::searching::Searching;
 use super::{chores, descriptors, status, systemd, watching};
 
 /// How often the certificates' files are looked at.
@@ -82,6 +83,7 @@ pub struct Daemon {
     directory: Arc<Directory<SqliteStore>>,
     protections: Protections,
     ldap: Vec<LdapListener>,
+    searching: Arc<Searching>,
     gate: Arc<Gate>,
     radius: Option<radius::server::Server>,
     auth_policy: Option<AuthPolicyServer>,
@@ -146,9 +148,12 @@ impl Daemon {
         let read: Arc<dyn Read> = Arc::clone(&directory) as _;
         let gate = Gate::new(assemble::ldap_caps(&config), Arc::clone(&as_clock));
         let (watch, watching) = watched(&config, &directory)?;
+        let searching = Searching::start().map_err(|error| DaemonError::System(error.to_string()));
+        let searching = Arc::new(searching?);
         let services = Services {
             decide: Arc::clone(&decide),
             directory: read,
+            searches: searching.searches(),
             passwords: Arc::clone(&directory) as _,
             clock: Arc::clone(&as_clock),
             tls: tls_source(&protections.listeners),
@@ -186,6 +191,7 @@ impl Daemon {
             directory,
             protections,
             ldap,
+            searching,
             gate,
             radius,
             auth_policy,
@@ -252,6 +258,7 @@ impl Daemon {
         };
         let authenticator = Arc::clone(&self.authenticator);
         let pool = Arc::clone(&self.pool);
+        let searching = Arc::clone(&self.searching);
         let mut parts = self.spawn_parts(&shutdown, &reloader);
         systemd::ready();
         tracing::info!("doorward is ready");
@@ -284,6 +291,7 @@ impl Daemon {
             tracing::warn!("what was under way did not end within the deadline");
             parts.shutdown().await;
         }
+        drop(searching);
         pool.close();
         tracing::info!("doorward stopped");
         ended

@@ -12,6 +12,7 @@ mod descriptors;
 pub mod dictionaries;
 pub mod observe;
 mod reload;
+mod searching;
 mod status;
 mod systemd;
 pub mod watching;

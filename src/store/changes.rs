@@ -10,6 +10,7 @@ use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRule
 use crate::domain::name::{
     GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
 };
+use crate::domain::names::{Members, NameList, Part, Portion};
 use crate::domain::reply::{ReplyGrant, Vlan};
 use crate::domain::rules::{PlaceLimits, PolicySettings};
 use crate::domain::secret::{HashText, SealedNetworkPassword};
@@ -535,6 +536,38 @@ pub trait DirectoryStore: Send + Sync + 'static {
         after: Option<GroupId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<GroupRecord>, Unavailable>> + Send;
+
+    /// Users as entries show them, after the one named, in the order of their identifiers, each
+    /// with what the portion wants of its groups. The records themselves have no groups and count
+    /// no failures.
+    fn user_entries(
+        &self,
+        filter: &UserFilter,
+        after: Option<AccountId>,
+        portion: Portion,
+    ) -> impl Future<Output = Result<Vec<(UserRecord, Part<NameList>)>, Unavailable>> + Send;
+
+    /// Groups as entries show them, after the one named, in the order of their identifiers, each
+    /// with what the portion wants of its members. The records themselves have neither members nor
+    /// resources.
+    fn group_entries(
+        &self,
+        filter: &GroupFilter,
+        after: Option<GroupId>,
+        portion: Portion,
+    ) -> impl Future<Output = Result<Vec<(GroupRecord, Part<Members>)>, Unavailable>> + Send;
+
+    /// The groups an account is in, directly or through others.
+    fn groups_of(
+        &self,
+        account: AccountId,
+    ) -> impl Future<Output = Result<NameList, Unavailable>> + Send;
+
+    /// What is in a group; nothing where the group is gone.
+    fn members_of(
+        &self,
+        group: GroupId,
+    ) -> impl Future<Output = Result<Members, Unavailable>> + Send;
 
     /// sudo rules after the one named, in the order of their identifiers, at most `limit`.
     fn sudo_rules(

@@ -81,3 +81,22 @@ pub(crate) fn ask(server: SocketAddr, user: &str, password: &str, patience: Dura
         Err(_) => Reply::Silence,
     }
 }
+
+/// Whether a Status-Server (RFC 5997) is answered within the time.
+pub(crate) fn status_server(server: SocketAddr, patience: Duration) -> bool {
+    let mut authenticator = [0; 16];
+    getrandom::fill(&mut authenticator).unwrap();
+    let mut packet = vec![12, authenticator[0], 0, 38];
+    packet.extend_from_slice(&authenticator);
+    packet.extend_from_slice(&[80, 18]);
+    packet.extend_from_slice(&[0; 16]);
+    let mut mac = Hmac::<Md5>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(&packet);
+    packet.truncate(22);
+    packet.extend_from_slice(&mac.finalize().into_bytes());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(patience)).unwrap();
+    socket.send_to(&packet, server).unwrap();
+    let mut reply = [0; 4096];
+    socket.recv(&mut reply).is_ok() && reply[0] == 2
+}

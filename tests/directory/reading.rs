@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read as _, Settings, Viewer};
 use doorward::domain::account::Condition;
+use doorward::domain::names::{Lists, Part, Portion};
 use doorward::domain::refusal::Refusal;
 use doorward::domain::resource::{Asking, Override, Resource, ResourceKind};
 use doorward::policy::asking::Resources;
@@ -17,9 +18,14 @@ async fn people(
     asking: &Asking,
     query: &PersonQuery,
 ) -> Vec<Person> {
-    let found = world
-        .directory
-        .people(viewer, asking, query, None, 100, world.now());
+    let found = world.directory.people(
+        viewer,
+        asking,
+        query,
+        None,
+        Portion::whole(100),
+        world.now(),
+    );
     let mut found = found.await.unwrap();
     found.sort_by(|one, other| one.username.cmp(&other.username));
     found
@@ -28,7 +34,7 @@ async fn people(
 async fn groups(world: &World, viewer: Viewer<'_>, query: &GroupQuery) -> Vec<Group> {
     world
         .directory
-        .groups(viewer, query, None, 100)
+        .groups(viewer, query, None, Portion::whole(100))
         .await
         .unwrap()
 }
@@ -110,7 +116,7 @@ async fn a_user_reads_itself_whatever_is_asked() {
         &hosts,
         &PersonQuery::All,
         Some(alice.account()),
-        10,
+        Portion::whole(10),
         world.now(),
     );
     assert!(
@@ -207,7 +213,7 @@ async fn homes_and_shells_are_the_configured_ones_unless_set() {
         .remove(0);
     assert_eq!(alice.home, "/srv/home/alice");
     assert_eq!(alice.shell, "/bin/sh");
-    assert_eq!(alice.groups.len(), 1);
+    assert_eq!(alice.groups.here().unwrap().len(), 1);
     let patch = doorward::store::changes::UserPatch {
         home: Some(Some("/home/a".to_owned())),
         ..Default::default()
@@ -235,9 +241,10 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
     let mut after = None;
     loop {
         let viewer = Viewer::Service(&service);
-        let page = world
-            .directory
-            .people(viewer, &hosts, &all, after, 3, world.now());
+        let page =
+            world
+                .directory
+                .people(viewer, &hosts, &all, after, Portion::whole(3), world.now());
         let page = page.await.unwrap();
         after = page.last().map(|person| person.account);
         seen.extend(page.iter().map(|person| person.username.to_string()));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use doorward::directory::{DirectoryError, MAX_SSH_KEYS, PersonQuery, Read as _, Viewer};
+use doorward::domain::names::Portion;
 use doorward::domain::resource::Asking;
 use doorward::domain::ssh_key::SshPublicKey;
 use doorward::store::changes::{ChangeRefused, UserPatch};
@@ -35,9 +36,10 @@ async fn given(world: &World, asking: &Asking) -> (usize, bool) {
     let service = world.service(&name, true).await;
     let query = PersonQuery::Username("alice".to_owned());
     let viewer = Viewer::Service(&service);
-    let found = world
-        .directory
-        .people(viewer, asking, &query, None, 2, world.now());
+    let found =
+        world
+            .directory
+            .people(viewer, asking, &query, None, Portion::whole(2), world.now());
     let alice = found.await.unwrap().remove(0);
     world.advance(Duration::from_secs(1));
     (alice.ssh_keys.len(), alice.standing.refused.is_some())
@@ -137,7 +139,7 @@ async fn a_user_reads_its_own_keys_and_nobody_elses() {
     let all = PersonQuery::All;
     let found = world
         .directory
-        .people(viewer, &hosts, &all, None, 9, world.now());
+        .people(viewer, &hosts, &all, None, Portion::whole(9), world.now());
     let found = found.await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].ssh_keys, [key(KEY, "laptop")]);

@@ -57,6 +57,8 @@ mod reply;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod search_floods;
+#[cfg(test)]
 mod storms;
 #[cfg(test)]
 mod watch;

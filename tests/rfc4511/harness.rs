@@ -15,11 +15,12 @@ use doorward::directory::{
 };
 use doorward::domain::id::{AccountId, GroupId, SudoRuleId};
 use doorward::domain::name::{ListenerName, ResourceName};
+use doorward::domain::names::{Members, NameList, Portion};
 use doorward::domain::resource::Asking;
 use doorward::domain::secret::Password;
 use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::server::{Caps, Gate, Server, Services, TlsSource};
+use doorward::ldap::server::{Caps, Gate, Searches, Server, Services, TlsSource};
 use doorward::ldap::settings::{PlaintextBind, Settings, TlsMode};
 use doorward::ldap::tree::Tree;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
@@ -96,7 +97,7 @@ impl Read for Nobody {
         _: &'a Asking,
         _: &'a PersonQuery,
         _: Option<AccountId>,
-        _: usize,
+        _: Portion,
         _: Now,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
@@ -108,10 +109,26 @@ impl Read for Nobody {
         _: Viewer<'a>,
         _: &'a GroupQuery,
         _: Option<GroupId>,
-        _: usize,
+        _: Portion,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn groups_of<'a>(
+        &'a self,
+        _: Viewer<'a>,
+        _: AccountId,
+    ) -> Answer<'a, Result<NameList, Undecided>> {
+        unreachable!("nobody has a viewer")
+    }
+
+    fn members_of<'a>(
+        &'a self,
+        _: Viewer<'a>,
+        _: GroupId,
+    ) -> Answer<'a, Result<Members, Undecided>> {
+        unreachable!("nobody has a viewer")
     }
 
     fn sudo_roles<'a>(
@@ -218,16 +235,17 @@ impl Served {
         let tls: TlsSource = Arc::new(move |_| Some(Arc::clone(&config)));
         let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
         let gate = Gate::new(caps, Arc::clone(&clock));
+        let runtime = Runtime::new().unwrap();
         let services = Services {
             decide: Arc::clone(&nobody) as Arc<dyn Decide>,
             directory: Arc::clone(&nobody) as Arc<dyn Read>,
+            searches: Searches::new(runtime.handle().clone(), 2),
             passwords: Arc::clone(&nobody) as Arc<dyn ChangeOwnPassword>,
             clock,
             tls,
             gate: Arc::clone(&gate),
             watch: doorward::watch::Watch::default(),
         };
-        let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
         let shutdown = CancellationToken::new();

@@ -62,7 +62,7 @@ impl Decoder for MessageCodec {
         let Some(message) = length.and_then(|length| buffer.get_mut(..length)) else {
             return Ok(None);
         };
-        let decoded = decode(message, &self.limits);
+        let decoded = decode(message, &self.limits.of(self.phase));
         message.zeroize();
         let length = message.len();
         buffer.advance(length);

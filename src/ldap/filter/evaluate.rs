@@ -2,12 +2,16 @@
 //!
 //! What is not known, not readable, or not comparable is Undefined, and stays so under a Not:
 //! an attribute that a client may not read tells it nothing, however the filter is turned.
+//!
+//! Many terms over an attribute of many values are much work, so that it can be done in portions:
+//! [`Matcher::advance`] stops where its [`Progress`] allows no more and goes on from there.
 
 use super::{Assertion, Extensible, Filter, Substrings};
 use crate::ldap::dn::{DistinguishedName, Rdn};
 use crate::ldap::result::ResultCode;
 use crate::ldap::schema::prepare::Part;
 use crate::ldap::schema::{self, AttributeType, Key, MatchingRule, RuleKind};
+use crate::ldap::values::ValueSet;
 
 /// A truth value of X.511.
 #[must_use]
@@ -35,26 +39,23 @@ impl Truth {
         }
     }
 
-    const fn of(holds: bool) -> Self {
-        if holds { Self::True } else { Self::False }
-    }
-
-    /// True if any is, else Undefined if any is.
-    fn any(truths: impl Iterator<Item = Self>) -> Self {
+    /// True if any is, else Undefined if any is; none where one is not known yet and none that is
+    /// known decides.
+    fn any(truths: impl Iterator<Item = Option<Self>>) -> Option<Self> {
         let mut sum = Self::False;
         for truth in truths {
-            match truth {
-                Self::True => return Self::True,
+            match truth? {
+                Self::True => return Some(Self::True),
                 Self::Undefined => sum = Self::Undefined,
                 Self::False => {}
             }
         }
-        sum
+        Some(sum)
     }
 
     /// False if any is, else Undefined if any is.
-    fn all(truths: impl Iterator<Item = Self>) -> Self {
-        Self::any(truths.map(Self::not)).not()
+    fn all(truths: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        Self::any(truths.map(|truth| truth.map(Self::not))).map(Self::not)
     }
 }
 
@@ -62,7 +63,7 @@ impl Truth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values<'a> {
     /// Its values; none where the attribute is absent.
-    Readable(&'a [Vec<u8>]),
+    Readable(&'a ValueSet),
     /// The client may not know.
     Unreadable,
 }
@@ -88,27 +89,134 @@ pub fn evaluate(filter: &Filter, entry: &dyn AttributeSource) -> Truth {
 /// Answers a compare request (RFC 4511 section 4.10) on an entry that the client may read:
 /// compareTrue, compareFalse, or why there is nothing to compare.
 pub fn compare(entry: &dyn AttributeSource, attribute: &str, value: &[u8]) -> ResultCode {
-    let Some(kind) = schema::attribute(attribute) else {
-        return ResultCode::UndefinedAttributeType;
+    let comparison = match Comparison::new(attribute, value) {
+        Ok(comparison) => comparison,
+        Err(code) => return code,
     };
-    let present = |values: &[Vec<u8>]| Truth::of(!values.is_empty());
-    // What is not readable is as if it were absent, so that the answer does not tell that it is
-    // there.
-    if !kind.is_readable() || !each(entry, kind, present).is_true() {
+    if !comparison.present.evaluate(entry).is_true() {
         return ResultCode::NoSuchAttribute;
     }
-    let Some(rule) = kind.equality() else {
-        return ResultCode::InappropriateMatching;
-    };
-    let Some(key) = rule.key(value) else {
-        return ResultCode::InvalidAttributeSyntax;
-    };
-    let test = Test::Equal(rule, key);
-    if each(entry, kind, |values| test.any(values)).is_true() {
-        ResultCode::CompareTrue
-    } else {
-        ResultCode::CompareFalse
+    match comparison.equal {
+        Ok(equal) => Comparison::code(equal.evaluate(entry).is_true()),
+        Err(code) => code,
     }
+}
+
+/// What a compare request asks of an entry.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Whether the attribute is there; where it is not, that is noSuchAttribute.
+    pub present: Matcher,
+    /// Whether it has the value, or why that cannot be asked.
+    pub equal: Result<Matcher, ResultCode>,
+}
+
+impl Comparison {
+    /// Prepares the question.
+    ///
+    /// # Errors
+    /// There is nothing to ask, whatever the entry is.
+    pub fn new(attribute: &str, value: &[u8]) -> Result<Self, ResultCode> {
+        let kind = schema::attribute(attribute).ok_or(ResultCode::UndefinedAttributeType)?;
+        // What is not readable is as if it were absent, so that the answer does not tell that it
+        // is there.
+        if !kind.is_readable() {
+            return Err(ResultCode::NoSuchAttribute);
+        }
+        let equal = match kind.equality() {
+            None => Err(ResultCode::InappropriateMatching),
+            Some(rule) => match rule.key(value) {
+                None => Err(ResultCode::InvalidAttributeSyntax),
+                Some(key) => Ok(Matcher::of(kind, Test::Equal(rule, key))),
+            },
+        };
+        Ok(Self {
+            present: Matcher::of(kind, Test::Any),
+            equal,
+        })
+    }
+
+    /// The answer, once it is known.
+    pub const fn code(equal: bool) -> ResultCode {
+        if equal {
+            ResultCode::CompareTrue
+        } else {
+            ResultCode::CompareFalse
+        }
+    }
+}
+
+/// How far the evaluation of a filter for one entry has come, and how much of it may be done now.
+///
+/// Work is counted in bytes of values that are looked at, and [`VALUE_WORK`] for each value.
+#[derive(Debug)]
+pub struct Progress {
+    allowed: usize,
+    /// The leaves that are decided.
+    decided: Vec<(usize, Truth)>,
+    /// The leaf that is not, and where it stands.
+    at: Option<(usize, Place)>,
+}
+
+/// What looking at a value costs besides its bytes.
+pub const VALUE_WORK: usize = 64;
+
+impl Progress {
+    /// Nothing is done yet, and nothing allowed.
+    pub const fn new() -> Self {
+        Self {
+            allowed: 0,
+            decided: Vec::new(),
+            at: None,
+        }
+    }
+
+    /// Nothing is done yet, and everything allowed.
+    fn unbounded() -> Self {
+        Self {
+            allowed: usize::MAX,
+            ..Self::new()
+        }
+    }
+
+    /// Begins another entry.
+    pub fn restart(&mut self) {
+        self.decided.clear();
+        self.at = None;
+    }
+
+    /// Allows so much work from now on.
+    pub const fn allow(&mut self, work: usize) {
+        self.allowed = work;
+    }
+
+    /// What is left of the work allowed.
+    pub const fn left(&self) -> usize {
+        self.allowed
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where in an entry a leaf stands: which of the attributes it asks, which value of that, and
+/// what the attributes before said.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    attribute: usize,
+    value: usize,
+    sum: Truth,
+}
+
+impl Place {
+    const START: Self = Self {
+        attribute: 0,
+        value: 0,
+        sum: Truth::False,
+    };
 }
 
 /// A filter with its attributes looked up and its assertions prepared.
@@ -121,13 +229,32 @@ impl Matcher {
     /// Prepares a filter.
     pub fn new(filter: &Filter) -> Self {
         Self {
-            root: Node::new(filter),
+            root: Node::new(filter, &mut 0),
+        }
+    }
+
+    const fn of(kind: &'static AttributeType, test: Test) -> Self {
+        Self {
+            root: Node::Leaf(0, Leaf::Test(kind, test)),
         }
     }
 
     /// Evaluates the filter for one entry.
     pub fn evaluate(&self, entry: &dyn AttributeSource) -> Truth {
-        self.root.evaluate(entry)
+        // All of it is allowed, so that there is an answer.
+        self.advance(entry, &mut Progress::unbounded())
+            .unwrap_or(Truth::Undefined)
+    }
+
+    /// Goes on evaluating the filter for one entry, which is the same each time until there is an
+    /// answer; none where the work allowed was used up before.
+    pub fn advance(&self, entry: &dyn AttributeSource, progress: &mut Progress) -> Option<Truth> {
+        self.root.advance(entry, progress)
+    }
+
+    /// Whether the filter may look at the values of an attribute.
+    pub fn asks(&self, kind: &AttributeType) -> bool {
+        self.root.asks(kind)
     }
 }
 
@@ -138,7 +265,13 @@ enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Undefined,
-    Present(&'static AttributeType),
+    /// With its number among the leaves.
+    Leaf(usize, Leaf),
+}
+
+/// What asks an entry.
+#[derive(Debug, Clone)]
+enum Leaf {
     Test(&'static AttributeType, Test),
     /// A test of every attribute that its rule fits, or of one, in the name too where `dn`.
     Extensible {
@@ -152,6 +285,8 @@ enum Node {
 /// What is asked of single values.
 #[derive(Debug, Clone)]
 enum Test {
+    /// Whether it is there.
+    Any,
     Equal(MatchingRule, Key),
     AtLeast(MatchingRule, Key),
     AtMost(MatchingRule, Key),
@@ -161,31 +296,89 @@ enum Test {
         initial: String,
         any: Vec<String>,
         last: String,
+        /// The bytes of all pieces together: no shorter text has them.
+        least: usize,
     },
 }
 
 impl Node {
-    fn new(filter: &Filter) -> Self {
-        let prepared = match filter {
-            Filter::And(filters) => Some(Self::All(filters.iter().map(Self::new).collect())),
-            Filter::Or(filters) => Some(Self::Any(filters.iter().map(Self::new).collect())),
-            Filter::Not(filter) => Some(Self::Not(Box::new(Self::new(filter)))),
-            Filter::Present(attribute) => readable(attribute).map(Self::Present),
+    fn new(filter: &Filter, leaves: &mut usize) -> Self {
+        let mut each =
+            |filters: &[Filter]| filters.iter().map(|own| Self::new(own, leaves)).collect();
+        let leaf = match filter {
+            Filter::And(filters) => return Self::All(each(filters)),
+            Filter::Or(filters) => return Self::Any(each(filters)),
+            Filter::Not(filter) => return Self::Not(Box::new(Self::new(filter, leaves))),
+            Filter::Present(attribute) => {
+                readable(attribute).map(|kind| Leaf::Test(kind, Test::Any))
+            }
             Filter::Equality(assertion) | Filter::Approximate(assertion) => {
-                Self::test(assertion, AttributeType::equality, Test::Equal)
+                Leaf::test(assertion, AttributeType::equality, Test::Equal)
             }
             Filter::GreaterOrEqual(assertion) => {
-                Self::test(assertion, AttributeType::ordering, Test::AtLeast)
+                Leaf::test(assertion, AttributeType::ordering, Test::AtLeast)
             }
             Filter::LessOrEqual(assertion) => {
-                Self::test(assertion, AttributeType::ordering, Test::AtMost)
+                Leaf::test(assertion, AttributeType::ordering, Test::AtMost)
             }
-            Filter::Substrings(substrings) => Self::substrings(substrings),
-            Filter::Extensible(extensible) => Self::extensible(extensible),
+            Filter::Substrings(substrings) => Leaf::substrings(substrings),
+            Filter::Extensible(extensible) => Leaf::extensible(extensible),
         };
-        prepared.unwrap_or(Self::Undefined)
+        let Some(leaf) = leaf else {
+            return Self::Undefined;
+        };
+        let number = *leaves;
+        *leaves += 1;
+        Self::Leaf(number, leaf)
     }
 
+    fn advance(&self, entry: &dyn AttributeSource, progress: &mut Progress) -> Option<Truth> {
+        match self {
+            Self::All(nodes) => Truth::all(nodes.iter().map(|node| node.advance(entry, progress))),
+            Self::Any(nodes) => Truth::any(nodes.iter().map(|node| node.advance(entry, progress))),
+            Self::Not(node) => node.advance(entry, progress).map(Truth::not),
+            Self::Undefined => Some(Truth::Undefined),
+            Self::Leaf(number, leaf) => {
+                let decided = progress.decided.iter().find(|(own, _)| own == number);
+                if let Some((_, truth)) = decided {
+                    return Some(*truth);
+                }
+                let mut place = match progress.at {
+                    Some((own, place)) if own == *number => place,
+                    _ => Place::START,
+                };
+                let truth = leaf.advance(entry, &mut place, progress);
+                match truth {
+                    // What is done in one go needs no memory.
+                    Some(_) if progress.allowed == usize::MAX => {}
+                    Some(truth) => progress.decided.push((*number, truth)),
+                    None => progress.at = Some((*number, place)),
+                }
+                truth
+            }
+        }
+    }
+
+    fn asks(&self, kind: &AttributeType) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.asks(kind)),
+            Self::Not(node) => node.asks(kind),
+            Self::Undefined => false,
+            Self::Leaf(_, Leaf::Test(own, _)) => kind.is_a(own),
+            Self::Leaf(
+                _,
+                Leaf::Extensible {
+                    attribute, rule, ..
+                },
+            ) => match attribute {
+                Some(own) => kind.is_a(own),
+                None => rule.fits(kind.syntax()),
+            },
+        }
+    }
+}
+
+impl Leaf {
     fn test(
         assertion: &Assertion,
         rule: fn(&AttributeType) -> Option<MatchingRule>,
@@ -210,6 +403,7 @@ impl Node {
             .iter()
             .map(|piece| rule.piece(piece, Part::Any));
         let any = any.collect::<Option<Vec<String>>>()?;
+        let least = any.iter().map(String::len).sum::<usize>() + initial.len() + last.len();
         Some(Self::Test(
             kind,
             Test::Pieces {
@@ -217,6 +411,7 @@ impl Node {
                 initial,
                 any,
                 last,
+                least,
             },
         ))
     }
@@ -247,14 +442,21 @@ impl Node {
         })
     }
 
-    fn evaluate(&self, entry: &dyn AttributeSource) -> Truth {
+    /// Goes on from `place`; none where the work allowed is used up, `place` being where it was.
+    fn advance(
+        &self,
+        entry: &dyn AttributeSource,
+        place: &mut Place,
+        progress: &mut Progress,
+    ) -> Option<Truth> {
         match self {
-            Self::All(nodes) => Truth::all(nodes.iter().map(|node| node.evaluate(entry))),
-            Self::Any(nodes) => Truth::any(nodes.iter().map(|node| node.evaluate(entry))),
-            Self::Not(node) => node.evaluate(entry).not(),
-            Self::Undefined => Truth::Undefined,
-            Self::Present(kind) => each(entry, kind, |values| Truth::of(!values.is_empty())),
-            Self::Test(kind, test) => each(entry, kind, |values| test.any(values)),
+            // Asked of an attribute and of its subtypes (RFC 4512 section 2.5.1).
+            Self::Test(kind, test) if kind.has_subtypes() => {
+                let fits = |own: &&'static AttributeType| own.is_a(kind) && own.is_readable();
+                let kinds = entry.attributes().into_iter().filter(fits);
+                ask(entry, kinds, test, place, progress)
+            }
+            Self::Test(kind, test) => ask(entry, Some(*kind).into_iter(), test, place, progress),
             Self::Extensible {
                 attribute,
                 rule,
@@ -262,16 +464,16 @@ impl Node {
                 dn,
             } => {
                 let stored = if let Some(kind) = attribute {
-                    each(entry, kind, |values| test.any(values))
+                    Self::Test(kind, test.clone()).advance(entry, place, progress)
                 } else {
                     let kinds = entry.attributes().into_iter();
                     let kinds = kinds.filter(|kind| kind.is_readable() && rule.fits(kind.syntax()));
-                    Truth::any(kinds.map(|kind| ask(entry, kind, |own| test.any(own))))
-                };
+                    ask(entry, kinds, test, place, progress)
+                }?;
                 if *dn && !stored.is_true() && named(entry.dn(), *attribute, *rule, test) {
-                    Truth::True
+                    Some(Truth::True)
                 } else {
-                    stored
+                    Some(stored)
                 }
             }
         }
@@ -283,31 +485,44 @@ fn readable(description: &str) -> Option<&'static AttributeType> {
     schema::attribute(description).filter(|kind| kind.is_readable())
 }
 
+/// Asks some attributes of an entry, those before `place` having been asked.
 fn ask(
     entry: &dyn AttributeSource,
-    kind: &'static AttributeType,
-    test: impl Fn(&[Vec<u8>]) -> Truth,
-) -> Truth {
-    match entry.values(kind) {
-        Values::Readable(values) => test(values),
-        Values::Unreadable => Truth::Undefined,
+    kinds: impl Iterator<Item = &'static AttributeType>,
+    test: &Test,
+    place: &mut Place,
+    progress: &mut Progress,
+) -> Option<Truth> {
+    let mut scratch = Vec::new();
+    for kind in kinds.skip(place.attribute) {
+        match entry.values(kind) {
+            Values::Unreadable => place.sum = Truth::Undefined,
+            Values::Readable(values) => {
+                if let Test::Any = test {
+                    if !values.is_empty() {
+                        return Some(Truth::True);
+                    }
+                } else {
+                    while let Some(value) = values.get(place.value, &mut scratch) {
+                        if progress.allowed == 0 {
+                            return None;
+                        }
+                        let work = value.len().saturating_add(VALUE_WORK);
+                        if progress.allowed != usize::MAX {
+                            progress.allowed = progress.allowed.saturating_sub(work);
+                        }
+                        place.value += 1;
+                        if test.holds(value) {
+                            return Some(Truth::True);
+                        }
+                    }
+                }
+            }
+        }
+        place.attribute += 1;
+        place.value = 0;
     }
-}
-
-/// Asks of an attribute and of its subtypes (RFC 4512 section 2.5.1).
-fn each(
-    entry: &dyn AttributeSource,
-    kind: &'static AttributeType,
-    test: impl Fn(&[Vec<u8>]) -> Truth,
-) -> Truth {
-    if !kind.has_subtypes() {
-        return ask(entry, kind, test);
-    }
-    let kinds = entry
-        .attributes()
-        .into_iter()
-        .filter(|own| own.is_a(kind) && own.is_readable());
-    Truth::any(kinds.map(|own| ask(entry, own, &test)))
+    Some(place.sum)
 }
 
 /// Whether an attribute in the entry's name passes.
@@ -330,12 +545,9 @@ fn named(
 }
 
 impl Test {
-    fn any(&self, values: &[Vec<u8>]) -> Truth {
-        Truth::of(values.iter().any(|value| self.holds(value)))
-    }
-
     fn holds(&self, value: &[u8]) -> bool {
         match self {
+            Self::Any => true,
             Self::Equal(rule, key) => rule.key(value).is_some_and(|own| own == *key),
             Self::AtLeast(rule, key) => rule.key(value).is_some_and(|own| own >= *key),
             Self::AtMost(rule, key) => rule.key(value).is_some_and(|own| own <= *key),
@@ -345,8 +557,11 @@ impl Test {
                 initial,
                 any,
                 last,
+                least,
             } => match rule.key(value) {
-                Some(Key::Text(text)) => has_pieces(&text, initial, any, last),
+                Some(Key::Text(text)) => {
+                    text.len() >= *least && has_pieces(&text, initial, any, last)
+                }
                 _ => false,
             },
         }

@@ -13,7 +13,9 @@ mod tests;
 
 use std::fmt;
 
-pub use evaluate::{AttributeSource, Matcher, Truth, Values, compare, evaluate};
+pub use evaluate::{
+    AttributeSource, Comparison, Matcher, Progress, Truth, VALUE_WORK, Values, compare, evaluate,
+};
 pub use text::FilterParseError;
 pub use wire::FilterDecodeError;
 
@@ -91,6 +93,16 @@ impl Filter {
     /// `(attribute=*)`.
     pub fn present(attribute: impl Into<String>) -> Self {
         Self::Present(attribute.into())
+    }
+
+    /// How many items it has that ask an entry, each piece of a value counted.
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().map(Self::terms).sum(),
+            Self::Not(filter) => filter.terms(),
+            Self::Substrings(substrings) => 2 + substrings.any.len(),
+            _ => 1,
+        }
     }
 
     /// The filter's text for a log line, without the values compared to attributes that nobody

@@ -310,6 +310,54 @@ fn the_filters_that_sssd_sends() {
 }
 
 #[test]
+fn a_filter_over_many_values_stops_where_it_may_do_no_more() {
+    let mut group = Entry::new("cn=all,dc=example".parse().unwrap());
+    group.add_all(&MEMBER_UID, (0..10_000).map(|number| format!("u{number}")));
+    let terms: String = (0..100)
+        .map(|number| format!("(memberUid=x{number})"))
+        .collect();
+    let matcher = Matcher::new(&filter(&format!("(|{terms}(memberUid=u9999))")));
+    let mut progress = Progress::new();
+    let (mut portions, portion) = (0, 64 * 1024);
+    let truth = loop {
+        progress.allow(portion);
+        if let Some(truth) = matcher.advance(&group, &mut progress) {
+            break truth;
+        }
+        assert_eq!(progress.left(), 0);
+        portions += 1;
+    };
+    assert_eq!(truth, Truth::True);
+    let work = 101 * 10_000 * (VALUE_WORK + "u9999".len());
+    assert!(
+        portions > work / portion / 2 && portions < work / portion * 2,
+        "{portions}"
+    );
+}
+
+#[test]
+fn what_a_filter_asks_for_is_known_before() {
+    let asks = |text: &str| Matcher::new(&filter(text)).asks(&MEMBER);
+    for text in [
+        "(member=uid=a,dc=x)",
+        "(!(member=*))",
+        "(&(cn=a)(|(cn=b)(member:dn:=uid=a)))",
+        "(:distinguishedNameMatch:=uid=a)",
+    ] {
+        assert!(asks(text), "{text}");
+    }
+    for text in [
+        "(cn=a)",
+        "(memberUid=a)",
+        "(:caseIgnoreMatch:=a)",
+        "(member=nonsense)",
+        "(&)",
+    ] {
+        assert!(!asks(text), "{text}");
+    }
+}
+
+#[test]
 fn extensible_matches() {
     for text in [
         "(cn:=alice van dyke)",
@@ -515,6 +563,25 @@ proptest! {
         let both = Filter::And(vec![left.clone(), right.clone()]);
         let either = Filter::Or(vec![not(&left), not(&right)]);
         prop_assert_eq!(evaluate(&not(&both), &entry), evaluate(&either, &entry));
+    }
+
+    #[test]
+    fn in_portions_it_is_as_true_as_at_once(filter in any_filter(), portion in 1_usize..500) {
+        let mut entry = alice();
+        entry.add_all(&MEMBER, (0..5).map(|number| format!("uid=u{number},dc=example")));
+        entry.add_all(&MEMBER_UID, (0..5).map(|number| format!("u{number}")));
+        let matcher = Matcher::new(&filter);
+        let mut progress = Progress::new();
+        let mut portions = 0;
+        let truth = loop {
+            progress.allow(portion);
+            if let Some(truth) = matcher.advance(&entry, &mut progress) {
+                break truth;
+            }
+            portions += 1;
+            prop_assert!(portions < 100_000);
+        };
+        prop_assert_eq!(truth, matcher.evaluate(&entry));
     }
 
     #[test]

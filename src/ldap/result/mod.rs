@@ -1,12 +1,14 @@
 //! What requests are answered: result codes, responses and their bytes (RFC 4511 section 4.1.9).
 
+mod entry;
 mod reply;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-pub use reply::{NOTICE_OF_DISCONNECTION, PartialAttribute, Reply, Response, SearchEntry};
+pub use entry::{EntryWriter, PartialAttribute, SearchEntry, Written};
+pub use reply::{NOTICE_OF_DISCONNECTION, Reply, Response};
 
 macro_rules! result_codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $label:literal;)+) => {

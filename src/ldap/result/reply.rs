@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use ldap3_lber::write::encode_into;
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
-    LdapBindResponse, LdapExtendedResponse, LdapMsg, LdapOp, LdapPartialAttribute,
-    LdapResult as WireResult, LdapResultCode, LdapSearchResultEntry,
+    LdapBindResponse, LdapExtendedResponse, LdapMsg, LdapOp, LdapResult as WireResult,
+    LdapResultCode,
 };
 
 use super::{LdapResult, ResultCode};
@@ -94,9 +94,7 @@ pub enum Response {
         /// The SASL mechanism's next challenge.
         sasl_credentials: Option<Vec<u8>>,
     },
-    /// One entry found.
-    SearchEntry(SearchEntry),
-    /// The end of a search.
+    /// The end of a search; what it found goes out [by itself](super::EntryWriter).
     SearchDone(LdapResult),
     /// To a modify.
     Modify(LdapResult),
@@ -143,8 +141,8 @@ impl Response {
         })
     }
 
-    /// How it ended; `None` for an entry on the way.
-    pub fn result(&self) -> Option<&LdapResult> {
+    /// How it ended.
+    pub const fn result(&self) -> &LdapResult {
         match self {
             Self::Bind { result, .. }
             | Self::SearchDone(result)
@@ -153,8 +151,7 @@ impl Response {
             | Self::Delete(result)
             | Self::ModifyDn(result)
             | Self::Compare(result)
-            | Self::Extended { result, .. } => Some(result),
-            Self::SearchEntry(_) => None,
+            | Self::Extended { result, .. } => result,
         }
     }
 
@@ -166,17 +163,6 @@ impl Response {
             } => LdapOp::BindResponse(LdapBindResponse {
                 res: wire_result(result),
                 saslcreds: sasl_credentials,
-            }),
-            Self::SearchEntry(entry) => LdapOp::SearchResultEntry(LdapSearchResultEntry {
-                dn: entry.dn,
-                attributes: entry
-                    .attributes
-                    .into_iter()
-                    .map(|attribute| LdapPartialAttribute {
-                        atype: attribute.name,
-                        vals: attribute.values,
-                    })
-                    .collect(),
             }),
             Self::SearchDone(result) => LdapOp::SearchResultDone(wire_result(result)),
             Self::Modify(result) => LdapOp::ModifyResponse(wire_result(result)),
@@ -195,24 +181,6 @@ impl Response {
             }),
         }
     }
-}
-
-/// An entry as a search returns it (RFC 4511 section 4.5.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchEntry {
-    /// Its name.
-    pub dn: String,
-    /// What was asked for and is there.
-    pub attributes: Vec<PartialAttribute>,
-}
-
-/// An attribute as a search returns it; no values where only types were asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartialAttribute {
-    /// The attribute's name.
-    pub name: String,
-    /// Its values.
-    pub values: Vec<Vec<u8>>,
 }
 
 fn wire_result(result: LdapResult) -> WireResult {

@@ -1,10 +1,14 @@
 //! Answers, byte for byte.
 
 use bytes::BytesMut;
+use ldap3_proto::proto::{LdapMsg, LdapOp, LdapPartialAttribute, LdapSearchResultEntry};
+use proptest::prelude::*;
 
 use super::*;
+use crate::domain::names::NameList;
 use crate::ldap::decode::{Control, MessageId, RequestKind, decode};
 use crate::ldap::limits::Limits;
+use crate::ldap::values::{Names, Run, ValueSet};
 
 fn bytes(reply: Reply) -> Vec<u8> {
     let mut out = BytesMut::new();
@@ -53,10 +57,7 @@ fn every_request_is_answered_by_its_own_response() {
         (RequestKind::Extended, 0x78),
     ] {
         let response = Response::to(kind, ResultCode::UnwillingToPerform).unwrap();
-        assert_eq!(
-            response.result().unwrap().code,
-            ResultCode::UnwillingToPerform
-        );
+        assert_eq!(response.result().code, ResultCode::UnwillingToPerform);
         let expected = [0x30, 12, 2, 1, 1, tag, 7, 0x0a, 1, 53, 4, 0, 4, 0];
         assert_eq!(bytes(Reply::new(id(1), response)), expected, "{kind:?}");
     }
@@ -88,27 +89,114 @@ fn large_ids_are_written_whole() {
     assert!(bytes(reply).starts_with(&[0x30, 13, 2, 2, 0, 128]));
 }
 
+/// An entry, so many bytes at a time at least.
+fn entry_bytes(number: i64, entry: SearchEntry, until: usize) -> Vec<u8> {
+    let mut writer = EntryWriter::new(id(number), entry);
+    let mut whole = Vec::new();
+    loop {
+        let mut out = BytesMut::new();
+        let written = writer.write(&mut out, until);
+        whole.extend_from_slice(&out);
+        if written == Written::Whole {
+            return whole;
+        }
+        assert!(out.len() >= until);
+    }
+}
+
 #[test]
 fn entries_carry_bytes_and_types_alone() {
     let entry = SearchEntry {
         dn: "uid=a".into(),
         attributes: vec![
             PartialAttribute {
-                name: "x".into(),
-                values: vec![vec![0xff], vec![]],
+                name: "x",
+                values: ValueSet::Listed(vec![vec![0xff], vec![]]),
             },
             PartialAttribute {
-                name: "y".into(),
-                values: vec![],
+                name: "y",
+                values: ValueSet::Listed(vec![]),
             },
         ],
     };
     assert_eq!(
-        bytes(Reply::new(id(1), Response::SearchEntry(entry))),
+        entry_bytes(1, entry, usize::MAX),
         b"\x30\x21\x02\x01\x01\x64\x1c\x04\x05uid=a\x30\x13\
           \x30\x0a\x04\x01x\x31\x05\x04\x01\xff\x04\x00\
           \x30\x05\x04\x01y\x31\x00"
     );
+}
+
+/// What the library makes of an entry that is held whole.
+fn written_whole(number: i64, entry: &SearchEntry) -> Vec<u8> {
+    let attributes = entry.attributes.iter().map(|own| LdapPartialAttribute {
+        atype: own.name.to_owned(),
+        vals: own.values.copied(0..own.values.len()),
+    });
+    let message = LdapMsg {
+        msgid: id(number).get(),
+        op: LdapOp::SearchResultEntry(LdapSearchResultEntry {
+            dn: entry.dn.clone(),
+            attributes: attributes.collect(),
+        }),
+        ctrl: Vec::new(),
+    };
+    let mut out = BytesMut::new();
+    ldap3_lber::write::encode_into(&mut out, message.into()).unwrap();
+    out.to_vec()
+}
+
+fn made(names: &[String], before: &str, after: &str) -> ValueSet {
+    let names = Names::Of(NameList::sorted(names).into());
+    ValueSet::Made(vec![Run::new(names, before.to_owned(), after.to_owned())])
+}
+
+proptest! {
+    #[test]
+    fn an_entry_in_pieces_is_the_entry_in_one(
+        number in 1_i64..=i64::from(i32::MAX),
+        dn in "\\PC{0,40}",
+        listed in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..8),
+        names in prop::collection::vec("[a-z]{0,30}", 0..60),
+        around in "[a-z=,]{0,200}",
+        until in 1_usize..4000,
+    ) {
+        let attribute = |name, values| PartialAttribute { name, values };
+        let entry = SearchEntry {
+            dn,
+            attributes: vec![
+                attribute("listed", ValueSet::Listed(listed)),
+                attribute("none", ValueSet::Listed(Vec::new())),
+                attribute("member", made(&names, "uid=", &around)),
+                attribute("memberUid", made(&names, "", "")),
+            ],
+        };
+        let expected = written_whole(number, &entry);
+        prop_assert_eq!(entry_bytes(number, entry, until), expected);
+    }
+}
+
+#[test]
+fn fifty_thousand_members_go_out_through_a_small_buffer() {
+    let names: Vec<String> = (0..50_000).map(|number| format!("user{number}")).collect();
+    let entry = SearchEntry {
+        dn: "cn=all".to_owned(),
+        attributes: vec![PartialAttribute {
+            name: "member",
+            values: made(&names, "uid=", ",ou=people,dc=example,dc=org"),
+        }],
+    };
+    assert!(entry.held() < 1000, "the names are shared");
+    let expected = written_whole(7, &entry);
+    let mut writer = EntryWriter::new(id(7), entry);
+    let (mut whole, mut out) = (Vec::new(), BytesMut::new());
+    while writer.write(&mut out, 32 * 1024) == Written::Part {
+        assert!(out.len() < 33 * 1024);
+        whole.extend_from_slice(&out);
+        out.clear();
+    }
+    whole.extend_from_slice(&out);
+    assert!(whole == expected);
 }
 
 #[test]

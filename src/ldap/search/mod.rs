@@ -7,9 +7,14 @@
 //!
 //! `walk` is the order in which entries are found, `plan` what the directory is asked on the
 //! way, `page` what is sent of it and when it stops, `sort` the way to send it in another order.
+//! `cost` tells before what a search may cost, and `pace` lets it go on in slices, by turns of
+//! sources that `shares` hands out.
 
+pub mod cost;
+mod pace;
 mod page;
 pub mod plan;
+mod shares;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -18,25 +23,28 @@ mod walk;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use self::pace::{Capacity, Pace};
 use self::page::Sender;
 pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
+pub use self::shares::Share;
 pub use self::sort::Sorted;
 pub use self::walk::Position;
 use self::walk::{Walk, first};
 use super::attribute::Entry;
 use super::decode::Scope;
+use super::entries;
 use super::result::{LdapResult, ResultCode, SearchEntry};
 use super::sasl::Mechanism;
 use super::session::Identity;
 use super::settings::Settings;
 use super::tree::{Fixed, Place, Tree, name_key};
-use super::{entries, root_dse};
 use crate::authenticator::Undecided;
 use crate::directory::{GroupQuery, PersonQuery, Read, SudoQuery};
 use crate::domain::resource::Asking;
 use crate::domain::time::Now;
 
 /// Whose search or compare it is, and what it can reach.
+#[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The listener's settings.
     pub settings: &'a Settings,
@@ -50,6 +58,33 @@ pub struct View<'a> {
     pub directory: &'a Arc<dyn Read>,
     /// When the request arrived.
     pub now: Now,
+    /// How fast it goes.
+    pub pace: &'a Pace<'a>,
+    /// What is read of lists that may be long.
+    pub needs: Needs,
+}
+
+/// Which lists of names an operation looks at. What it does not is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Those of a group's members.
+    pub members: bool,
+    /// Those of a user's groups.
+    pub groups: bool,
+}
+
+/// An entry, and the room in memory that its lists have.
+pub(crate) struct Shown {
+    /// The entry.
+    pub(crate) entry: Entry,
+    /// Held for as long as the entry, or what is sent of it.
+    pub(crate) held: Option<Share>,
+}
+
+impl From<Entry> for Shown {
+    fn from(entry: Entry) -> Self {
+        Self { entry, held: None }
+    }
 }
 
 /// What an identity may read.
@@ -99,12 +134,12 @@ impl View<'_> {
     ///
     /// # Errors
     /// The directory cannot answer.
-    pub(crate) async fn entry(&self, place: &Place) -> Result<Option<Entry>, Undecided> {
+    pub(crate) async fn entry(&self, place: &Place) -> Result<Option<Shown>, Undecided> {
         let everything = matches!(self.reach(), Reach::Everything);
         Ok(match place {
-            Place::Root => Some(root_dse::root_dse(self.settings, self.mechanisms)),
-            Place::Subschema => Some(root_dse::subschema(self.tree())),
-            Place::Fixed(which) if everything => Some(entries::fixed(self.tree(), *which)),
+            Place::Root => Some(self.settings.root_dse(self.mechanisms).clone().into()),
+            Place::Subschema => Some(self.settings.subschema().clone().into()),
+            Place::Fixed(which) if everything => Some(entries::fixed(self.tree(), *which).into()),
             Place::Person(name) if self.may_read_person(name) => {
                 first(self, PersonQuery::Username(name_key(name))).await?
             }
@@ -169,8 +204,14 @@ impl View<'_> {
 
 /// Where the entries that a search finds go.
 pub trait Found: Sync {
-    /// Takes an entry; false where nobody wants any more.
-    fn take(&self, entry: SearchEntry) -> impl Future<Output = bool> + Send;
+    /// Takes an entry and the room that it has, and gives the turn back where it must wait to;
+    /// false where nobody wants any more.
+    fn take(
+        &self,
+        entry: SearchEntry,
+        held: Option<Share>,
+        pace: &Pace<'_>,
+    ) -> impl Future<Output = bool> + Send;
 }
 
 /// Why a search stops before its end.
@@ -213,6 +254,11 @@ pub async fn run<F: Found>(
         return Ok(refusal.into());
     }
     let mut sender = Sender::new(wanted, view, found);
+    let view = &View {
+        needs: sender.needs(),
+        ..*view
+    };
+    view.pace.begin().await;
     let outcome = match &place {
         Place::Fixed(which) => {
             let walk = Walk::new(view, &base, *which, search);
@@ -233,7 +279,8 @@ pub async fn run<F: Found>(
             if search.scope == Scope::OneLevel {
                 Ok(())
             } else {
-                sender.offer(&entry).await.map(drop)
+                view.pace.made_entry().await;
+                sender.offer(entry).await.map(drop)
             }
         }
     };

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::sort::Sorted;
 use super::walk::{Position, Visit, Walk, entry_at};
-use super::{Found, Stop, View};
+use super::{Found, Needs, Shown, Stop, View};
 use crate::authenticator::Undecided;
-use crate::ldap::attribute::{Entry, Selection};
+use crate::ldap::attribute::Selection;
 use crate::ldap::controls::{Sort, SortKey, SortOutcome};
 use crate::ldap::decode::Search;
-use crate::ldap::filter::Matcher;
+use crate::ldap::filter::{Matcher, Progress};
 use crate::ldap::result::{LdapResult, ResultCode};
 
 /// A search, and how its client wants it.
@@ -112,6 +112,7 @@ pub(super) struct Sender<'a, F> {
     wanted: &'a Wanted,
     found: &'a F,
     matcher: Matcher,
+    progress: Progress,
     selection: Selection,
     /// How many entries the size limit leaves.
     left: u32,
@@ -134,6 +135,7 @@ impl<'a, F: Found> Sender<'a, F> {
             wanted,
             found,
             matcher: Matcher::new(&search.filter),
+            progress: Progress::new(),
             selection: Selection::new(&search.attributes),
             // The limit is on the search, not on each page of it.
             left: limit.saturating_sub(page.map_or(0, |page| page.sent)),
@@ -143,9 +145,19 @@ impl<'a, F: Found> Sender<'a, F> {
         }
     }
 
+    /// What the search needs of lists that may be long.
+    pub(super) fn needs(&self) -> Needs {
+        Needs::of(&self.matcher, &self.selection, self.wanted)
+    }
+
     /// Sends the entry if the filter is true of it; whether it did.
-    pub(super) async fn offer(&mut self, entry: &Entry) -> Result<bool, Stop> {
-        if !self.matcher.evaluate(entry).is_true() {
+    pub(super) async fn offer(&mut self, shown: Shown) -> Result<bool, Stop> {
+        let Shown { entry, held } = shown;
+        let pace = self.view.pace;
+        if !pace
+            .matches(&self.matcher, &entry, &mut self.progress)
+            .await
+        {
             return Ok(false);
         }
         let left = self.left.checked_sub(1).ok_or(Stop::SizeLimit)?;
@@ -155,7 +167,7 @@ impl<'a, F: Found> Sender<'a, F> {
         self.left = left;
         self.sent += 1;
         let selected = self.selection.apply(entry, self.wanted.search.types_only);
-        if self.found.take(selected).await {
+        if self.found.take(selected, held, pace).await {
             Ok(true)
         } else {
             Err(Stop::Gone)
@@ -184,13 +196,13 @@ impl<'a, F: Found> Sender<'a, F> {
             Rest::Sorted(sorted) => sorted.clone(),
             Rest::Behind(_) => {
                 let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
-                Sorted::gather(walk, &self.matcher, keys, limit).await?
+                Sorted::gather(walk, self.view.pace, &self.matcher, keys, limit).await?
             }
         };
         let list = Arc::clone(&sorted.list);
         for position in list.iter().skip(sorted.next) {
-            let sent = match entry_at(self.view, *position).await? {
-                Some(entry) => self.offer(&entry).await.map(drop),
+            let sent = match entry_at(walk.view(), *position).await? {
+                Some(entry) => self.offer(entry).await.map(drop),
                 None => Ok(()),
             };
             if let Err(stop) = sent {
@@ -228,7 +240,7 @@ impl<'a, F: Found> Sender<'a, F> {
 }
 
 impl<F: Found> Visit for Sender<'_, F> {
-    async fn visit(&mut self, position: Position, entry: &Entry) -> Result<(), Stop> {
+    async fn visit(&mut self, position: Position, entry: Shown) -> Result<(), Stop> {
         if self.offer(entry).await? {
             self.rest = Rest::Behind(Some(position));
         }

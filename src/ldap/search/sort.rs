@@ -1,26 +1,19 @@
 //! Entries in another order than they are found (RFC 2891).
 //!
 //! All that match are looked at once; of them the first so many in the order asked for are kept,
-//! as keys while it is sorted and as identifiers after. How many is the size limit.
+//! as keys while it is sorted and as identifiers after. How many is the size limit; the room for
+//! them is part of what the operation was given before it began.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::Stop;
 use super::walk::{Position, Visit, Walk};
+use super::{Pace, Shown, Stop};
 use crate::ldap::attribute::Entry;
 use crate::ldap::controls::SortKey;
-use crate::ldap::filter::Matcher;
+use crate::ldap::filter::{Matcher, Progress};
 use crate::ldap::schema::Key;
-
-/// How many searches of the process may hold keys in memory at once; others wait for their turn
-/// within their time limit.
-const SORTS_AT_ONCE: usize = 4;
-
-static TURNS: Semaphore = Semaphore::const_new(SORTS_AT_ONCE);
 
 /// A sorted list of entries, part of which may have been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +41,15 @@ impl Sorted {
     /// Walks to the end and keeps the first `limit` entries of the order.
     pub(super) async fn gather(
         walk: &Walk<'_>,
+        pace: &Pace<'_>,
         matcher: &Matcher,
         keys: &[SortKey],
         limit: usize,
     ) -> Result<Self, Stop> {
-        // An error would say that it was closed, which nobody does.
-        let _turn = TURNS.acquire().await;
         let mut gathering = Gathering {
+            pace,
             matcher,
+            progress: Progress::new(),
             keys,
             limit,
             kept: BinaryHeap::new(),
@@ -73,7 +67,9 @@ impl Sorted {
 }
 
 struct Gathering<'a> {
+    pace: &'a Pace<'a>,
     matcher: &'a Matcher,
+    progress: Progress,
     keys: &'a [SortKey],
     limit: usize,
     /// The last of the order on top.
@@ -82,11 +78,16 @@ struct Gathering<'a> {
 }
 
 impl Visit for Gathering<'_> {
-    async fn visit(&mut self, position: Position, entry: &Entry) -> Result<(), Stop> {
-        if !self.matcher.evaluate(entry).is_true() {
+    async fn visit(&mut self, position: Position, shown: Shown) -> Result<(), Stop> {
+        let entry = &shown.entry;
+        let matches = self.pace.matches(self.matcher, entry, &mut self.progress);
+        if !matches.await {
             return Ok(());
         }
-        let rank = self.keys.iter().map(|key| Rank::of(key, entry)).collect();
+        let mut rank = Vec::with_capacity(self.keys.len());
+        for key in self.keys {
+            rank.push(Rank::of(key, entry, self.pace).await);
+        }
         self.kept.push(Ranked { rank, position });
         if self.kept.len() > self.limit {
             self.kept.pop();
@@ -112,11 +113,20 @@ struct Rank {
 }
 
 impl Rank {
-    fn of(key: &SortKey, entry: &Entry) -> Self {
-        let value = entry
-            .values_of_kind(key.attribute)
-            .filter_map(|value| key.rule.key(value))
-            .min();
+    async fn of(key: &SortKey, entry: &Entry, pace: &Pace<'_>) -> Self {
+        let mut scratch = Vec::new();
+        let mut value = None;
+        for values in entry.values_of_kind(key.attribute) {
+            let mut index = 0;
+            while let Some(own) = values.get(index, &mut scratch) {
+                let own = key.rule.key(own);
+                pace.looked_at_value().await;
+                if own.is_some() && (value.is_none() || own < value) {
+                    value = own;
+                }
+                index += 1;
+            }
+        }
         Self {
             value,
             reverse: key.reverse,

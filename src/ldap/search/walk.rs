@@ -6,21 +6,27 @@
 
 use std::collections::VecDeque;
 
+use super::cost::Class;
 use super::plan::{Candidates, Plan, Query};
-use super::{Reach, Stop, View};
+use super::{Needs, Reach, Share, Shown, Stop, View};
 use crate::authenticator::{Answer, Undecided};
 use crate::directory::{Group, GroupQuery, Person, PersonQuery, SudoQuery, SudoRole, Viewer};
 use crate::domain::id::{AccountId, GroupId, SudoRuleId};
+use crate::domain::names::{Lists, Part, Portion};
 use crate::ldap::attribute::Entry;
 use crate::ldap::decode::{Scope, Search};
 use crate::ldap::dn::DistinguishedName;
 use crate::ldap::entries;
 use crate::ldap::tree::{Fixed, name_key};
 
-/// How many entries are read at a time.
-pub(super) const BATCH: usize = 256;
-/// How many are read at a time at least, where several questions share a batch or a page is small.
+/// How many entries are read at a time: so many that a reader is busy for a few milliseconds.
+pub(super) const BATCH: usize = 64;
+/// How many are read at a time at least, where several questions share a batch or a page is small;
+/// and at most by what is quick.
 const LEAST: usize = 8;
+/// How many names the entries of one batch bring along together; longer lists are read one by one.
+const NAMES: usize = 4096;
+const QUICK_NAMES: usize = 256;
 
 /// Where in the order an entry stands. It also names the entry, for as long as that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,14 +63,24 @@ pub(super) trait Kind: Query {
     /// The question that finds one of them.
     fn only(id: Self::Id) -> Self;
 
-    /// Asks for those behind `after`, at most `limit`; fewer only at the end.
+    /// Asks for those behind `after`, as many as the portion has; fewer only at the end.
     fn ask<'a>(
         &'a self,
         view: &'a View<'_>,
         viewer: Viewer<'a>,
         after: Option<Self::Id>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Self::Record>, Undecided>>;
+
+    /// Whether the lists of names in its records are looked at.
+    fn has_lists(needs: Needs) -> bool;
+
+    /// Reads what was too long to come along, once there is room for it.
+    fn complete(
+        view: &View<'_>,
+        viewer: Viewer<'_>,
+        record: &mut Self::Record,
+    ) -> impl Future<Output = Result<Option<Share>, Undecided>> + Send;
 
     /// A record's identifier.
     fn id(record: &Self::Record) -> Self::Id;
@@ -93,10 +109,28 @@ impl Kind for PersonQuery {
         view: &'a View<'_>,
         viewer: Viewer<'a>,
         after: Option<AccountId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         view.directory
-            .people(viewer, view.asking, self, after, limit, view.now)
+            .people(viewer, view.asking, self, after, portion, view.now)
+    }
+
+    fn has_lists(needs: Needs) -> bool {
+        needs.groups
+    }
+
+    async fn complete(
+        view: &View<'_>,
+        viewer: Viewer<'_>,
+        record: &mut Person,
+    ) -> Result<Option<Share>, Undecided> {
+        let Part::Apart { bytes } = record.groups else {
+            return Ok(None);
+        };
+        let room = view.pace.list(bytes).await;
+        let groups = view.directory.groups_of(viewer, record.account).await?;
+        record.groups = Part::Here(groups.into());
+        Ok(Some(room))
     }
 
     fn id(record: &Person) -> AccountId {
@@ -135,9 +169,27 @@ impl Kind for GroupQuery {
         view: &'a View<'_>,
         viewer: Viewer<'a>,
         after: Option<GroupId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<Group>, Undecided>> {
-        view.directory.groups(viewer, self, after, limit)
+        view.directory.groups(viewer, self, after, portion)
+    }
+
+    fn has_lists(needs: Needs) -> bool {
+        needs.members
+    }
+
+    async fn complete(
+        view: &View<'_>,
+        viewer: Viewer<'_>,
+        record: &mut Group,
+    ) -> Result<Option<Share>, Undecided> {
+        let Part::Apart { bytes } = record.members else {
+            return Ok(None);
+        };
+        let room = view.pace.list(bytes).await;
+        let members = view.directory.members_of(viewer, record.group).await?;
+        record.members = Part::Here(members.into());
+        Ok(Some(room))
     }
 
     fn id(record: &Group) -> GroupId {
@@ -175,9 +227,22 @@ impl Kind for SudoQuery {
         view: &'a View<'_>,
         viewer: Viewer<'a>,
         after: Option<SudoRuleId>,
-        limit: usize,
+        portion: Portion,
     ) -> Answer<'a, Result<Vec<SudoRole>, Undecided>> {
-        view.directory.sudo_roles(viewer, self, after, limit)
+        view.directory
+            .sudo_roles(viewer, self, after, portion.records)
+    }
+
+    fn has_lists(_: Needs) -> bool {
+        false
+    }
+
+    async fn complete(
+        _: &View<'_>,
+        _: Viewer<'_>,
+        _: &mut SudoRole,
+    ) -> Result<Option<Share>, Undecided> {
+        Ok(None)
     }
 
     fn id(record: &SudoRole) -> SudoRuleId {
@@ -200,28 +265,68 @@ impl Kind for SudoQuery {
     }
 }
 
+/// A read of so many records, with the lists in them that are looked at.
+fn portion<Q: Kind>(view: &View<'_>, records: usize) -> Portion {
+    let names = match view.pace.class() {
+        Class::Quick => QUICK_NAMES,
+        Class::Heavy => NAMES,
+    };
+    let lists = if Q::has_lists(view.needs) {
+        Lists::UpTo(names)
+    } else {
+        Lists::Unasked
+    };
+    Portion { records, lists }
+}
+
+/// A record's entry, whole, if this client may see it.
+async fn show<Q: Kind>(
+    view: &View<'_>,
+    viewer: Viewer<'_>,
+    mut record: Q::Record,
+) -> Result<Option<Shown>, Undecided> {
+    let held = Q::complete(view, viewer, &mut record).await?;
+    view.pace.begin().await;
+    let entry = Q::entry(view, &record);
+    view.pace.made_entry().await;
+    Ok(entry.map(|entry| Shown { entry, held }))
+}
+
 /// The first entry that answers a question, if this client may see it.
 pub(super) async fn first<Q: Kind + Sync>(
     view: &View<'_>,
     query: Q,
-) -> Result<Option<Entry>, Undecided> {
+) -> Result<Option<Shown>, Undecided> {
     let Some(viewer) = view.identity.viewer() else {
         return Ok(None);
     };
-    let found = query.ask(view, viewer, None, 1).await?;
-    Ok(found.first().and_then(|record| Q::entry(view, record)))
+    view.pace.begin().await;
+    let found = query.ask(view, viewer, None, portion::<Q>(view, 1)).await?;
+    match found.into_iter().next() {
+        Some(record) => show::<Q>(view, viewer, record).await,
+        None => Ok(None),
+    }
 }
 
 /// The entry that stands at a position, if it is still there for this client.
 pub(super) async fn entry_at(
     view: &View<'_>,
     position: Position,
-) -> Result<Option<Entry>, Undecided> {
+) -> Result<Option<Shown>, Undecided> {
     match position {
-        Position::Fixed(which) => Ok(Some(entries::fixed(view.tree(), which))),
+        Position::Fixed(which) => Ok(Some(entries::fixed(view.tree(), which).into())),
         Position::Person(id) => first(view, PersonQuery::only(id)).await,
         Position::Group(id) => first(view, GroupQuery::only(id)).await,
         Position::SudoRole(id) => first(view, SudoQuery::only(id)).await,
+    }
+}
+
+/// Whether the entries in a container are in scope of a search below `which`.
+pub(super) fn holds(scope: Scope, which: Fixed, container: Fixed) -> bool {
+    match scope {
+        Scope::Base => false,
+        Scope::OneLevel => which == container,
+        Scope::Subtree => which == container || which == Fixed::Base,
     }
 }
 
@@ -231,7 +336,7 @@ pub(super) trait Visit: Send {
     fn visit(
         &mut self,
         position: Position,
-        entry: &Entry,
+        entry: Shown,
     ) -> impl Future<Output = Result<(), Stop>> + Send;
 }
 
@@ -259,15 +364,23 @@ impl<'a> Walk<'a> {
             which,
             search,
             behind: None,
-            batch: BATCH,
+            batch: match view.pace.class() {
+                Class::Quick => LEAST,
+                Class::Heavy => BATCH,
+            },
         }
+    }
+
+    /// Through whose eyes.
+    pub(super) const fn view(&self) -> &'a View<'a> {
+        self.view
     }
 
     /// The walk from behind an entry on, of which about so many will be wanted.
     pub(super) fn behind(mut self, position: Option<Position>, wanted: usize) -> Self {
         self.behind = position;
         // One more than wanted tells whether there is more.
-        self.batch = wanted.saturating_add(1).clamp(LEAST, BATCH);
+        self.batch = wanted.saturating_add(1).clamp(LEAST, self.batch);
         self
     }
 
@@ -298,13 +411,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Whether the entries in a container are in scope.
     fn holds(&self, container: Fixed) -> bool {
-        match self.search.scope {
-            Scope::Base => false,
-            Scope::OneLevel => self.which == container,
-            Scope::Subtree => self.which == container || self.which == Fixed::Base,
-        }
+        holds(self.search.scope, self.which, container)
     }
 
     /// The fixed entries in scope. To a user they are there to search from and no more.
@@ -322,7 +430,7 @@ impl<'a> Walk<'a> {
             };
             if in_scope && self.behind.is_none_or(|behind| position > behind) {
                 let entry = entries::fixed(self.view.tree(), which);
-                visitor.visit(position, &entry).await?;
+                visitor.visit(position, entry.into()).await?;
             }
         }
         Ok(())
@@ -347,8 +455,9 @@ impl<'a> Walk<'a> {
         };
         let mut records = Merged::new(queries, after, self.batch);
         while let Some(record) = records.next(self.view, viewer).await? {
-            if let Some(entry) = Q::entry(self.view, &record) {
-                visitor.visit(Q::position(Q::id(&record)), &entry).await?;
+            let position = Q::position(Q::id(&record));
+            if let Some(shown) = show::<Q>(self.view, viewer, record).await? {
+                visitor.visit(position, shown).await?;
             }
         }
         Ok(())
@@ -392,10 +501,10 @@ impl<'a, Q: Kind> Merged<'a, Q> {
             if !stream.waiting.is_empty() || stream.ended {
                 continue;
             }
-            let found = stream
-                .query
-                .ask(view, viewer, stream.after, self.batch)
-                .await?;
+            view.pace.begin().await;
+            let portion = portion::<Q>(view, self.batch);
+            let asked = stream.query.ask(view, viewer, stream.after, portion);
+            let found = asked.await?;
             stream.ended = found.len() < self.batch;
             stream.after = found.last().map(Q::id).or(stream.after);
             stream.waiting = found.into();

@@ -2,7 +2,8 @@
 //!
 //! One task owns the stream and does all reading and writing, so that answers never interleave
 //! and StartTLS finds nothing in flight; operations run beside it and hand their answers over.
-//! A client that does not read stops being read, and is closed when it stays so.
+//! A client that does not read stops being read, and is closed when it stays so; one that hangs up
+//! is noticed while it is not read, and ends what it asked for.
 
 mod operations;
 mod writing;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use metrics::counter;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +28,7 @@ use zeroize::Zeroize as _;
 
 use self::operations::{Event, Running, check, still};
 use super::story::Story;
+use super::stream::Stream;
 use super::{Permit, Services};
 use crate::domain::certificate;
 use crate::domain::id::RequestId;
@@ -40,8 +42,11 @@ use crate::ldap::session::{Arrival, CloseReason, Closing, Conversation, Step};
 use crate::ldap::settings::{Settings, TlsMode};
 use crate::leftovers::{Wiping, overwrite_freed};
 
-/// How many answers may wait to be written before operations wait.
+/// How many answers, and how many bytes of entries, may wait to be written before operations wait.
 const ANSWERS_IN_FLIGHT: usize = 64;
+const BYTES_IN_FLIGHT: usize = 64 * 1024;
+/// How long it takes at most until a hang-up is seen while nothing is read.
+const LOOK: Duration = Duration::from_millis(500);
 /// How many bytes are read at once, from a stranger and from who has bound.
 const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
@@ -56,7 +61,7 @@ pub(super) async fn serve<S>(
     permit: Arc<Permit>,
 ) -> CloseReason
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Stream,
 {
     let story = Story::new(&services, &settings, &source);
     story.opened();
@@ -79,7 +84,7 @@ async fn talk_over<S>(
     permit: &Arc<Permit>,
 ) -> CloseReason
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Stream,
 {
     let transport = if settings.tls == TlsMode::Implicit {
         Transport::Tls
@@ -144,7 +149,7 @@ async fn protected<S>(
     mut talk: Beginning,
 ) -> CloseReason
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Stream,
 {
     let accepted = timeout(
         handshake,
@@ -215,9 +220,11 @@ struct Talk<S> {
     begun: u64,
     answers: mpsc::Receiver<(u64, Event)>,
     answer_with: mpsc::Sender<(u64, Event)>,
+    /// Room for bytes of entries that wait to be written.
+    room: Arc<Semaphore>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
+impl<S: Stream> Talk<S> {
     fn new(stream: S, beginning: Beginning) -> Self {
         let Beginning {
             conversation,
@@ -242,6 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             begun: 0,
             answers,
             answer_with,
+            room: Arc::new(Semaphore::new(BYTES_IN_FLIGHT)),
         }
     }
 
@@ -305,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             tokio::select! {
                 biased;
                 Some((serial, event)) = self.answers.recv() => {
-                    self.answer(serial, event)?;
+                    self.answer(serial, event).await?;
                     idle = self.idle();
                 }
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
@@ -317,7 +325,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
                     Ok(read) => overwrite_freed(read),
                 },
                 () = &mut idle, if self.running.is_empty() => return Err(CloseReason::Idle),
+                () = sleep(LOOK), if !may_read => self.look()?,
             }
+        }
+    }
+
+    /// Looks whether the client is still there, while it is not read.
+    fn look(&self) -> Result<(), CloseReason> {
+        if self.stream.has_hung_up() {
+            Err(CloseReason::Gone)
+        } else {
+            Ok(())
         }
     }
 

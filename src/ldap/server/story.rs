@@ -354,19 +354,19 @@ impl Story {
         }
     }
 
-    /// Tells of an answer; entries are counted.
+    /// Counts an entry of an answer.
+    pub(super) fn found(&self, id: MessageId) {
+        if self.is_on() {
+            self.with(id, |open| open.entries += 1);
+        }
+    }
+
+    /// Tells of an answer.
     pub(super) fn answered(&self, reply: &Reply) {
         if !self.is_on() {
             return;
         }
-        if matches!(reply.response, Response::SearchEntry(_)) {
-            self.with(reply.id, |open| open.entries += 1);
-            return;
-        }
-        let Some(result) = reply.response.result() else {
-            return;
-        };
-        let mut text = narration::result(result);
+        let mut text = narration::result(reply.response.result());
         if matches!(reply.response, Response::SearchDone(_)) {
             let entries = self.with(reply.id, |open| open.entries).unwrap_or_default();
             text = format!("{text}, {entries} entries");

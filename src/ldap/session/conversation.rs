@@ -67,6 +67,11 @@ impl Conversation {
         &self.session
     }
 
+    /// Where the connection comes from.
+    pub const fn source(&self) -> &Source {
+        &self.circumstances.source
+    }
+
     /// Which allowance the next message has.
     pub const fn phase(&self) -> Phase {
         if self.session.is_bound() {

@@ -102,7 +102,7 @@ fn sent(step: Step) -> Reply {
 }
 
 fn code(step: Step) -> ResultCode {
-    sent(step).response.result().unwrap().code
+    sent(step).response.result().code
 }
 
 fn proof() -> Authenticated {
@@ -262,7 +262,7 @@ fn password_policy_is_told_after_the_right_password_and_only_when_asked() {
         }
         let (_, bind) = ask_user(&mut talk, asking);
         let reply = sent(talk.user_decided(bind, Ok(verdict)));
-        assert_eq!(reply.response.result().unwrap().code, ResultCode::Success);
+        assert_eq!(reply.response.result().code, ResultCode::Success);
         reply
             .controls
             .into_iter()
@@ -291,7 +291,7 @@ fn no_verdict_is_never_a_wrong_password() {
     let codes: Vec<ResultCode> = closing
         .replies
         .iter()
-        .map(|reply| reply.response.result().unwrap().code)
+        .map(|reply| reply.response.result().code)
         .collect();
     assert_eq!(codes, [ResultCode::Unavailable, ResultCode::Unavailable]);
     assert_eq!(closing.replies[0].id, id(1));
@@ -526,7 +526,7 @@ fn writes_are_refused_with_a_sentence() {
         Operation::ModifyDn { target },
     ] {
         let reply = sent(talk.receive(request(2, operation), arrival()));
-        let result = reply.response.result().unwrap();
+        let result = reply.response.result();
         assert_eq!(result.code, ResultCode::UnwillingToPerform);
         assert!(result.diagnostic.contains("administrator"));
     }
@@ -621,7 +621,7 @@ fn bytes_behind_start_tls_end_the_connection() {
     let codes: Vec<ResultCode> = closing
         .replies
         .iter()
-        .map(|reply| reply.response.result().unwrap().code)
+        .map(|reply| reply.response.result().code)
         .collect();
     assert_eq!(codes, [ResultCode::ProtocolError; 2]);
 }

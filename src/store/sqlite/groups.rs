@@ -2,18 +2,20 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 use uuid::Uuid;
 
 use crate::domain::certificate::CertificateName;
 use crate::domain::id::{AccountId, GroupId, ServiceId};
-use crate::domain::name::{GroupName, ResourceName, ServiceName, Username};
+use crate::domain::name::{GroupName, NotAName, ResourceName, ServiceName, Username};
+use crate::domain::names::{Members, NameList, Part, Portion};
 use crate::store::changes::GroupFilter;
 use crate::store::records::{Binding, BoundTo, GroupRecord, ServiceSummary};
 
 use super::fault::Fault;
+use super::lists::{Allowance, room};
 use super::rows::{
-    Key, Page, account_key, all, exists, first, group_id, group_key, instant, name, posix,
+    Key, Page, account_key, all, exists, first, group_id, group_key, instant, name, number, posix,
 };
 
 const SELECT: &str = "SELECT id, name, gid_number, description, created, modified FROM groups";
@@ -28,8 +30,124 @@ pub(super) fn list(
     after_group: Option<GroupId>,
     most: usize,
 ) -> Result<Vec<GroupRecord>, Fault> {
+    let mut groups = select(connection, filter, after_group, most)?;
+    for group in &mut groups {
+        complete(connection, group)?;
+    }
+    Ok(groups)
+}
+
+/// Groups as entries show them, after the one named.
+pub(super) fn entries(
+    connection: &Connection,
+    filter: &GroupFilter,
+    after_group: Option<GroupId>,
+    portion: Portion,
+) -> Result<Vec<(GroupRecord, Part<Members>)>, Fault> {
+    let groups = select(connection, filter, after_group, portion.records)?;
+    let mut allowance = Allowance::new(portion.lists);
+    let mut entries = Vec::with_capacity(groups.len());
+    for group in groups {
+        let key = group_key(group.group);
+        let members = allowance.part(
+            |most| members(connection, key, most),
+            || {
+                let users = number(connection, &format!("{INSIDE} {COUNT_USERS}"), [key])?;
+                let groups = number(connection, COUNT_GROUPS, [key])?;
+                let users = room(users, Username::MAX);
+                Ok(users.saturating_add(room(groups, GroupName::MAX)))
+            },
+        )?;
+        entries.push((group, members));
+    }
+    Ok(entries)
+}
+
+/// What is in a group.
+pub(super) fn members_of(connection: &Connection, group: GroupId) -> Result<Members, Fault> {
+    members(connection, group_key(group), i64::MAX)
+}
+
+/// The group and the groups in it, directly or through others (parameter: the group).
+const INSIDE: &str = "WITH RECURSIVE inside (id, depth) AS (
+         SELECT ?1, 1
+         UNION
+         SELECT group_groups.member, inside.depth + 1
+         FROM group_groups JOIN inside ON group_groups.container = inside.id
+         WHERE inside.depth < 8
+     )";
+
+/// How often users are in those: no fewer than there are users.
+const COUNT_USERS: &str =
+    "SELECT count(*) FROM group_users JOIN inside ON group_users.container = inside.id";
+
+const COUNT_GROUPS: &str = "SELECT count(*) FROM group_groups WHERE container = ?1";
+
+/// What is in a group: as many as `most` users, and as many groups.
+fn members(connection: &Connection, key: Key, most: i64) -> Result<Members, Fault> {
+    let nested = exists(
+        connection,
+        "SELECT 1 FROM group_groups WHERE container = ?1",
+        [key],
+    )?;
+    let groups = if nested {
+        names_of(
+            connection,
+            "SELECT groups.name FROM group_groups
+             JOIN groups ON groups.id = group_groups.member
+             WHERE group_groups.container = ?1 LIMIT ?2",
+            (key, most),
+            GroupName::parse,
+        )?
+    } else {
+        NameList::default()
+    };
+    let users = if nested {
+        let sql = format!(
+            "{INSIDE} SELECT username FROM accounts WHERE id IN
+             (SELECT group_users.account
+              FROM group_users JOIN inside ON group_users.container = inside.id) LIMIT ?2"
+        );
+        names_of(connection, &sql, (key, most), Username::parse)?
+    } else {
+        names_of(
+            connection,
+            "SELECT accounts.username FROM group_users
+             JOIN accounts ON accounts.id = group_users.account
+             WHERE group_users.container = ?1 LIMIT ?2",
+            (key, most),
+            Username::parse,
+        )?
+    };
+    Ok(Members { users, groups })
+}
+
+/// The names that a statement finds, held in little room from the first on.
+fn names_of<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    parse: fn(&str) -> Result<T, NotAName>,
+) -> Result<NameList, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut names = NameList::default();
+    while let Some(row) = rows.next()? {
+        let found = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        parse(found)?;
+        names.push(found);
+    }
+    Ok(names.sort())
+}
+
+fn select(
+    connection: &Connection,
+    filter: &GroupFilter,
+    after_group: Option<GroupId>,
+    most: usize,
+) -> Result<Vec<GroupRecord>, Fault> {
     let page = Page::new(connection, SELECT, after_group.map(group_key), most, group);
-    let mut groups = match filter {
+    match filter {
         GroupFilter::Id(id) => page.read("id = ?3", group_key(*id)),
         GroupFilter::Name(name) => page.read("name_folded = ?3", name.to_ascii_lowercase()),
         GroupFilter::GidNumber(gid) => page.read("gid_number = ?3", *gid),
@@ -55,11 +173,7 @@ pub(super) fn list(
             group.to_ascii_lowercase(),
         ),
         GroupFilter::All => page.read("?3", true),
-    }?;
-    for group in &mut groups {
-        complete(connection, group)?;
     }
-    Ok(groups)
 }
 
 fn group(row: &Row<'_>) -> Result<GroupRecord, Fault> {

@@ -16,6 +16,7 @@ mod file;
 mod groups;
 mod known_origins;
 mod lifecycle;
+mod lists;
 mod merge;
 mod numbers;
 mod open;
@@ -53,6 +54,7 @@ use crate::domain::id::{
     AccountId, DeviceId, EventId, GroupId, PlaceId, RequestId, ServiceId, SessionId, SudoRuleId,
 };
 use crate::domain::name::ResourceName;
+use crate::domain::names::{Lists, Members, NameList, Part, Portion};
 use crate::domain::origin::OriginKey;
 use crate::domain::reply::ReplyGrant;
 use crate::domain::rules::{PlaceLimits, PolicySettings};
@@ -82,7 +84,7 @@ use super::{AttemptStore, DirectoryStore, EventStore, SessionStore, Store, Unava
 use fault::Fault;
 use merge::{Gathered, Merges, count_dropped};
 use numbers::Numbering;
-use readers::{Readers, View};
+use readers::{Lane, Readers, View};
 use writer::{Asked, Message};
 
 /// The store in one SQLite file. Clones share its threads; when the last one goes, what was
@@ -130,7 +132,7 @@ impl SqliteStore {
         &self.inner.path
     }
 
-    async fn read<T, F>(&self, work: F) -> Result<T, Fault>
+    async fn read<T, F>(&self, lane: Lane, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
@@ -140,7 +142,7 @@ impl SqliteStore {
             .readers
             .as_ref()
             .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
-        let answer = readers.ask(work)?;
+        let answer = readers.ask(lane, work)?;
         self.answer(answer).await
     }
 
@@ -187,7 +189,9 @@ impl AttemptStore for SqliteStore {
     ) -> Result<AttemptRead, Unavailable> {
         let (key, resource, origin) = (key.clone(), resource.cloned(), origin.cloned());
         let read = self
-            .read(move |view| attempts::read(view, &key, resource.as_ref(), origin.as_ref(), fetch))
+            .read(Lane::Attempts, move |view| {
+                attempts::read(view, &key, resource.as_ref(), origin.as_ref(), fetch)
+            })
             .await?;
         Ok(read)
     }
@@ -195,7 +199,9 @@ impl AttemptStore for SqliteStore {
     async fn read_service(&self, name: &str) -> Result<Option<ServiceRecord>, Unavailable> {
         let name = name.to_owned();
         let read = self
-            .read(move |view| attempts::service(view.connection, &name))
+            .read(Lane::Attempts, move |view| {
+                attempts::service(view.connection, &name)
+            })
             .await?;
         Ok(read)
     }
@@ -206,14 +212,18 @@ impl AttemptStore for SqliteStore {
     ) -> Result<Vec<ServiceRecord>, Unavailable> {
         let names = names.clone();
         let read = self
-            .read(move |view| attempts::services_certified(view.connection, &names))
+            .read(Lane::Attempts, move |view| {
+                attempts::services_certified(view.connection, &names)
+            })
             .await?;
         Ok(read)
     }
 
     async fn read_device(&self, address: MacAddress) -> Result<Option<DeviceRecord>, Unavailable> {
         let read = self
-            .read(move |view| devices::find(view.connection, address))
+            .read(Lane::Attempts, move |view| {
+                devices::find(view.connection, address)
+            })
             .await?;
         Ok(read)
     }
@@ -311,7 +321,7 @@ impl DirectoryStore for SqliteStore {
         reason = "the method's path is not general enough over the view's lifetime"
     )]
     async fn policy(&self) -> Result<Arc<PolicySettings>, Unavailable> {
-        let policy = self.read(|view| view.policy()).await?;
+        let policy = self.read(Lane::Lookups, |view| view.policy()).await?;
         Ok(policy)
     }
 
@@ -322,8 +332,11 @@ impl DirectoryStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<UserRecord>, Unavailable> {
         let filter = filter.clone();
+        let lane = Lane::of_users(&filter);
         let found = self
-            .read(move |view| users::list(view.connection, &filter, after, limit))
+            .read(lane, move |view| {
+                users::list(view.connection, &filter, after, limit)
+            })
             .await?;
         Ok(found)
     }
@@ -335,8 +348,61 @@ impl DirectoryStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<GroupRecord>, Unavailable> {
         let filter = filter.clone();
+        let lane = Lane::of_groups(&filter, Lists::UpTo(usize::MAX));
         let found = self
-            .read(move |view| groups::list(view.connection, &filter, after, limit))
+            .read(lane, move |view| {
+                groups::list(view.connection, &filter, after, limit)
+            })
+            .await?;
+        Ok(found)
+    }
+
+    async fn user_entries(
+        &self,
+        filter: &UserFilter,
+        after: Option<AccountId>,
+        portion: Portion,
+    ) -> Result<Vec<(UserRecord, Part<NameList>)>, Unavailable> {
+        let filter = filter.clone();
+        let lane = Lane::of_users(&filter);
+        let found = self
+            .read(lane, move |view| {
+                users::entries(view.connection, &filter, after, portion)
+            })
+            .await?;
+        Ok(found)
+    }
+
+    async fn group_entries(
+        &self,
+        filter: &GroupFilter,
+        after: Option<GroupId>,
+        portion: Portion,
+    ) -> Result<Vec<(GroupRecord, Part<Members>)>, Unavailable> {
+        let filter = filter.clone();
+        let lane = Lane::of_groups(&filter, portion.lists);
+        let found = self
+            .read(lane, move |view| {
+                groups::entries(view.connection, &filter, after, portion)
+            })
+            .await?;
+        Ok(found)
+    }
+
+    async fn groups_of(&self, account: AccountId) -> Result<NameList, Unavailable> {
+        let found = self
+            .read(Lane::Scans, move |view| {
+                users::groups_of(view.connection, account)
+            })
+            .await?;
+        Ok(found)
+    }
+
+    async fn members_of(&self, group: GroupId) -> Result<Members, Unavailable> {
+        let found = self
+            .read(Lane::Scans, move |view| {
+                groups::members_of(view.connection, group)
+            })
             .await?;
         Ok(found)
     }
@@ -349,13 +415,17 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Vec<SudoRuleRecord>, Unavailable> {
         let filter = filter.clone();
         let found = self
-            .read(move |view| sudo::list(view.connection, &filter, after, limit))
+            .read(Lane::Lookups, move |view| {
+                sudo::list(view.connection, &filter, after, limit)
+            })
             .await?;
         Ok(found)
     }
 
     async fn reply_mappings(&self) -> Result<Vec<ReplyMapping>, Unavailable> {
-        let found = self.read(|view| reply::mappings(view.connection)).await?;
+        let found = self
+            .read(Lane::Lookups, |view| reply::mappings(view.connection))
+            .await?;
         Ok(found)
     }
 
@@ -366,13 +436,17 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Vec<ReplyGrant>, Unavailable> {
         let resource = resource.cloned();
         let found = self
-            .read(move |view| reply::grants(view.connection, account, resource.as_ref()))
+            .read(Lane::Lookups, move |view| {
+                reply::grants(view.connection, account, resource.as_ref())
+            })
             .await?;
         Ok(found)
     }
 
     async fn services(&self) -> Result<Vec<ServiceSummary>, Unavailable> {
-        let found = self.read(|view| groups::services(view.connection)).await?;
+        let found = self
+            .read(Lane::Lookups, |view| groups::services(view.connection))
+            .await?;
         Ok(found)
     }
 
@@ -382,13 +456,17 @@ impl DirectoryStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<DeviceRecord>, Unavailable> {
         let found = self
-            .read(move |view| devices::list(view.connection, after, limit))
+            .read(Lane::Lookups, move |view| {
+                devices::list(view.connection, after, limit)
+            })
             .await?;
         Ok(found)
     }
 
     async fn bindings(&self) -> Result<Vec<Binding>, Unavailable> {
-        let found = self.read(|view| groups::bindings(view.connection)).await?;
+        let found = self
+            .read(Lane::Lookups, |view| groups::bindings(view.connection))
+            .await?;
         Ok(found)
     }
 
@@ -399,7 +477,9 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Option<Vec<BoundTo>>, Unavailable> {
         let resource = resource.clone();
         let found = self
-            .read(move |view| groups::binding_path(view.connection, account, &resource))
+            .read(Lane::Lookups, move |view| {
+                groups::binding_path(view.connection, account, &resource)
+            })
             .await?;
         Ok(found)
     }
@@ -410,7 +490,9 @@ impl DirectoryStore for SqliteStore {
         limit: u32,
     ) -> Result<Vec<HashText>, Unavailable> {
         let found = self
-            .read(move |view| users::password_history(view.connection, account, limit))
+            .read(Lane::Lookups, move |view| {
+                users::password_history(view.connection, account, limit)
+            })
             .await?;
         Ok(found)
     }
@@ -422,7 +504,9 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Charged, Unavailable> {
         let limits = *limits;
         let found = self
-            .read(move |view| places::look(view.connection, account, &limits))
+            .read(Lane::Lookups, move |view| {
+                places::look(view.connection, account, &limits)
+            })
             .await?;
         Ok(found)
     }
@@ -434,20 +518,26 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Vec<Timestamp>, Unavailable> {
         let limits = *limits;
         let found = self
-            .read(move |view| places::failure_times(view.connection, account, &limits))
+            .read(Lane::Lookups, move |view| {
+                places::failure_times(view.connection, account, &limits)
+            })
             .await?;
         Ok(found)
     }
 
     async fn policy_history(&self) -> Result<Vec<Event>, Unavailable> {
         let found = self
-            .read(|view| apply::policy::history(view.connection))
+            .read(Lane::Lookups, |view| {
+                apply::policy::history(view.connection)
+            })
             .await?;
         Ok(found)
     }
 
     async fn lifecycle_cursor(&self) -> Result<Timestamp, Unavailable> {
-        let cursor = self.read(|view| lifecycle::cursor(view.connection)).await?;
+        let cursor = self
+            .read(Lane::Lookups, |view| lifecycle::cursor(view.connection))
+            .await?;
         Ok(cursor)
     }
 
@@ -459,7 +549,9 @@ impl DirectoryStore for SqliteStore {
     ) -> Result<Vec<UserRecord>, Unavailable> {
         let spans = spans.clone();
         let found = self
-            .read(move |view| users::touched_by_time(view.connection, &spans, after, limit))
+            .read(Lane::Lookups, move |view| {
+                users::touched_by_time(view.connection, &spans, after, limit)
+            })
             .await?;
         Ok(found)
     }
@@ -473,14 +565,18 @@ impl DirectoryStore for SqliteStore {
 
     async fn queued_mail(&self, limit: usize) -> Result<Vec<QueuedMail>, Unavailable> {
         let found = self
-            .read(move |view| outbox::queued(view.connection, limit))
+            .read(Lane::Lookups, move |view| {
+                outbox::queued(view.connection, limit)
+            })
             .await?;
         Ok(found)
     }
 
     async fn directory_version(&self) -> Result<u64, Unavailable> {
         let version = self
-            .read(|view| rows::meta(view.connection, "directory_version"))
+            .read(Lane::Lookups, |view| {
+                rows::meta(view.connection, "directory_version")
+            })
             .await?;
         Ok(u64::try_from(version).unwrap_or(0))
     }
@@ -490,13 +586,17 @@ impl EventStore for SqliteStore {
     async fn events(&self, query: &EventQuery) -> Result<Vec<Event>, Unavailable> {
         let query = query.clone();
         let found = self
-            .read(move |view| events::query(view.connection, &query))
+            .read(Lane::Lookups, move |view| {
+                events::query(view.connection, &query)
+            })
             .await?;
         Ok(found)
     }
 
     async fn newest_event(&self) -> Result<Option<Timestamp>, Unavailable> {
-        let newest = self.read(|view| events::newest(view.connection)).await?;
+        let newest = self
+            .read(Lane::Lookups, |view| events::newest(view.connection))
+            .await?;
         Ok(newest)
     }
 
@@ -508,7 +608,9 @@ impl EventStore for SqliteStore {
     }
 
     async fn events_bytes(&self) -> Result<u64, Unavailable> {
-        let bytes = self.read(|view| events::bytes(view.connection)).await?;
+        let bytes = self
+            .read(Lane::Lookups, |view| events::bytes(view.connection))
+            .await?;
         Ok(bytes)
     }
 
@@ -541,7 +643,9 @@ impl SessionStore for SqliteStore {
     ) -> Result<Vec<SessionRecord>, Unavailable> {
         let filter = filter.clone();
         let found = self
-            .read(move |view| sessions::list(view.connection, &filter, after, limit))
+            .read(Lane::Lookups, move |view| {
+                sessions::list(view.connection, &filter, after, limit)
+            })
             .await?;
         Ok(found)
     }
@@ -553,14 +657,18 @@ impl SessionStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<OpenSession>, Unavailable> {
         let found = self
-            .read(move |view| sessions::open(view.connection, now, after, limit))
+            .read(Lane::Lookups, move |view| {
+                sessions::open(view.connection, now, after, limit)
+            })
             .await?;
         Ok(found)
     }
 
     async fn open_session(&self, session: SessionId) -> Result<Option<SessionRecord>, Unavailable> {
         let found = self
-            .read(move |view| sessions::open_one(view.connection, sessions::session_key(session)))
+            .read(Lane::Lookups, move |view| {
+                sessions::open_one(view.connection, sessions::session_key(session))
+            })
             .await?;
         Ok(found)
     }
@@ -578,7 +686,9 @@ impl SessionStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<WaitingDemand>, Unavailable> {
         let found = self
-            .read(move |view| demands::waiting(view.connection, now, limit))
+            .read(Lane::Lookups, move |view| {
+                demands::waiting(view.connection, now, limit)
+            })
             .await?;
         Ok(found)
     }
@@ -592,7 +702,9 @@ impl SessionStore for SqliteStore {
 
     async fn demand_state(&self, request: RequestId) -> Result<Option<DemandState>, Unavailable> {
         let state = self
-            .read(move |view| demands::state(view.connection, request))
+            .read(Lane::Lookups, move |view| {
+                demands::state(view.connection, request)
+            })
             .await?;
         Ok(state)
     }
@@ -638,7 +750,7 @@ impl Store for SqliteStore {
     async fn probe(&self) -> Result<(), Unavailable> {
         let written = self.write(rows::touch_probe).await?;
         let read = self
-            .read(|view| rows::meta(view.connection, "probe"))
+            .read(Lane::Attempts, |view| rows::meta(view.connection, "probe"))
             .await?;
         // Another process may have probed in between.
         if read < written {

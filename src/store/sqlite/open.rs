@@ -27,9 +27,9 @@ use super::{Inner, SqliteStore, backup};
 pub struct OpenOptions {
     /// Make the file where it is missing.
     pub create: bool,
-    /// Threads that read.
+    /// Threads that read: so many for attempts, for look-ups, and for what goes over many records.
     pub readers: usize,
-    /// Commands, and as many reads, that may wait.
+    /// Commands, and as many reads of each kind, that may wait.
     pub queue: usize,
     /// How long SQLite waits for another process that writes.
     pub busy: Duration,
@@ -42,12 +42,12 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// The ordinary values: the file must exist, four readers, a queue of 1024, numbers from
-    /// 20000.
+    /// The ordinary values: the file must exist, two readers of each kind, a queue of 1024, numbers
+    /// from 20000.
     pub fn new(primary_group: GroupName) -> Self {
         Self {
             create: false,
-            readers: 4,
+            readers: 2,
             queue: 1024,
             busy: Duration::from_secs(5),
             deadline: Duration::from_secs(10),

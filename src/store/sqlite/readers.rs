@@ -1,5 +1,8 @@
 //! Reads: a few threads, each with a connection of its own, each read inside one transaction so
 //! that all it sees is of one moment. They never wait for the writer.
+//!
+//! What logins read, what is looked up by name or number, and what goes over many records have
+//! threads and queues of their own: no login waits for a search, and no look-up for a scan.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -10,13 +13,18 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::domain::names::Lists;
 use crate::domain::rules::PolicySettings;
 use crate::store::Unavailable;
+use crate::store::changes::{GroupFilter, UserFilter};
 
 use super::fault::Fault;
 use super::file::{self, Access, Identity};
 use super::rows::first;
 use super::writer::guarded;
+
+/// How much scans give way to everything else, as nice(1) has it.
+const SCANS_NICE: i32 = 10;
 
 type Task = Box<dyn FnOnce(&mut Reader) + Send>;
 
@@ -102,17 +110,101 @@ impl Reader {
     }
 }
 
-/// The reading threads and their queue.
+/// For what a read is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// What attempts need, and whether the store answers.
+    Attempts,
+    /// A few records, found by an index.
+    Lookups,
+    /// Any number of records, or a list of any length.
+    Scans,
+}
+
+impl Lane {
+    /// Where users are looked for.
+    pub(super) const fn of_users(filter: &UserFilter) -> Self {
+        match filter {
+            UserFilter::Id(_)
+            | UserFilter::Username(_)
+            | UserFilter::UidNumber(_)
+            | UserFilter::Mail(_) => Self::Lookups,
+            UserFilter::MemberOf(_) | UserFilter::All => Self::Scans,
+        }
+    }
+
+    /// Where groups are looked for, whose members may be many.
+    pub(super) const fn of_groups(filter: &GroupFilter, members: Lists) -> Self {
+        match (filter, members) {
+            (
+                GroupFilter::Id(_) | GroupFilter::Name(_) | GroupFilter::GidNumber(_),
+                Lists::Unasked,
+            ) => Self::Lookups,
+            _ => Self::Scans,
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempt",
+            Self::Lookups => "lookup",
+            Self::Scans => "scan",
+        }
+    }
+}
+
+/// The reading threads.
 pub(super) struct Readers {
+    attempts: Queue,
+    lookups: Queue,
+    scans: Queue,
+}
+
+impl Readers {
+    /// Starts `count` threads for each lane, with room for `queue` reads to wait there.
+    pub(super) fn start(
+        path: &Path,
+        busy: Duration,
+        count: usize,
+        queue: usize,
+    ) -> std::io::Result<Self> {
+        let start = |lane| Queue::start(path, busy, lane, count, queue);
+        Ok(Self {
+            attempts: start(Lane::Attempts)?,
+            lookups: start(Lane::Lookups)?,
+            scans: start(Lane::Scans)?,
+        })
+    }
+
+    /// Queues a read; its answer arrives at the receiver.
+    pub(super) fn ask<T, F>(
+        &self,
+        lane: Lane,
+        work: F,
+    ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        match lane {
+            Lane::Attempts => self.attempts.ask(work),
+            Lane::Lookups => self.lookups.ask(work),
+            Lane::Scans => self.scans.ask(work),
+        }
+    }
+}
+
+/// The threads of one lane, and what waits for them.
+struct Queue {
     queue: Option<SyncSender<Task>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Readers {
-    /// Starts `count` threads with room for `queue` reads to wait.
-    pub(super) fn start(
+impl Queue {
+    fn start(
         path: &Path,
         busy: Duration,
+        lane: Lane,
         count: usize,
         queue: usize,
     ) -> std::io::Result<Self> {
@@ -128,8 +220,11 @@ impl Readers {
                 remembered: None,
             };
             let thread = std::thread::Builder::new()
-                .name(format!("store-read-{number}"))
+                .name(format!("store-{}-{number}", lane.label()))
                 .spawn(move || {
+                    if lane == Lane::Scans {
+                        give_way();
+                    }
                     while let Some(task) = next(&receiver) {
                         task(&mut reader);
                     }
@@ -142,11 +237,7 @@ impl Readers {
         })
     }
 
-    /// Queues a read; its answer arrives at the receiver.
-    pub(super) fn ask<T, F>(
-        &self,
-        work: F,
-    ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
+    fn ask<T, F>(&self, work: F) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
@@ -172,7 +263,7 @@ impl Readers {
     }
 }
 
-impl Drop for Readers {
+impl Drop for Queue {
     fn drop(&mut self) {
         self.queue = None;
         for thread in self.threads.drain(..) {
@@ -187,4 +278,11 @@ fn next(receiver: &Mutex<Receiver<Task>>) -> Option<Task> {
         .unwrap_or_else(PoisonError::into_inner)
         .recv()
         .ok()
+}
+
+/// Lets this thread go behind those of logins where there are not processors enough for all.
+fn give_way() {
+    // The number is of the thread and not of the process on Linux; without it the thread is one
+    // like any other.
+    let _ = rustix::process::nice(SCANS_NICE);
 }

@@ -85,14 +85,16 @@ async fn every_connection_is_durable_and_readers_cannot_write() {
     };
     let writer = store.write(settings).await.unwrap();
     let reader = store
-        .read(move |view| settings(view.connection))
+        .read(Lane::Lookups, move |view| settings(view.connection))
         .await
         .unwrap();
     let wal = || "wal".to_owned().into();
     assert_eq!(writer, (wal(), 2.into(), 1.into(), 0.into()));
     assert_eq!(reader, (wal(), 2.into(), 1.into(), 1.into()));
     let refused = store
-        .read(|view| rows::set_meta(view.connection, "probe", 7))
+        .read(Lane::Lookups, |view| {
+            rows::set_meta(view.connection, "probe", 7)
+        })
         .await;
     assert!(refused.is_err());
     store.probe().await.unwrap();
@@ -294,7 +296,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
         "sudo_rule_groups",
     ];
     store
-        .read(move |view| {
+        .read(Lane::Lookups, move |view| {
             for table in tables {
                 let sql = format!("SELECT count(*) FROM {table}");
                 assert_eq!(rows::number(view.connection, &sql, [])?, 0, "{table}");

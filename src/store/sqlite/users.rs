@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::domain::id::AccountId;
 use crate::domain::name::{GroupName, MailAddress, ResourceName, Username};
+use crate::domain::names::{NameList, Part, Portion};
 use crate::domain::secret::HashText;
 use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::time::Timestamp;
@@ -14,6 +15,7 @@ use crate::store::records::{SshKeyRecord, UserRecord};
 
 use super::attempts::{FACTS, facts};
 use super::fault::Fault;
+use super::lists::{Allowance, room};
 use super::rows::{
     Key, Page, account_id, account_key, after, all, epoch, first, instant, limit, maybe_instant,
     meta, name, number, posix,
@@ -21,6 +23,61 @@ use super::rows::{
 
 /// Users after the one named.
 pub(super) fn list(
+    connection: &Connection,
+    filter: &UserFilter,
+    after_account: Option<AccountId>,
+    most: usize,
+) -> Result<Vec<UserRecord>, Fault> {
+    let mut users = select(connection, filter, after_account, most)?;
+    complete_all(connection, &mut users)?;
+    Ok(users)
+}
+
+/// Users as entries show them, after the one named.
+pub(super) fn entries(
+    connection: &Connection,
+    filter: &UserFilter,
+    after_account: Option<AccountId>,
+    portion: Portion,
+) -> Result<Vec<(UserRecord, Part<NameList>)>, Fault> {
+    let users = select(connection, filter, after_account, portion.records)?;
+    let mut allowance = Allowance::new(portion.lists);
+    let mut damaged = Damaged::default();
+    let mut entries = Vec::with_capacity(users.len());
+    for mut user in users {
+        let key = account_key(user.account);
+        user.resources = resources(connection, key)?;
+        let unreadable = take_keys(connection, &mut user)?;
+        damaged.note(&user.username, unreadable);
+        let groups = allowance.part(
+            |most| groups_within(connection, key, most),
+            || {
+                let sql = format!("{WITHIN} SELECT count(*) FROM within");
+                Ok(room(number(connection, &sql, [key])?, GroupName::MAX))
+            },
+        )?;
+        entries.push((user, groups));
+    }
+    damaged.tell();
+    Ok(entries)
+}
+
+/// The groups an account is in, directly or through others.
+pub(super) fn groups_of(connection: &Connection, account: AccountId) -> Result<NameList, Fault> {
+    groups_within(connection, account_key(account), i64::MAX)
+}
+
+/// As many as `most` of them.
+fn groups_within(connection: &Connection, key: Key, most: i64) -> Result<NameList, Fault> {
+    let sql =
+        format!("{WITHIN} SELECT name FROM groups WHERE id IN (SELECT id FROM within) LIMIT ?2");
+    let names = all(connection, &sql, (key, most), |row| {
+        name(row, 0, GroupName::parse)
+    })?;
+    Ok(NameList::sorted(names.iter().map(GroupName::as_str)))
+}
+
+fn select(
     connection: &Connection,
     filter: &UserFilter,
     after_account: Option<AccountId>,
@@ -34,7 +91,7 @@ pub(super) fn list(
         most,
         user,
     );
-    let mut users = match filter {
+    match filter {
         UserFilter::Id(id) => page.read("id = ?3", account_key(*id)),
         UserFilter::Username(username) => {
             page.read("username_folded = ?3", username.to_ascii_lowercase())
@@ -56,9 +113,7 @@ pub(super) fn list(
             group.to_ascii_lowercase(),
         ),
         UserFilter::All => page.read("?3", true),
-    }?;
-    complete_all(connection, &mut users)?;
-    Ok(users)
+    }
 }
 
 const COLUMNS: &str = "id, username, email, recovery_email, full_name, uid_number, gid_number, \
@@ -123,23 +178,39 @@ pub(super) const WITHIN: &str = "WITH RECURSIVE within (id, depth) AS (
 /// Reads what [`user`] leaves out, and tells once of keys that cannot be read.
 fn complete_all(connection: &Connection, users: &mut [UserRecord]) -> Result<(), Fault> {
     let day = day_start(connection)?;
-    let mut damaged = 0;
-    let mut of = None;
+    let mut damaged = Damaged::default();
     for user in users {
         let unreadable = complete(connection, user, day)?;
-        if unreadable > 0 {
-            damaged += unreadable;
-            of.get_or_insert_with(|| user.username.clone());
+        damaged.note(&user.username, unreadable);
+    }
+    damaged.tell();
+    Ok(())
+}
+
+/// SSH keys that cannot be read, told of once for all users that one read returns.
+#[derive(Default)]
+struct Damaged {
+    keys: usize,
+    first: Option<Username>,
+}
+
+impl Damaged {
+    fn note(&mut self, user: &Username, keys: usize) {
+        if keys > 0 {
+            self.keys += keys;
+            self.first.get_or_insert_with(|| user.clone());
         }
     }
-    if let Some(user) = of {
-        tracing::warn!(
-            keys = damaged,
-            %user,
-            "SSH keys cannot be read and are left out, the first of this user"
-        );
+
+    fn tell(self) {
+        if let Some(user) = self.first {
+            tracing::warn!(
+                keys = self.keys,
+                %user,
+                "SSH keys cannot be read and are left out, the first of this user"
+            );
+        }
     }
-    Ok(())
 }
 
 /// Reads what [`user`] leaves out, and says how many keys cannot be read.
@@ -154,21 +225,32 @@ fn complete(
         name(row, 0, GroupName::parse)
     })?;
     user.groups.sort();
-    let sql = format!(
-        "{WITHIN} SELECT resource FROM bindings
-         WHERE account = ?1 OR bound_group IN (SELECT id FROM within)"
-    );
-    user.resources = all(connection, &sql, [key], |row| {
-        name(row, 0, ResourceName::parse)
-    })?;
-    user.resources.sort();
-    user.resources.dedup_by_key(|resource| resource.folded());
+    user.resources = resources(connection, key)?;
     let failures = number(
         connection,
         "SELECT count(*) FROM failures WHERE account = ?1 AND at >= ?2",
         (key, day.as_millis()),
     )?;
     user.recent_failures = u32::try_from(failures).unwrap_or(u32::MAX);
+    take_keys(connection, user)
+}
+
+/// The resources that an account is bound to, directly or through groups, sorted by name.
+fn resources(connection: &Connection, key: Key) -> Result<Vec<ResourceName>, Fault> {
+    let sql = format!(
+        "{WITHIN} SELECT resource FROM bindings
+         WHERE account = ?1 OR bound_group IN (SELECT id FROM within)"
+    );
+    let mut resources = all(connection, &sql, [key], |row| {
+        name(row, 0, ResourceName::parse)
+    })?;
+    resources.sort();
+    resources.dedup_by_key(|resource| resource.folded());
+    Ok(resources)
+}
+
+/// Reads a user's SSH keys, and says how many cannot be read.
+fn take_keys(connection: &Connection, user: &mut UserRecord) -> Result<usize, Fault> {
     let keys = ssh_keys(connection, user.account)?;
     let stored = keys.len();
     user.ssh_keys = keys.into_iter().flatten().collect();

@@ -4,28 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument as _, debug_span, error};
 
-use super::Talk;
+use super::super::Searches;
+use super::super::stream::Stream;
+use super::{BYTES_IN_FLIGHT, LOOK, Talk};
 use crate::authenticator::{Decide, Undecided};
 use crate::directory::Read;
+use crate::domain::origin::Source;
 use crate::domain::time::Now;
 use crate::ldap::compare;
 use crate::ldap::decode::{MessageId, RequestKind};
-use crate::ldap::result::{Reply, Response, ResultCode, SearchEntry};
-use crate::ldap::search::{self, Ended, Found, View};
+use crate::ldap::result::{ResultCode, SearchEntry};
+use crate::ldap::search::cost::{self, Class};
+use crate::ldap::search::{self, Ended, Found, Needs, Pace, Share, View};
 use crate::ldap::session::{CloseReason, Identity, Job, Step, Work};
 use crate::ldap::settings::Settings;
 
 /// What an operation hands over.
 pub(super) enum Event {
-    Found(SearchEntry),
+    Found(Box<Handed>),
     /// Boxed, since a channel keeps room for many of the largest kind.
     Finished(Box<Result<Ended, Undecided>>),
+}
+
+/// An entry on its way to the client, with the room that it takes up until it is written.
+pub(super) struct Handed {
+    pub(super) entry: SearchEntry,
+    _waiting: OwnedSemaphorePermit,
+    _held: Option<Share>,
 }
 
 /// An operation that runs.
@@ -36,7 +47,7 @@ pub(super) struct Running {
     task: AbortHandle,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
+impl<S: Stream> Talk<S> {
     /// Lets every operation end, and hands out its answers, before a bind.
     pub(super) async fn finish_operations(&mut self) -> Result<(), CloseReason> {
         while !self.running.is_empty() {
@@ -44,11 +55,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             tokio::select! {
                 biased;
                 Some((serial, event)) = self.answers.recv() => {
-                    self.answer(serial, event)?;
+                    self.answer(serial, event).await?;
                 }
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     check(&ended)?;
                 }
+                () = sleep(LOOK) => self.look()?,
             }
         }
         Ok(())
@@ -58,16 +70,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         let serial = self.begun;
         self.begun += 1;
         let (id, kind) = (work.id, work.job.kind());
-        let operation = operate(
+        let settings = self.conversation.settings();
+        let class = cost::class(&work.job, &work.identity, &settings.tree);
+        let operation = Operation {
             work,
-            Arc::clone(self.conversation.settings()),
-            Arc::clone(&self.services.directory),
+            class,
+            settings: Arc::clone(settings),
+            directory: Arc::clone(&self.services.directory),
+            searches: self.services.searches.clone(),
+            source: self.conversation.source().aggregate(),
             now,
-            serial,
-            self.answer_with.clone(),
-        );
+            outlet: Outlet {
+                serial,
+                answers: self.answer_with.clone(),
+                room: Arc::clone(&self.room),
+            },
+        };
         let span = debug_span!("operation", message.id = id.get(), operation = kind.label());
-        let task = self.tasks.spawn(operation.instrument(span));
+        let threads = operation.searches.threads.clone();
+        let operation = operation.run().instrument(span);
+        let task = match class {
+            Class::Quick => self.tasks.spawn(operation),
+            Class::Heavy => self.tasks.spawn_on(operation, &threads),
+        };
         self.running.insert(
             serial,
             Running {
@@ -90,13 +115,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     }
 
     /// Takes what an operation hands over; what comes late from an abandoned one is dropped.
-    pub(super) fn answer(&mut self, serial: u64, event: Event) -> Result<(), CloseReason> {
+    pub(super) async fn answer(&mut self, serial: u64, event: Event) -> Result<(), CloseReason> {
         let Some(running) = self.running.get(&serial) else {
             return Ok(());
         };
         let id = running.id;
         match event {
-            Event::Found(entry) => self.put(Reply::new(id, Response::SearchEntry(entry))),
+            Event::Found(found) => self.put_entry(id, *found).await?,
             Event::Finished(outcome) => {
                 let (kind, begun) = (running.kind, running.begun);
                 self.running.remove(&serial);
@@ -118,69 +143,103 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     }
 }
 
-/// Runs an operation within the time there is for it.
-async fn operate(
+/// An operation, and all that it runs with.
+struct Operation {
     work: Work,
+    class: Class,
     settings: Arc<Settings>,
     directory: Arc<dyn Read>,
+    searches: Searches,
+    source: Source,
     now: Now,
-    serial: u64,
-    answers: mpsc::Sender<(u64, Event)>,
-) {
-    let wanted = match &work.job {
-        Job::Search(wanted) => wanted.search.time_limit,
-        Job::Compare(_) => None,
-    };
-    let own = settings.search.time;
-    let limit = wanted.map_or(own, |seconds| {
-        Duration::from_secs(u64::from(seconds.get())).min(own)
-    });
-    let outlet = Outlet {
-        serial,
-        answers: &answers,
-    };
-    let outcome = timeout(limit, work_off(&work, &settings, &directory, now, &outlet))
-        .await
-        .unwrap_or_else(|_| Ok(ResultCode::TimeLimitExceeded.into()));
-    // Nobody listens where the connection has ended.
-    let _ = answers
-        .send((serial, Event::Finished(Box::new(outcome))))
-        .await;
+    outlet: Outlet,
 }
 
-async fn work_off(
-    work: &Work,
-    settings: &Settings,
-    directory: &Arc<dyn Read>,
-    now: Now,
-    outlet: &Outlet<'_>,
-) -> Result<Ended, Undecided> {
-    let view = View {
-        settings,
-        identity: &work.identity,
-        asking: &work.asking,
-        mechanisms: work.mechanisms,
-        directory,
-        now,
-    };
-    match &work.job {
-        Job::Search(wanted) => search::run(wanted, &view, outlet).await,
-        Job::Compare(wanted) => compare::run(wanted, &view).await.map(Ended::from),
+impl Operation {
+    /// Runs it within the time there is for it, waiting for its turn included.
+    async fn run(self) {
+        let wanted = match &self.work.job {
+            Job::Search(wanted) => wanted.search.time_limit,
+            Job::Compare(_) => None,
+        };
+        let own = self.settings.search.time;
+        let limit = wanted.map_or(own, |seconds| {
+            Duration::from_secs(u64::from(seconds.get())).min(own)
+        });
+        let outcome = timeout(limit, self.work_off())
+            .await
+            .unwrap_or_else(|_| Ok(ResultCode::TimeLimitExceeded.into()));
+        let Outlet {
+            serial, answers, ..
+        } = self.outlet;
+        // Nobody listens where the connection has ended.
+        let _ = answers
+            .send((serial, Event::Finished(Box::new(outcome))))
+            .await;
+    }
+
+    async fn work_off(&self) -> Result<Ended, Undecided> {
+        let capacity = self.searches.capacity.as_ref();
+        let bytes = cost::bytes(&self.work.job, self.class, self.settings.search.size);
+        let _room = capacity.room(&self.source, bytes).await;
+        let pace = Pace::new(capacity, &self.source, self.class);
+        let view = View {
+            settings: &self.settings,
+            identity: &self.work.identity,
+            asking: &self.work.asking,
+            mechanisms: self.work.mechanisms,
+            directory: &self.directory,
+            now: self.now,
+            pace: &pace,
+            needs: Needs::default(),
+        };
+        match &self.work.job {
+            Job::Search(wanted) => search::run(wanted, &view, &self.outlet).await,
+            Job::Compare(wanted) => compare::run(wanted, &view).await.map(Ended::from),
+        }
     }
 }
 
 /// Hands over the entries of one search.
-struct Outlet<'a> {
+struct Outlet {
     serial: u64,
-    answers: &'a mpsc::Sender<(u64, Event)>,
+    answers: mpsc::Sender<(u64, Event)>,
+    room: Arc<Semaphore>,
 }
 
-impl Found for Outlet<'_> {
-    async fn take(&self, entry: SearchEntry) -> bool {
-        self.answers
-            .send((self.serial, Event::Found(entry)))
-            .await
-            .is_ok()
+impl Outlet {
+    /// Room for an entry among those that wait to be written; none where nobody wants any more.
+    async fn room(&self, entry: &SearchEntry, pace: &Pace<'_>) -> Option<OwnedSemaphorePermit> {
+        let bytes = entry.held().min(BYTES_IN_FLIGHT);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = || Arc::clone(&self.room);
+        if let Ok(permit) = room().try_acquire_many_owned(bytes) {
+            return Some(permit);
+        }
+        pace.rest();
+        room().acquire_many_owned(bytes).await.ok()
+    }
+}
+
+impl Found for Outlet {
+    async fn take(&self, entry: SearchEntry, held: Option<Share>, pace: &Pace<'_>) -> bool {
+        let Some(waiting) = self.room(&entry, pace).await else {
+            return false;
+        };
+        let handed = Handed {
+            entry,
+            _waiting: waiting,
+            _held: held,
+        };
+        let event = (self.serial, Event::Found(Box::new(handed)));
+        match self.answers.try_send(event) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(event)) => {
+                pace.rest();
+                self.answers.send(event).await.is_ok()
+            }
+        }
     }
 }
 

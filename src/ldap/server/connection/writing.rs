@@ -1,18 +1,20 @@
 //! Answers to bytes: gathered, written within the time there is for it, and the last word.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use metrics::counter;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{debug, error};
 
-use super::{READ_ROOM, Talk};
-use crate::ldap::decode::RequestKind;
+use super::super::stream::Stream;
+use super::operations::Handed;
+use super::{LOOK, READ_ROOM, Talk};
+use crate::ldap::decode::{MessageId, RequestKind};
 use crate::ldap::limits::Phase;
-use crate::ldap::result::{Reply, Response};
+use crate::ldap::result::{EntryWriter, Reply, Response, Written};
 use crate::ldap::session::CloseReason;
 
 /// How many bytes are gathered before they are written, for a stranger and for who has bound.
@@ -25,19 +27,35 @@ const KEPT_ROOM: usize = 4 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 * 1024;
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
+impl<S: Stream> Talk<S> {
     /// Appends an answer to what is to be written.
     pub(super) fn put(&mut self, reply: Reply) {
         self.story.answered(&reply);
-        if let Some(result) = reply.response.result() {
-            counter!("doorward_ldap_results_total",
-                "operation" => operation(&reply.response), "result" => result.code.name())
-            .increment(1);
-            debug!(message.id = reply.id.get(), result = %result.code, "answered");
-        }
+        let result = reply.response.result();
+        counter!("doorward_ldap_results_total",
+            "operation" => operation(&reply.response), "result" => result.code.name())
+        .increment(1);
+        debug!(message.id = reply.id.get(), result = %result.code, "answered");
         if let Err(failure) = reply.encode_into(&mut self.outbox) {
             error!(error = %failure, "an answer cannot be written down");
         }
+    }
+
+    /// Appends an entry, writing as much of it as is gathered on the way.
+    pub(super) async fn put_entry(
+        &mut self,
+        id: MessageId,
+        found: Handed,
+    ) -> Result<(), CloseReason> {
+        self.story.found(id);
+        let mut writer = EntryWriter::new(id, found.entry);
+        let until = self.write_at();
+        while writer.write(&mut self.outbox, until) == Written::Part {
+            self.write_out().await?;
+            // A client that reads fast leaves nothing to wait for.
+            yield_now().await;
+        }
+        Ok(())
     }
 
     /// How many bytes of answers are written before more is gathered, or a further request done.
@@ -54,21 +72,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
             let Ok((serial, event)) = self.answers.try_recv() else {
                 break;
             };
-            self.answer(serial, event)?;
+            self.answer(serial, event).await?;
         }
+        self.write_out().await
+    }
+
+    /// Writes what was gathered.
+    async fn write_out(&mut self) -> Result<(), CloseReason> {
         if self.outbox.is_empty() {
             return Ok(());
         }
         let limit = self.conversation.settings().timeouts.write;
-        let written = timeout(limit, write(&mut self.stream, &self.outbox)).await;
+        let written = timeout(limit, self.write_while_there()).await;
         self.outbox.clear();
         if self.outbox.capacity() > KEPT_ROOM {
             self.outbox = BytesMut::new();
         }
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(CloseReason::Gone),
-            Err(_) => Err(CloseReason::SlowReader),
+        written.unwrap_or(Err(CloseReason::SlowReader))
+    }
+
+    /// Writes for as long as the client is there. Once the daemon stops, a client that takes
+    /// nothing for a moment is waited for no more.
+    async fn write_while_there(&mut self) -> Result<(), CloseReason> {
+        let mut rest: &[u8] = &self.outbox;
+        loop {
+            let write = async {
+                if rest.is_empty() {
+                    self.stream.flush().await.map(|()| 0)
+                } else {
+                    self.stream.write(rest).await
+                }
+            };
+            match timeout(LOOK, write).await {
+                Ok(Ok(0)) if rest.is_empty() => return Ok(()),
+                Ok(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
+                Ok(Ok(written)) => rest = rest.get(written..).unwrap_or_default(),
+                Err(_) if self.stream.has_hung_up() => return Err(CloseReason::Gone),
+                Err(_) if self.shutdown.is_cancelled() => return Err(CloseReason::SlowReader),
+                Err(_) => {}
+            }
         }
     }
 
@@ -77,12 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         if matches!(reason, CloseReason::Gone | CloseReason::SlowReader) {
             return;
         }
-        let limit = self.conversation.settings().timeouts.write;
-        let last_word = async {
-            write(&mut self.stream, &self.outbox).await?;
-            self.stream.shutdown().await
-        };
-        if !matches!(timeout(limit, last_word).await, Ok(Ok(()))) || reason == CloseReason::Unbind {
+        if self.write_out().await.is_err() {
+            return;
+        }
+        let closed = timeout(LINGER, self.stream.shutdown()).await;
+        if !matches!(closed, Ok(Ok(()))) || reason == CloseReason::Unbind {
             return;
         }
         let rest = async {
@@ -100,15 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     }
 }
 
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.flush().await
-}
-
 fn operation(response: &Response) -> &'static str {
     match response {
         Response::Bind { .. } => RequestKind::Bind.label(),
-        Response::SearchEntry(_) | Response::SearchDone(_) => RequestKind::Search.label(),
+        Response::SearchDone(_) => RequestKind::Search.label(),
         Response::Modify(_) => RequestKind::Modify.label(),
         Response::Add(_) => RequestKind::Add.label(),
         Response::Delete(_) => RequestKind::Delete.label(),

@@ -97,8 +97,8 @@ fn a_page_reads_about_as_much_as_it_sends_and_holds_nothing_after() {
     let mut client = served.bound_as(SSSD);
     let pages = turn(&mut client, &Search::new(PEOPLE, Scope::One), 100, &[]);
     assert_eq!(lengths(&pages), [100; 6]);
-    // Each page one batch, and the last one more, to see that there is no more.
-    assert_eq!(served.world.reads.load(Ordering::SeqCst), 6 + 1 - 1);
+    // Each page two batches of 64, the second of which shows whether there is more.
+    assert_eq!(served.world.reads.load(Ordering::SeqCst), 6 * 2);
 }
 
 #[test]
@@ -295,12 +295,10 @@ fn what_cannot_be_sorted_comes_unsorted_or_not_at_all() {
 
 #[test]
 fn the_size_limit_keeps_the_first_of_the_order() {
-    let limited = Settings {
-        search: SearchLimits {
-            size: 30,
-            ..SearchLimits::default()
-        },
-        ..settings()
+    let mut limited = settings();
+    limited.search = SearchLimits {
+        size: 30,
+        ..SearchLimits::default()
     };
     let served = Served::with(crowd(700), limited);
     let mut client = served.bound_as(SSSD);

@@ -1,0 +1,162 @@
+//! Work without measure: filters of many terms, groups of many members, clients that ask much and
+//! leave.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::ldap::stubs::members;
+
+const MEMBERS: usize = 6000;
+
+/// A world whose staff is so many that a read leaves them out at first.
+fn large() -> World {
+    let mut world = World::new();
+    let users: Vec<String> = (0..MEMBERS).map(|number| format!("u{number:05}")).collect();
+    world.groups[0].members = members(users.iter().map(String::as_str), ["interns"]);
+    world
+}
+
+fn any_of(terms: usize) -> Vec<u8> {
+    tlv(0xa1, &equals("description", "x").repeat(terms))
+}
+
+#[test]
+fn a_strangers_filter_has_a_few_terms_and_no_more() {
+    let served = Served::new();
+    let mut client = served.connect();
+    let mut ask = |terms| {
+        let search = Search::new("cn=subschema", Scope::Base).filter(any_of(terms));
+        code(&mut client, &search)
+    };
+    assert_eq!((ask(7), ask(8), ask(240)), (0, 2, 2));
+    // Who has bound may ask for more.
+    let mut bound = served.bound_as(ALICE);
+    let own = Search::new(ALICE, Scope::Base);
+    assert_eq!(code(&mut bound, &own.filter(any_of(240))), 0);
+}
+
+#[test]
+fn members_are_read_only_where_they_are_looked_at() {
+    let served = Served::with(large(), settings());
+    let mut client = served.bound_as(SSSD);
+    let reads = || served.world.member_reads.load(Ordering::SeqCst);
+    let staff = || Search::new(STAFF, Scope::Base);
+    let quiet = [
+        staff().attributes(&["cn", "gidNumber"]),
+        staff().attributes(&["1.1"]).filter(equals("cn", "staff")),
+        Search::new(BASE, Scope::Sub)
+            .attributes(&["+"])
+            .filter(equals("cn", "staff")),
+    ];
+    for search in quiet {
+        assert_eq!(found(&mut client, &search), [STAFF]);
+    }
+    assert_eq!(reads(), 0);
+    let (entries, end) = client.search(&staff());
+    assert_eq!((end.code(), reads()), (0, 1));
+    let users = entries[0].values("memberUid");
+    assert_eq!(
+        (users.len(), users[MEMBERS - 1].as_str()),
+        (MEMBERS, "u05999")
+    );
+    let names = entries[0].values("member");
+    assert_eq!(names.len(), MEMBERS + 1);
+    assert_eq!(names[0], format!("uid=u00000,{PEOPLE}"));
+    assert_eq!(names[MEMBERS], "cn=interns,ou=groups,dc=example,dc=org");
+}
+
+#[test]
+fn filters_and_compares_look_at_every_one_of_many_members() {
+    let served = Served::with(large(), settings());
+    let mut client = served.bound_as(SSSD);
+    let staff = |filter| {
+        Search::new(STAFF, Scope::Base)
+            .attributes(&["cn"])
+            .filter(filter)
+    };
+    let last = || equals("memberUid", "u05999");
+    assert_eq!(found(&mut client, &staff(last())), [STAFF]);
+    assert_eq!(found(&mut client, &staff(not(&last()))), [""; 0]);
+    let member = format!("uid=U05999, ou=people,{BASE}");
+    assert_eq!(
+        found(&mut client, &staff(equals("member", &member))),
+        [STAFF]
+    );
+    assert_eq!(client.ask(&compare(STAFF, "member", &member)).code(), 6);
+    assert_eq!(client.ask(&compare(STAFF, "memberUid", "nobody")).code(), 5);
+    assert_eq!(client.ask(&compare(STAFF, "cn", "staff")).code(), 6);
+    assert_eq!(client.ask(&compare(STAFF, "pwdHistory", "x")).code(), 17);
+}
+
+#[test]
+fn who_hangs_up_behind_unread_requests_ends_what_runs() {
+    let served = Served::new();
+    served.world.hangs.store(true, Ordering::SeqCst);
+    let mut client = served.bound_as(SSSD);
+    // More than run at once, so that the rest is not read.
+    for number in 0..100 {
+        let search = Search::new(PEOPLE, Scope::One).filter(equals("uid", &number.to_string()));
+        client.send(&search.bytes());
+    }
+    while served.world.reads.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(served.gate.open(), 1);
+    drop(client);
+    while served.gate.open() > 0 {
+        std::thread::yield_now();
+    }
+    // What they had of what all share is free again.
+    served.world.hangs.store(false, Ordering::SeqCst);
+    let mut client = served.bound_as(SSSD);
+    for _ in 0..20 {
+        assert_eq!(
+            found(&mut client, &Search::new(ALICE, Scope::Base)),
+            [ALICE]
+        );
+    }
+}
+
+#[test]
+fn who_does_not_read_holds_up_nobody_else_of_its_source() {
+    let mut patient = settings();
+    patient.search.time = Duration::from_mins(5);
+    patient.timeouts.write = Duration::from_mins(5);
+    let served = Served::with(large(), patient);
+    let mut deaf: Vec<Client> = (0..8).map(|_| served.bound_as(SSSD)).collect();
+    for client in &mut deaf {
+        for _ in 0..16 {
+            client.send(&Search::new(STAFF, Scope::Base).bytes());
+        }
+    }
+    let mut client = served.bound_as(SSSD);
+    for _ in 0..20 {
+        let lookup = Search::new(BASE, Scope::Sub).filter(equals("uid", "alice"));
+        assert_eq!(found(&mut client, &lookup), [ALICE]);
+        let scan = Search::new(PEOPLE, Scope::One).attributes(&["uid"]);
+        assert_eq!(found(&mut client, &scan).len(), 3);
+    }
+    drop(deaf);
+}
+
+#[test]
+fn a_client_that_does_not_read_does_not_hold_up_the_end() {
+    let mut patient = settings();
+    patient.timeouts.write = Duration::from_mins(5);
+    let served = Served::with(large(), patient);
+    let mut client = served.bound_as(SSSD);
+    for _ in 0..16 {
+        client.send(&Search::new(STAFF, Scope::Base).bytes());
+    }
+    while served.world.member_reads.load(Ordering::SeqCst) < 4 {
+        std::thread::yield_now();
+    }
+    served.shutdown.cancel();
+    let ended = AtomicBool::new(false);
+    served.runtime.block_on(async {
+        let end = tokio::time::timeout(Duration::from_secs(60), served.serving).await;
+        ended.store(end.is_ok(), Ordering::SeqCst);
+    });
+    assert!(ended.load(Ordering::SeqCst), "it waited for the client");
+    drop(client);
+}
