@@ -338,3 +338,48 @@ async fn what_time_alone_changes_is_a_modification_and_expires_only_where_it_clo
     assert_eq!(after.modified, expires_at);
     assert!(before.modified < expires_at);
 }
+
+#[tokio::test]
+async fn long_lists_stand_apart_and_lists_that_nobody_wants_are_left_out() {
+    let world = World::new().await;
+    for number in 0..6 {
+        world.add(&format!("user{number}")).await;
+    }
+    let service = world.service("sssd", true).await;
+    let viewer = Viewer::Service(&service);
+    let all = GroupQuery::All;
+    let read = async |lists| {
+        let portion = Portion { records: 10, lists };
+        let found = world.directory.groups(viewer, &all, None, portion).await;
+        found.unwrap().remove(0)
+    };
+    let whole = read(Lists::UpTo(6)).await;
+    let members = whole.members.here().expect("six fit");
+    assert_eq!(members.users.len(), 6);
+    assert!(members.users.iter().is_sorted());
+    let apart = read(Lists::UpTo(5)).await;
+    let Part::Apart { bytes } = apart.members else {
+        panic!("{apart:?}")
+    };
+    assert!(bytes >= members.users.text_bytes());
+    let later = world.directory.members_of(viewer, apart.group).await;
+    assert_eq!(later.unwrap(), **members);
+    assert_eq!(read(Lists::Unasked).await.members, Part::Unasked);
+
+    let (hosts, people) = (asking("hosts"), PersonQuery::All);
+    let read = async |lists| {
+        let portion = Portion { records: 10, lists };
+        let found = world
+            .directory
+            .people(viewer, &hosts, &people, None, portion, world.now());
+        found.await.unwrap().remove(0)
+    };
+    let apart = read(Lists::UpTo(0)).await;
+    assert!(matches!(apart.groups, Part::Apart { .. }));
+    let groups = world.directory.groups_of(viewer, apart.account).await;
+    let whole = read(Lists::UpTo(1)).await;
+    assert_eq!(
+        Some(&groups.unwrap()),
+        whole.groups.here().map(|list| &**list)
+    );
+}

@@ -27,7 +27,8 @@ fn gateway() -> Gateway {
         throttle: "relays = [\"127.0.0.0/8\"]\nrefusal_delay = \"10ms\"\n\
                    source_connections = 10000\n"
             .to_owned(),
-        ldap: "max_connections = 2000\nmax_connections_per_source = 2000\n".to_owned(),
+        ldap: "max_connections = 2000\nmax_connections_per_source = 2000\ntime_limit = \"5s\"\n"
+            .to_owned(),
         ..Setting::default()
     });
     gateway.add_user("alice");

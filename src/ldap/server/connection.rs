@@ -47,6 +47,8 @@ const ANSWERS_IN_FLIGHT: usize = 64;
 const BYTES_IN_FLIGHT: usize = 64 * 1024;
 /// How long it takes at most until a hang-up is seen while nothing is read.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long operations may go on once the daemon stops.
+const LAST_OPERATIONS: Duration = Duration::from_secs(5);
 /// How many bytes are read at once, from a stranger and from who has bound.
 const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
@@ -280,6 +282,8 @@ impl<S: Stream> Talk<S> {
     async fn talk(&mut self) -> Result<Arc<ServerConfig>, CloseReason> {
         let mut idle = self.idle();
         let mut stopping = false;
+        let mut over = false;
+        let mut last = None;
         loop {
             while !stopping && self.has_room() {
                 let Some(incoming) = self.next_message()? else {
@@ -295,7 +299,7 @@ impl<S: Stream> Talk<S> {
                 }
             }
             self.flush().await?;
-            if stopping && self.running.is_empty() {
+            if stopping && (self.running.is_empty() || over) {
                 self.put(Reply::notice_of_disconnection(
                     ResultCode::Unavailable,
                     "the server is shutting down",
@@ -319,12 +323,16 @@ impl<S: Stream> Talk<S> {
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     check(&ended)?;
                 }
-                () = self.shutdown.cancelled(), if !stopping => stopping = true,
+                () = self.shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    last = Some(Box::pin(sleep(LAST_OPERATIONS)));
+                }
                 read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
                     Ok(read) => overwrite_freed(read),
                 },
                 () = &mut idle, if self.running.is_empty() => return Err(CloseReason::Idle),
+                () = after(&mut last) => over = true,
                 () = sleep(LOOK), if !may_read => self.look()?,
             }
         }
@@ -504,6 +512,14 @@ impl<S: Stream> Talk<S> {
             self.put(reply);
         }
         closing.reason
+    }
+}
+
+/// Waits for a time that may not have begun.
+async fn after(time: &mut Option<Pin<Box<Sleep>>>) {
+    match time {
+        Some(time) => time.await,
+        None => std::future::pending().await,
     }
 }
 

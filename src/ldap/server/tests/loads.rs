@@ -140,6 +140,23 @@ fn who_does_not_read_holds_up_nobody_else_of_its_source() {
 }
 
 #[test]
+fn operations_without_end_do_not_hold_up_the_end() {
+    let mut patient = settings();
+    patient.search.time = Duration::from_mins(5);
+    let served = Served::with(World::new(), patient);
+    let mut client = served.bound_as(SSSD);
+    served.world.hangs.store(true, Ordering::SeqCst);
+    client.send(&Search::new(PEOPLE, Scope::One).bytes());
+    while served.world.reads.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    served.shutdown.cancel();
+    assert!(client.read().unwrap().is_notice());
+    assert!(client.is_closed());
+    served.runtime.block_on(served.serving).unwrap();
+}
+
+#[test]
 fn a_client_that_does_not_read_does_not_hold_up_the_end() {
     let mut patient = settings();
     patient.timeouts.write = Duration::from_mins(5);
