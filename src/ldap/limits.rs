@@ -27,7 +27,7 @@ pub struct Limits {
     /// How many filter items and operators one search may hold, substring pieces included, after
     /// a successful bind.
     pub filter_nodes: usize,
-    /// The same before a successful bind: what is there for strangers has no need of more.
+    /// The same before a successful bind: what is there for strangers needs no more.
     pub anonymous_filter_nodes: usize,
     /// How many filter operators may stand inside one another.
     pub filter_depth: usize,
