@@ -339,7 +339,7 @@ impl Read for World {
                 .take(portion.records)
                 .cloned()
                 .map(|mut person| {
-                    person.groups = apart(person.groups, portion.lists, |list| list.len());
+                    person.groups = apart(person.groups, portion.lists, NameList::len);
                     person
                 })
                 .collect())

@@ -297,7 +297,7 @@ enum Test {
         any: Vec<String>,
         last: String,
         /// The bytes of all pieces together: no shorter text has them.
-        least: usize,
+        shortest: usize,
     },
 }
 
@@ -403,7 +403,7 @@ impl Leaf {
             .iter()
             .map(|piece| rule.piece(piece, Part::Any));
         let any = any.collect::<Option<Vec<String>>>()?;
-        let least = any.iter().map(String::len).sum::<usize>() + initial.len() + last.len();
+        let shortest = any.iter().map(String::len).sum::<usize>() + initial.len() + last.len();
         Some(Self::Test(
             kind,
             Test::Pieces {
@@ -411,7 +411,7 @@ impl Leaf {
                 initial,
                 any,
                 last,
-                least,
+                shortest,
             },
         ))
     }
@@ -557,10 +557,10 @@ impl Test {
                 initial,
                 any,
                 last,
-                least,
+                shortest,
             } => match rule.key(value) {
                 Some(Key::Text(text)) => {
-                    text.len() >= *least && has_pieces(&text, initial, any, last)
+                    text.len() >= *shortest && has_pieces(&text, initial, any, last)
                 }
                 _ => false,
             },
