@@ -43,15 +43,17 @@ const QUICK_BYTES: usize = 16 * 1024;
 const HEAVY_BYTES: usize = 256 * 1024;
 const SORTED_BYTES: usize = 256;
 
-/// The class of an operation in a tree.
-pub fn class(job: &Job, identity: &Identity, tree: &Tree) -> Class {
+/// The class of an operation in a tree, and the plan of its search where one was made.
+pub fn judge(job: &Job, identity: &Identity, tree: &Tree) -> (Class, Option<Plan>) {
+    let mut plan = None;
     let quick = match job {
-        Job::Search(wanted) => is_quick(wanted, identity, tree),
+        Job::Search(wanted) => is_quick(wanted, identity, tree, &mut plan),
         Job::Compare(compare) => {
             schema::attribute(&compare.attribute).is_none_or(|kind| !is_of_lists(kind))
         }
     };
-    if quick { Class::Quick } else { Class::Heavy }
+    let class = if quick { Class::Quick } else { Class::Heavy };
+    (class, plan)
 }
 
 /// How many bytes an operation may hold, `most` being the most entries of a search.
@@ -76,7 +78,7 @@ fn is_of_lists(kind: &AttributeType) -> bool {
         .any(|own| own.is_a(kind))
 }
 
-fn is_quick(wanted: &Wanted, identity: &Identity, tree: &Tree) -> bool {
+fn is_quick(wanted: &Wanted, identity: &Identity, tree: &Tree, plan: &mut Option<Plan>) -> bool {
     let search = &wanted.search;
     if wanted.sort.keys().is_some() {
         return false;
@@ -89,7 +91,7 @@ fn is_quick(wanted: &Wanted, identity: &Identity, tree: &Tree) -> bool {
         (Place::Root, _) => ROOT_VALUES,
         (Place::Subschema, _) => SCHEMA_VALUES,
         (Place::Fixed(which), Identity::Service(proof)) if proof.may_search() => {
-            match entries(wanted, which, tree) {
+            match entries(wanted, which, tree, plan) {
                 Some(entries) => entries * ENTRY_VALUES + FIXED_VALUES,
                 None => return false,
             }
@@ -102,12 +104,12 @@ fn is_quick(wanted: &Wanted, identity: &Identity, tree: &Tree) -> bool {
 
 /// How many entries a search below one that is always there looks at; none where they may be many,
 /// or have many values.
-fn entries(wanted: &Wanted, which: Fixed, tree: &Tree) -> Option<usize> {
+fn entries(wanted: &Wanted, which: Fixed, tree: &Tree, plan: &mut Option<Plan>) -> Option<usize> {
     let search = &wanted.search;
     if search.scope == Scope::Base {
         return Some(0);
     }
-    let plan = Plan::new(&search.filter, tree);
+    let plan = plan.insert(Plan::new(&search.filter, tree));
     let in_scope = |container| holds(search.scope, which, container);
     let mut sum = 0;
     if in_scope(Fixed::People) {
@@ -175,11 +177,8 @@ mod tests {
     }
 
     fn class_of(wanted: Wanted, identity: &Identity) -> Class {
-        class(
-            &Job::Search(Box::new(wanted)),
-            identity,
-            &stubs::settings().tree,
-        )
+        let job = Job::Search(Box::new(wanted));
+        judge(&job, identity, &stubs::settings().tree).0
     }
 
     fn service() -> Identity {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 pub use self::pace::{Capacity, Pace};
 use self::page::Sender;
 pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
+use self::plan::Plan;
 pub use self::shares::Share;
 pub use self::sort::Sorted;
 pub use self::walk::Position;
@@ -62,6 +63,8 @@ pub struct View<'a> {
     pub pace: &'a Pace<'a>,
     /// What is read of lists that may be long.
     pub needs: Needs,
+    /// The plan of the search, where one was made to judge its cost.
+    pub plan: Option<&'a Plan>,
 }
 
 /// Which lists of names an operation looks at. What it does not is not read.

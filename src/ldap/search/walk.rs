@@ -390,14 +390,22 @@ impl<'a> Walk<'a> {
         let Some(viewer) = self.view.identity.viewer() else {
             return Ok(());
         };
-        let plan = match self.view.reach() {
-            Reach::Everything => Plan::new(&self.search.filter, self.view.tree()),
-            Reach::Own(name) => Plan {
-                people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
-                groups: Candidates::None,
-                sudo_roles: Candidates::None,
-            },
-            Reach::OwnAlone(_) | Reach::Public => return Ok(()),
+        let made;
+        let plan = match (self.view.reach(), self.view.plan) {
+            (Reach::Everything, Some(plan)) => plan,
+            (Reach::Everything, None) => {
+                made = Plan::new(&self.search.filter, self.view.tree());
+                &made
+            }
+            (Reach::Own(name), _) => {
+                made = Plan {
+                    people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
+                    groups: Candidates::None,
+                    sudo_roles: Candidates::None,
+                };
+                &made
+            }
+            (Reach::OwnAlone(_) | Reach::Public, _) => return Ok(()),
         };
         if self.holds(Fixed::People) {
             self.kind(viewer, &plan.people, visitor).await?;

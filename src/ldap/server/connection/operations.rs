@@ -21,6 +21,7 @@ use crate::ldap::compare;
 use crate::ldap::decode::{MessageId, RequestKind};
 use crate::ldap::result::{ResultCode, SearchEntry};
 use crate::ldap::search::cost::{self, Class};
+use crate::ldap::search::plan::Plan;
 use crate::ldap::search::{self, Ended, Found, Needs, Pace, Share, View};
 use crate::ldap::session::{CloseReason, Identity, Job, Step, Work};
 use crate::ldap::settings::Settings;
@@ -71,10 +72,11 @@ impl<S: Stream> Talk<S> {
         self.begun += 1;
         let (id, kind) = (work.id, work.job.kind());
         let settings = self.conversation.settings();
-        let class = cost::class(&work.job, &work.identity, &settings.tree);
+        let (class, plan) = cost::judge(&work.job, &work.identity, &settings.tree);
         let operation = Operation {
             work,
             class,
+            plan,
             settings: Arc::clone(settings),
             directory: Arc::clone(&self.services.directory),
             searches: self.services.searches.clone(),
@@ -147,6 +149,7 @@ impl<S: Stream> Talk<S> {
 struct Operation {
     work: Work,
     class: Class,
+    plan: Option<Plan>,
     settings: Arc<Settings>,
     directory: Arc<dyn Read>,
     searches: Searches,
@@ -192,6 +195,7 @@ impl Operation {
             now: self.now,
             pace: &pace,
             needs: Needs::default(),
+            plan: self.plan.as_ref(),
         };
         match &self.work.job {
             Job::Search(wanted) => search::run(wanted, &view, &self.outlet).await,
