@@ -14,7 +14,7 @@ use crate::policy::conditions::{conditions, expires_at};
 use crate::policy::lockout::place_limits;
 use crate::policy::time_spans::transitions_between;
 use crate::store::changes::{DirectoryStore, GroupFilter, SudoFilter, UserFilter};
-use crate::store::records::{GroupRecord, SudoRuleRecord, UserRecord};
+use crate::store::records::{GroupRecord, SudoRuleRecord, UserEntries, UserRecord};
 use crate::store::{AttemptStore, EventStore, Unavailable};
 
 use super::Directory;
@@ -42,7 +42,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     ) -> Answer<'a, Result<Vec<Person>, Undecided>> {
         Box::pin(async move {
             let rights = rights(viewer);
-            let records = match &rights {
+            let found = match &rights {
                 Rights::Everything => self
                     .store
                     .user_entries(&user_filter(query), after, portion)
@@ -51,7 +51,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
                 Rights::Itself(account) => {
                     let own = UserFilter::Id(*account);
                     let found = self.store.user_entries(&own, None, portion).await;
-                    let mut records = found.map_err(undecided)?;
+                    let mut found = found.map_err(undecided)?;
                     let within = match query {
                         PersonQuery::MemberOf(group) => {
                             let groups = self.store.groups_of(*account).await;
@@ -60,23 +60,20 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
                         }
                         _ => true,
                     };
-                    records.retain(|(record, _)| {
+                    found.users.retain(|(record, _)| {
                         within
                             && matches(record, query)
                             && after.is_none_or(|after| record.account > after)
                     });
-                    records
+                    found
                 }
-                Rights::Nothing => Vec::new(),
+                Rights::Nothing => return Ok(Vec::new()),
             };
-            if records.is_empty() {
-                return Ok(Vec::new());
-            }
-            let policy = self.store.policy().await.map_err(undecided)?;
+            let UserEntries { users, policy } = found;
             let settings = self.settings();
             let asks = Asks::of(&settings, asking);
-            let mut people = Vec::with_capacity(records.len());
-            for (record, groups) in records {
+            let mut people = Vec::with_capacity(users.len());
+            for (record, groups) in users {
                 let mut person = person(record, groups, &settings.posix, &policy, asks, now);
                 if let (Rights::Itself(account), Asks::Resource(resource)) = (&rights, asks) {
                     let limits = place_limits(&policy, resource, false, now);

@@ -21,7 +21,7 @@ use crate::domain::time::Timestamp;
 use super::Unavailable;
 use super::records::{
     Binding, BoundTo, DeviceRecord, GroupRecord, NewMail, QueuedMail, ReplyMapping, ServiceSummary,
-    SudoRuleRecord, UserRecord,
+    SudoRuleRecord, UserEntries, UserRecord,
 };
 
 /// A command: one change by one actor, with the mail it causes, in one transaction. The store
@@ -538,14 +538,13 @@ pub trait DirectoryStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<GroupRecord>, Unavailable>> + Send;
 
     /// Users as entries show them, after the one named, in the order of their identifiers, each
-    /// with what the portion wants of its groups. The records themselves have no groups and count
-    /// no failures.
+    /// with what the portion wants of its groups.
     fn user_entries(
         &self,
         filter: &UserFilter,
         after: Option<AccountId>,
         portion: Portion,
-    ) -> impl Future<Output = Result<Vec<(UserRecord, Part<NameList>)>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<UserEntries, Unavailable>> + Send;
 
     /// Groups as entries show them, after the one named, in the order of their identifiers, each
     /// with what the portion wants of its members. The records themselves have neither members nor

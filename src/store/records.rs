@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::sync::Arc;
+
 use crate::domain::account::AccountFacts;
 use crate::domain::certificate::CertificateName;
 use crate::domain::device::MacAddress;
 use crate::domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRuleId};
 use crate::domain::name::{GroupName, MailAddress, ResourceName, ServiceName, Username};
+use crate::domain::names::{NameList, Part};
 use crate::domain::reply::{ReplyAttribute, Vlan};
+use crate::domain::rules::PolicySettings;
 use crate::domain::ssh_key::SshPublicKey;
 use crate::domain::sudo::SudoRule;
 use crate::domain::time::Timestamp;
@@ -53,6 +57,16 @@ pub struct UserRecord {
     pub recent_failures: u32,
     /// Its SSH keys, in the order in which they were added.
     pub ssh_keys: Vec<SshKeyRecord>,
+}
+
+/// Users as entries show them, and the policy by which they stand, of one moment.
+#[derive(Debug, Clone)]
+pub struct UserEntries {
+    /// The users, each with what was wanted of its groups. The records themselves have no groups
+    /// and count no failures.
+    pub users: Vec<(UserRecord, Part<NameList>)>,
+    /// The policy in force.
+    pub policy: Arc<PolicySettings>,
 }
 
 /// An SSH key of a user.

@@ -73,7 +73,7 @@ use super::changes::{
 use super::events::EventQuery;
 use super::records::{
     Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ReplyMapping, ServiceSummary,
-    SudoRuleRecord, UserRecord,
+    SudoRuleRecord, UserEntries, UserRecord,
 };
 use super::sessions::{
     DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
@@ -362,12 +362,14 @@ impl DirectoryStore for SqliteStore {
         filter: &UserFilter,
         after: Option<AccountId>,
         portion: Portion,
-    ) -> Result<Vec<(UserRecord, Part<NameList>)>, Unavailable> {
+    ) -> Result<UserEntries, Unavailable> {
         let filter = filter.clone();
         let lane = Lane::of_users(&filter);
         let found = self
             .read(lane, move |view| {
-                users::entries(view.connection, &filter, after, portion)
+                let users = users::entries(view.connection, &filter, after, portion)?;
+                let policy = view.policy()?;
+                Ok(UserEntries { users, policy })
             })
             .await?;
         Ok(found)
