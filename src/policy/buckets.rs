@@ -38,8 +38,8 @@ pub const NAS_RATE: Rate = Rate {
 /// How many accounts one source may lock at once, at most: it is throttled before the next one.
 const LOCKS: u32 = 6;
 
-/// The rate of a bucket keyed by source: never as many tokens as would lock more accounts than
-/// [`LOCKS`].
+/// The rate of a bucket keyed by source: never more tokens than lock six accounts (CONTRACT.md
+/// 3.6).
 #[must_use]
 pub fn source_rate(configured: Rate, threshold: u32) -> Rate {
     Rate {
