@@ -93,7 +93,7 @@ impl<S: AttemptStore> Core<S> {
             Ok(Placed::Slowed) => {
                 let (landing, round) = self.refuse_unseen(guess.guess, Refusal::Throttled).await;
                 return match landing {
-                    Landing::Refused => (Landing::Throttled, round),
+                    Landing::Refused => (Landing::Throttled(guess.guess.bucket()), round),
                     landing => (landing, round),
                 };
             }
@@ -240,6 +240,7 @@ impl<S: AttemptStore> Core<S> {
         if let Err(error) = self.store.give_back(place).await {
             tracing::warn!(%error, "a place was not given back; it lapses by itself");
         }
+        self.remember(guess.guess, Known::NotLookedAt);
         let reason = Refusal::NetworkPasswordUnreadable;
         self.refuse_uncompared(&guess.found.report, reason).await
     }
@@ -281,6 +282,11 @@ impl<S: AttemptStore> Core<S> {
             })
             .await?;
         self.remember(guess, Known::Wrong);
+        if limits.counting {
+            // Once it locks, guesses go on to be counted where it is not looked at.
+            let name = guess.charged_name();
+            self.nobodies.count(&name, guess.policy, now.mono);
+        }
         if let SettleAnswer::Done {
             failure: Some(failure),
             event,

@@ -169,19 +169,24 @@ impl<S: AttemptStore> Core<S> {
         let read = self
             .read(&key, &asked, Some(&from.key), attempt.protocol)
             .await?;
-        let (presented, digest) = {
+        let (presented, digest, payment) = {
             let holder = match &read.account {
                 Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
                 None => Holder::Nobody(&name),
             };
             match &attempt.evidence {
-                Evidence::Password(password) => (
-                    Presented::Password(password),
-                    self.memory.digest(holder, password),
-                ),
+                Evidence::Password(password) => {
+                    let sent: [&[u8]; 2] = [b"password", password.as_bytes()];
+                    (
+                        Presented::Password(password),
+                        self.memory.digest(holder, password),
+                        self.memory.payment(&from.key, &name, &sent),
+                    )
+                }
                 Evidence::Response(response) => (
                     Presented::Response(response),
                     self.memory.response_digest(holder, response),
+                    self.memory.payment(&from.key, &name, &response.parts()),
                 ),
                 Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => {
                     let reason = Refusal::MalformedPassword;
@@ -202,6 +207,7 @@ impl<S: AttemptStore> Core<S> {
             at,
             presented,
             digest,
+            payment,
             known: self.memory.recall(&digest, now.mono),
             known_here,
         };
@@ -281,7 +287,9 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<Round, Undecided> {
-        let from = identify(ResourceKind::App, attempt.protocol, &attempt.origin);
+        let kind =
+            Asked::by(settings, &attempt.asking).map_or(ResourceKind::App, |asked| asked.kind());
+        let from = identify(kind, attempt.protocol, &attempt.origin);
         let relay = settings.relays.include(&attempt.origin.source);
         let toll = Toll::of_source(&from, relay);
         let now = self.clock.now().mono;

@@ -6,8 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::domain::name::ResourceName;
+use crate::domain::origin::OriginKey;
+
 use super::memory::Digest;
 use super::verdict::Undecided;
+
+/// Whose bucket was empty: that of an origin, at a resource, known there or not.
+pub(super) type Bucket = (OriginKey, Option<ResourceName>, bool);
 
 /// How a comparison ended, for everybody who waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +25,7 @@ pub(super) enum Landing {
     /// The account is not as it was read: decide anew.
     Moved,
     /// It was throttled, and nothing compared.
-    Throttled,
+    Throttled(Bucket),
     /// There was no verdict: no place, no room in the queue, or a broken store.
     Undecided(Undecided),
 }

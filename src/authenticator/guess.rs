@@ -23,12 +23,12 @@ use super::Core;
 use super::attempt::Attempt;
 use super::challenged;
 use super::decision::{Asked, Found, Round};
-use super::flights::{Boarding, FlightKey, Landing, Lead};
-use super::memory::{Digest, Known};
+use super::flights::{Boarding, Bucket, FlightKey, Landing, Lead};
+use super::memory::{Digest, Known, Payment};
 use super::nobody::{Guessing, Place};
 use super::report::{Report, keep_pace};
 use super::settings::Settings;
-use super::throttle::{AccountTokens, SourceToken, Toll, Whom};
+use super::throttle::{AccountTokens, SourceToken, Throttle, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
 
 /// How long a guess at a name that nobody has waits for a place, as one at an account does, and how
@@ -73,6 +73,8 @@ pub(super) struct Guess<'a> {
     pub(super) at: GuessedAt<'a>,
     pub(super) presented: Presented<'a>,
     pub(super) digest: Digest,
+    /// What its source pays for.
+    pub(super) payment: Payment,
     /// What is remembered of it.
     pub(super) known: Option<Known>,
     /// Whether the account was let in lately where this comes from.
@@ -113,6 +115,20 @@ impl Guess<'_> {
             },
             resource: self.asked.name.as_ref(),
             threshold: self.policy.lockout.threshold,
+        }
+    }
+
+    /// Which buckets of the account's it draws from.
+    pub(super) fn bucket(&self) -> Bucket {
+        let resource = self.asked.name.clone();
+        (self.from.key.clone(), resource, self.known_here)
+    }
+
+    /// By which name guesses are counted where the store counts none.
+    pub(super) fn charged_name(&self) -> String {
+        match self.at {
+            GuessedAt::Account(found) => found.record.account.to_string(),
+            GuessedAt::Nobody(nobody) => nobody.name.clone(),
         }
     }
 
@@ -167,8 +183,44 @@ impl Guess<'_> {
 }
 
 impl<S: AttemptStore> Core<S> {
-    /// Weighs a guess, alone or together with everybody who makes the same one.
+    /// Weighs a guess: its source pays for it, and gets back what leads somewhere.
     pub(super) async fn weigh(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
+        let toll = guess.toll();
+        let Some(paid) = self.pay(guess, &toll) else {
+            return self
+                .refuse_uncompared(guess.report(), Refusal::Throttled)
+                .await;
+        };
+        let weighed = self.weigh_paid(guess).await;
+        if !matches!(weighed, Ok(Round::Verdict(Verdict::Refused(_))))
+            && let Some((token, payment)) = paid
+        {
+            self.memory.refund(&payment);
+            let now = self.clock.now().mono;
+            self.throttle.give_source_back(token, now);
+        }
+        weighed
+    }
+
+    /// Takes a token of the source, unless it has paid for the same words before; none where it has
+    /// none left. Noted at once, so that the same words in parallel are paid for once.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is whether it may go on, the inner one whether there is a token"
+    )]
+    fn pay(&self, guess: &Guess<'_>, toll: &Toll<'_>) -> Option<Option<(SourceToken, Payment)>> {
+        let now = self.clock.now().mono;
+        if !Throttle::charges(guess.settings, toll) || self.memory.is_paid(&guess.payment, now) {
+            return Some(None);
+        }
+        let token = self.throttle.take_source(guess.settings, toll, now)?;
+        let span = remember_wrong(guess.policy);
+        self.memory.pay(guess.payment, now, span);
+        Some(Some((token, guess.payment)))
+    }
+
+    /// Weighs a guess, alone or together with everybody who makes the same one.
+    async fn weigh_paid(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
         let now = self.clock.now();
         // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
         if let Some(reason) = guess.refused_again(now) {
@@ -192,12 +244,12 @@ impl<S: AttemptStore> Core<S> {
         };
         match follow.landing().await {
             Landing::Right => self.admit_after_another(guess).await,
-            // The memory has it by now.
-            Landing::Moved | Landing::Refused => Ok(Round::Again),
-            Landing::Throttled => {
+            Landing::Throttled(whose) if whose == guess.bucket() => {
                 self.refuse_uncompared(guess.report(), Refusal::Throttled)
                     .await
             }
+            // The memory has it by now, or it was another's bucket that was empty.
+            Landing::Moved | Landing::Refused | Landing::Throttled(_) => Ok(Round::Again),
             Landing::Undecided(undecided) => Err(undecided),
         }
     }
@@ -209,22 +261,15 @@ impl<S: AttemptStore> Core<S> {
         self.memory.recall(&guess.digest, self.clock.now().mono) != guess.known
     }
 
-    /// Takes the tokens of one guess, however many sent it, and looks at it.
+    /// Takes the account's tokens of one guess, however many sent it, and looks at it.
     async fn charge(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
         let now = self.clock.now().mono;
         let toll = guess.toll();
-        // What is remembered was paid for.
-        let source = match guess.known {
-            Some(_) => Some(SourceToken::default()),
-            None => self.throttle.take_source(guess.settings, &toll, now),
-        };
-        let Some(source) = source else {
-            let refused = self.refuse_uncompared(guess.report(), Refusal::Throttled);
-            return (Landing::Throttled, refused.await);
-        };
-        // What a relay announced is charged to its client, and not to all its clients together.
-        let announced = toll.relay && self.announced.is_announced(&toll.whom, toll.resource, now);
-        let account = if announced {
+        // What a relay announced is charged to its client, and not to all its clients together. A
+        // right password that is remembered is no guess: no guesser is to shut its owner out.
+        let free = guess.known == Some(Known::Right)
+            || toll.relay && self.announced.is_announced(&toll.whom, toll.resource, now);
+        let account = if free {
             Some(AccountTokens::default())
         } else {
             self.throttle.take_account(guess.settings, &toll, now)
@@ -232,59 +277,51 @@ impl<S: AttemptStore> Core<S> {
         let Some(account) = account else {
             // The lock is the truer reason to log.
             let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
-            // Nobody is to push out what is remembered of others by words that cost nothing.
-            if source.is_paid() {
-                self.remember(guess, Known::NotLookedAt);
-            }
             let refused = self.refuse_uncompared(guess.report(), reason).await;
-            return (Landing::Throttled, refused);
+            return (Landing::Throttled(guess.bucket()), refused);
         };
         let (landing, round) = match (&guess.at, guess.refused_unseen()) {
-            (GuessedAt::Nobody(nobody), _) => self.guess_at_nobody(guess, nobody).await,
-            (GuessedAt::Account(_), Some(reason)) => self.refuse_unseen(guess, reason).await,
+            (_, Some(reason)) => self.guess_unseen(guess, reason).await,
             (GuessedAt::Account(found), None) => self.compare_in_a_place(guess, found).await,
+            (GuessedAt::Nobody(nobody), None) => self.guess_unseen(guess, nobody.reason).await,
         };
         match landing {
             Landing::Right | Landing::Moved | Landing::Undecided(_) => {
                 let now = self.clock.now().mono;
-                self.throttle.give_source_back(source, now);
                 self.throttle.give_account_back(account, now);
             }
-            Landing::Refused | Landing::Throttled => {}
+            Landing::Refused | Landing::Throttled(_) => {}
         }
         (landing, round)
     }
 
-    /// Guesses at a name that nobody has, in a place as an account's.
-    async fn guess_at_nobody(
+    /// Guesses at what is not looked at, in a place as an account has that is: who is told busy
+    /// tells nothing.
+    async fn guess_unseen(
         &self,
         guess: &Guess<'_>,
-        nobody: &Nobody,
+        reason: Refusal,
     ) -> (Landing, Result<Round, Undecided>) {
-        let place = match self.place_of_nobody(guess, nobody).await {
+        let place = match self.unseen_place(guess).await {
             Ok(place) => place,
             Err(undecided) => return no_verdict(undecided),
         };
-        let (landing, round) = self.refuse_unseen(guess, nobody.reason).await;
+        let (landing, round) = self.refuse_unseen(guess, reason).await;
         if let (Landing::Refused, Some(place)) = (&landing, place) {
             place.settle(guess.policy, self.clock.now().mono);
         }
         (landing, round)
     }
 
-    async fn place_of_nobody(
-        &self,
-        guess: &Guess<'_>,
-        nobody: &Nobody,
-    ) -> Result<Option<Guessing>, Undecided> {
-        let now = self.clock.now();
-        if !guess.limits(now).counting {
+    async fn unseen_place(&self, guess: &Guess<'_>) -> Result<Option<Guessing>, Undecided> {
+        if !guess.asked.rules.counts_failures() {
             return Ok(None);
         }
-        let deadline = now.mono.plus(PATIENCE);
+        let name = guess.charged_name();
+        let deadline = self.clock.now().mono.plus(PATIENCE);
         loop {
             let now = self.clock.now().mono;
-            match self.nobodies.take(&nobody.name, guess.policy, now) {
+            match self.nobodies.take(&name, guess.policy, now) {
                 Place::Taken(place) => return Ok(Some(place)),
                 Place::Locked => return Ok(None),
                 Place::Full if deadline.since(now).is_zero() => return Err(Undecided::Busy),

@@ -17,15 +17,17 @@ use crate::domain::origin::OriginKey;
 use crate::domain::secret::{Password, Secret};
 use crate::domain::time::Monotonic;
 
-/// How many passwords are remembered at most, right and wrong ones together; as many again of
-/// names that nobody has, apart from them, so that made-up names push out nobody's.
+/// How many passwords are remembered at most of accounts, right and wrong ones together; as many
+/// again of service accounts, and of names that nobody has; and as many payments.
 const CAPACITY: u64 = 200_000;
 
 /// Whose password it would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder<'a> {
-    /// An account, or a service account, at an epoch.
+    /// An account, at an epoch.
     Account(Uuid, Epoch),
+    /// A service account, at an epoch.
+    Service(Uuid, Epoch),
     /// A name that nobody has, in the form that is compared.
     Nobody(&'a str),
 }
@@ -34,11 +36,23 @@ pub(super) enum Holder<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest {
     keyed: [u8; 32],
-    of_nobody: bool,
+    room: Room,
 }
 
-/// What is remembered of a password. Whatever it is, its source has paid for it, and pays no more
-/// for sending it again.
+/// Where a digest is remembered, so that no sort of name pushes out what is kept of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Room {
+    Accounts,
+    Services,
+    Nobodies,
+}
+
+/// What a source has paid for: certain words, for a certain name, from it. It knows no account, so
+/// that what is paid follows from what was sent (CONTRACT.md 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Payment([u8; 32]);
+
+/// What is remembered of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// It verified, and let somebody in.
@@ -54,8 +68,10 @@ pub(super) enum Known {
 /// The process's memory of passwords.
 pub(super) struct Memory {
     key: Secret,
-    known: Cache<Digest, (Known, Monotonic)>,
-    of_nobody: Cache<Digest, (Known, Monotonic)>,
+    accounts: Cache<Digest, (Known, Monotonic)>,
+    services: Cache<Digest, (Known, Monotonic)>,
+    nobodies: Cache<Digest, (Known, Monotonic)>,
+    paid: Cache<Payment, Monotonic>,
 }
 
 impl Memory {
@@ -68,8 +84,10 @@ impl Memory {
         getrandom::fill(&mut key)?;
         Ok(Self {
             key: Secret::new(key),
-            known: Cache::new(CAPACITY),
-            of_nobody: Cache::new(CAPACITY),
+            accounts: Cache::new(CAPACITY),
+            services: Cache::new(CAPACITY),
+            nobodies: Cache::new(CAPACITY),
+            paid: Cache::new(CAPACITY),
         })
     }
 
@@ -102,21 +120,42 @@ impl Memory {
         self.of(holder, &[b"mark", resource.as_bytes(), origin, mark])
     }
 
+    /// What a source would pay for by sending this for a name, in the form that is compared.
+    pub(super) fn payment(&self, source: &OriginKey, name: &str, sent: &[&[u8]]) -> Payment {
+        let around: [&[u8]; 3] = [b"paid", source.as_str().as_bytes(), name.as_bytes()];
+        Payment(self.keyed(&[&around[..], sent].concat()))
+    }
+
+    /// Whether that was paid for.
+    pub(super) fn is_paid(&self, payment: &Payment, now: Monotonic) -> bool {
+        self.paid.get(payment).is_some_and(|until| now < until)
+    }
+
+    /// Notes that it was paid for, for a while.
+    pub(super) fn pay(&self, payment: Payment, now: Monotonic, span: Duration) {
+        self.paid.insert(payment, now.plus(span));
+    }
+
+    /// Notes that the price was given back.
+    pub(super) fn refund(&self, payment: &Payment) {
+        self.paid.invalidate(payment);
+    }
+
     fn of(&self, holder: Holder<'_>, parts: &[&[u8]]) -> Digest {
-        match holder {
-            Holder::Account(account, epoch) => {
-                let epoch = epoch.0.to_be_bytes();
-                let whom: [&[u8]; 2] = [account.as_bytes(), &epoch];
-                Digest {
-                    keyed: self.keyed(&[&whom[..], parts].concat()),
-                    of_nobody: false,
-                }
+        let at_epoch = |id: Uuid, epoch: Epoch| {
+            let epoch = epoch.0.to_be_bytes();
+            let whom: [&[u8]; 2] = [id.as_bytes(), &epoch];
+            self.keyed(&[&whom[..], parts].concat())
+        };
+        let (keyed, room) = match holder {
+            Holder::Account(id, epoch) => (at_epoch(id, epoch), Room::Accounts),
+            Holder::Service(id, epoch) => (at_epoch(id, epoch), Room::Services),
+            Holder::Nobody(name) => {
+                let whom = [name.as_bytes()];
+                (self.keyed(&[&whom[..], parts].concat()), Room::Nobodies)
             }
-            Holder::Nobody(name) => Digest {
-                keyed: self.keyed(&[&[name.as_bytes()][..], parts].concat()),
-                of_nobody: true,
-            },
-        }
+        };
+        Digest { keyed, room }
     }
 
     /// The digest under which a name that matches no account is logged.
@@ -145,10 +184,10 @@ impl Memory {
     }
 
     fn cache(&self, digest: &Digest) -> &Cache<Digest, (Known, Monotonic)> {
-        if digest.of_nobody {
-            &self.of_nobody
-        } else {
-            &self.known
+        match digest.room {
+            Room::Accounts => &self.accounts,
+            Room::Services => &self.services,
+            Room::Nobodies => &self.nobodies,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Names that belong to no account, as far as guesses at them go: they have places and a threshold
-//! as accounts have, so that neither an answer nor a count tells that there is none
+//! Names that belong to no account, and accounts that are not looked at, as far as guesses at them
+//! go: they have places and a threshold as other accounts have, so that neither an answer nor a count tells that there is none
 //! (CONTRACT.md 5.2). In this process's memory alone; nothing rests on it but likeness.
 
 use std::collections::VecDeque;
@@ -64,18 +64,17 @@ impl Nobodies {
         drop(state);
         Place::Taken(Guessing(charged))
     }
+
+    /// Counts a wrong password that was looked at: the account may be locked by it.
+    pub(super) fn count(&self, name: &str, policy: &PolicySettings, now: Monotonic) {
+        held(&self.0.get_with_by_ref(name, Arc::default)).count(policy, now);
+    }
 }
 
 impl Guessing {
     /// Counts the guess as a wrong password.
     pub(super) fn settle(self, policy: &PolicySettings, now: Monotonic) {
-        let mut state = held(&self.0);
-        state.failures.push_back(now);
-        let threshold = usize::try_from(policy.lockout.threshold).unwrap_or(usize::MAX);
-        if state.failures.len() >= threshold {
-            state.failures.clear();
-            state.locked = Some(now);
-        }
+        held(&self.0).count(policy, now);
     }
 }
 
@@ -87,6 +86,16 @@ impl Drop for Guessing {
 }
 
 impl Charged {
+    fn count(&mut self, policy: &PolicySettings, now: Monotonic) {
+        self.forget_old(policy, now);
+        self.failures.push_back(now);
+        let threshold = usize::try_from(policy.lockout.threshold).unwrap_or(usize::MAX);
+        if self.failures.len() >= threshold {
+            self.failures.clear();
+            self.locked = Some(now);
+        }
+    }
+
     fn forget_old(&mut self, policy: &PolicySettings, now: Monotonic) {
         let over = |since: Monotonic, span: Duration| now.since(since) >= span;
         let window = policy.lockout.window;

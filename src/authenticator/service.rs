@@ -14,10 +14,10 @@ use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
 use super::attempt::{ServiceAttempt, ServiceEvidence};
-use super::memory::{Digest, Holder, Known};
+use super::memory::{Digest, Holder, Known, Payment};
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{SourceToken, Toll};
+use super::throttle::{SourceToken, Throttle, Toll};
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
@@ -63,7 +63,7 @@ impl<S: AttemptStore> Core<S> {
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let holder = match &found {
-            Some(record) => Holder::Account(record.service.as_uuid(), record.epoch),
+            Some(record) => Holder::Service(record.service.as_uuid(), record.epoch),
             None => Holder::Nobody(&folded),
         };
         let digest = password.map(|password| self.memory.digest(holder, password));
@@ -81,6 +81,11 @@ impl<S: AttemptStore> Core<S> {
             report.subject = subject(record);
         }
         let known = digest.and_then(|digest| self.memory.recall(&digest, self.clock.now().mono));
+        let Some(paid) = self.service_token(&settings, attempt, &folded, password) else {
+            self.service_turn().await?;
+            report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
+            return Ok(ServiceVerdict::Refused(Refusal::Throttled));
+        };
         let again = match known {
             Some(Known::Wrong) => Some(unseen.unwrap_or(Refusal::RepeatedWrongPassword)),
             Some(_) => unseen,
@@ -91,11 +96,6 @@ impl<S: AttemptStore> Core<S> {
             report.refuse_merged(&*self.store, reason, self.clock.now());
             return Ok(ServiceVerdict::Refused(reason));
         }
-        let Some(token) = self.service_token(&settings, attempt, known) else {
-            self.service_turn().await?;
-            report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
-            return Ok(ServiceVerdict::Refused(Refusal::Throttled));
-        };
         let compared = match (&found, password, unseen) {
             (Some(record), Some(password), None) => {
                 self.compare_service(record, password, known, &source).await
@@ -104,12 +104,11 @@ impl<S: AttemptStore> Core<S> {
         };
         match (compared, found) {
             (Err(undecided), _) => {
-                self.throttle.give_source_back(token, self.clock.now().mono);
+                self.give_service_token_back(paid);
                 Err(undecided)
             }
             (Ok(true), Some(record)) => {
-                let now = self.clock.now().mono;
-                self.throttle.give_source_back(token, now);
+                self.give_service_token_back(paid);
                 self.remember_service(digest, Known::Right, settings.remember_for);
                 self.services_seen.insert((record.service, source), ());
                 self.grant_service(&report, record).await
@@ -126,22 +125,40 @@ impl<S: AttemptStore> Core<S> {
         }
     }
 
-    /// A token of the source, where what is sent was not paid for before.
+    /// A token of the source, where what is sent was not paid for before; none where it has none
+    /// left.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is whether it may go on, the inner one whether there is a token"
+    )]
     fn service_token(
         &self,
         settings: &Settings,
         attempt: &ServiceAttempt,
-        known: Option<Known>,
-    ) -> Option<SourceToken> {
-        if known.is_some() {
-            return Some(SourceToken::default());
-        }
+        name: &str,
+        password: Option<&Password>,
+    ) -> Option<Option<(SourceToken, Payment)>> {
         let source = &attempt.circumstances.source;
         let origin = Origin::of(source.clone());
         let from = identify(ResourceKind::App, Protocol::Ldap, &origin);
         let toll = Toll::of_source(&from, settings.relays.include(source));
         let now = self.clock.now().mono;
-        self.throttle.take_source(settings, &toll, now)
+        let sent = password.map_or(&b""[..], Password::as_bytes);
+        let payment = self.memory.payment(&from.key, name, &[b"service", sent]);
+        if !Throttle::charges(settings, &toll) || self.memory.is_paid(&payment, now) {
+            return Some(None);
+        }
+        let token = self.throttle.take_source(settings, &toll, now)?;
+        self.memory.pay(payment, now, REMEMBER_WRONG);
+        Some(Some((token, payment)))
+    }
+
+    fn give_service_token_back(&self, paid: Option<(SourceToken, Payment)>) {
+        if let Some((token, payment)) = paid {
+            self.memory.refund(&payment);
+            let now = self.clock.now().mono;
+            self.throttle.give_source_back(token, now);
+        }
     }
 
     fn remember_service(&self, digest: Option<Digest>, known: Known, span: Duration) {

@@ -71,13 +71,6 @@ pub(super) struct Throttle {
 #[derive(Default)]
 pub(super) struct SourceToken(Option<(SourceKey, Rate)>);
 
-impl SourceToken {
-    /// Whether a token was taken.
-    pub(super) const fn is_paid(&self) -> bool {
-        self.0.is_some()
-    }
-}
-
 /// The tokens that an attempt took of an account's buckets.
 #[must_use]
 #[derive(Default)]
@@ -118,6 +111,11 @@ impl Throttle {
             sources: Mutex::new(Buckets::new(BOUND)),
             accounts: Mutex::new(Buckets::new(BOUND)),
         }
+    }
+
+    /// Whether the source has a bucket at all.
+    pub(super) fn charges(settings: &Settings, toll: &Toll<'_>) -> bool {
+        source_bucket(settings, toll).is_some()
     }
 
     /// Takes a token of the source, where it has a bucket; none where that is empty.

@@ -76,20 +76,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// What of the NAS the user is at, which no device can choose: on Wi-Fi the access point's
-    /// radio (the BSSID), since the port there is a number for each association; elsewhere the port.
+    /// What of the NAS the user is at, which no device can choose: by wire the port; else the access
+    /// point's radio (the BSSID), since the port there is a number for each association.
     pub fn port(&self) -> Option<String> {
-        let radio = self.called_station.as_deref().and_then(leading_mac);
-        match (self.nas_port_type, radio) {
-            (Some(WIRELESS), radio) => radio,
-            (None, Some(radio)) => Some(radio),
-            (_, _) => self.nas_port.clone(),
+        match self.nas_port_type {
+            Some(ETHERNET) => self.nas_port.clone(),
+            _ => self.called_station.as_deref().and_then(leading_mac),
         }
     }
 }
 
-/// NAS-Port-Type of Wi-Fi: Wireless - IEEE 802.11 (RFC 2865 §5.41).
-const WIRELESS: u32 = 19;
+/// NAS-Port-Type of a wired port: Ethernet (RFC 2865 §5.41).
+const ETHERNET: u32 = 15;
 
 /// The MAC address that a Called-Station-Id begins with, in one spelling (RFC 3580 §3.20).
 fn leading_mac(station: &str) -> Option<String> {

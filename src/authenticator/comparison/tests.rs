@@ -223,6 +223,7 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
         at: GuessedAt::Account(&found),
         presented: Presented::Password(&password),
         digest,
+        payment: core.memory.payment(&from.key, "alice", &[b"wrong"]),
         known: None,
         known_here: false,
     };

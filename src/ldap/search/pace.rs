@@ -23,6 +23,9 @@ const QUICK_AT_ONCE: usize = 4;
 /// How many bytes operations may hold of records and entries: all of them, and those of one source.
 const MEMORY: usize = 64 << 20;
 const MEMORY_EACH: usize = 16 << 20;
+/// The same for quick operations, which have room of their own.
+const QUICK_MEMORY: usize = 16 << 20;
+const QUICK_MEMORY_EACH: usize = 1 << 20;
 /// The same for long lists of names.
 const LISTS: usize = 32 << 20;
 const LISTS_EACH: usize = 8 << 20;
@@ -31,6 +34,7 @@ const LISTS_EACH: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Capacity {
     quick: Arc<Shares>,
+    quick_memory: Arc<Shares>,
     turns: Arc<Shares>,
     memory: Arc<Shares>,
     lists: Arc<Shares>,
@@ -42,15 +46,21 @@ impl Capacity {
         let turns = turns.max(1);
         Self {
             quick: Shares::new(usize::MAX, QUICK_AT_ONCE.max(turns)),
+            quick_memory: Shares::new(QUICK_MEMORY, QUICK_MEMORY_EACH),
             turns: Shares::new(turns, turns),
             memory: Shares::new(MEMORY, MEMORY_EACH),
             lists: Shares::new(LISTS, LISTS_EACH),
         }
     }
 
-    /// Room in memory for an operation, held until the share is dropped.
-    pub async fn room(&self, source: &Source, bytes: usize) -> Share {
-        self.memory.take(source, bytes).await
+    /// Room in memory for an operation, held until the share is dropped. Heavy ones keep theirs
+    /// while a client reads nothing, and so take none of what look-ups need.
+    pub async fn room(&self, source: &Source, class: Class, bytes: usize) -> Share {
+        let memory = match class {
+            Class::Quick => &self.quick_memory,
+            Class::Heavy => &self.memory,
+        };
+        memory.take(source, bytes).await
     }
 }
 

@@ -184,7 +184,7 @@ impl Operation {
     async fn work_off(&self) -> Result<Ended, Undecided> {
         let capacity = self.searches.capacity.as_ref();
         let bytes = cost::bytes(&self.work.job, self.class, self.settings.search.size);
-        let _room = capacity.room(&self.source, bytes).await;
+        let _room = capacity.room(&self.source, self.class, bytes).await;
         let pace = Pace::new(capacity, &self.source, self.class);
         let view = View {
             settings: &self.settings,
