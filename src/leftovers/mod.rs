@@ -39,15 +39,32 @@ impl<R: Read> Read for Wiping<R> {
 /// The longest plaintext of a record (RFC 8446 5.1).
 const LONGEST_RECORD: usize = 16_384;
 
+/// Up to which size glibc keeps what a thread frees for that thread, how many of each size, and how
+/// far apart sizes are. A record may be a little longer than its plaintext.
+const CACHED: usize = 900;
+const KEPT: usize = 7;
+const STEP: usize = 16;
+const FURTHER: usize = 4;
+
 /// Overwrites what the library has just given back to the allocator. The plaintext of a record is
 /// copied into memory of its own, which is freed unwiped when it is read, and no other reach to it
-/// is left. An allocator that hands out first what a thread freed last, as that of glibc does, gives
+/// is left. An allocator that hands out first what a thread freed lately, as that of glibc does, gives
 /// it back here. It is no promise, as another allocator or thread may do otherwise; it is to be
 /// called right after `length` bytes of plaintext were read.
 pub fn overwrite_freed(length: usize) {
-    let mut room: Vec<u8> = Vec::with_capacity(length.min(LONGEST_RECORD));
-    // All of its room, and by writes that are not optimised away.
-    room.zeroize();
+    let rooms = if length <= CACHED {
+        (0..FURTHER)
+            .flat_map(|more| [length + more * STEP; KEPT])
+            .collect()
+    } else {
+        vec![length.min(LONGEST_RECORD)]
+    };
+    // All at once, so that none is given out twice.
+    let mut rooms: Vec<Vec<u8>> = rooms.into_iter().map(Vec::with_capacity).collect();
+    for room in &mut rooms {
+        // All of its room, and by writes that are not optimised away.
+        room.zeroize();
+    }
 }
 
 /// Reads nothing, and says that there may be more: for one that is to be wiped and has nothing to
