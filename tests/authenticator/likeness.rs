@@ -130,9 +130,61 @@ async fn contract_5_2_as_many_hashes_are_computed_whoever_the_guesses_are_for() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_what_was_paid_for_is_paid_for_whatever_became_of_the_account() {
+    for name in ["alice", "nobody"] {
+        let world = world().await;
+        // The tenth locks the account.
+        for _ in 0..2 {
+            for guess in 0..10 {
+                let password = format!("x {guess}");
+                assert!(refused_to(&world, "hosts", name, &password).await.is_some());
+            }
+        }
+        assert_eq!(tokens_left(&world).await, TOKENS - 10, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_each_spelling_of_a_name_is_paid_for_whether_or_not_they_are_one_account_s() {
+    for name in ["alice", "nobody"] {
+        let world = world().await;
+        let address = format!("{name}@mail.example");
+        for spelling in [name, &address] {
+            assert!(refused_to(&world, "hosts", spelling, "x").await.is_some());
+        }
+        assert_eq!(tokens_left(&world).await, TOKENS - 2, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_a_right_password_costs_what_a_wrong_one_does_where_it_is_refused() {
+    for password in [RIGHT, "x"] {
+        let world = world().await;
+        // Remembered as right, and sent by somebody else where it opens nothing.
+        assert_eq!(world.refusal("hosts", "mallory", RIGHT).await, None);
+        assert!(
+            refused_to(&world, "app", "mallory", password)
+                .await
+                .is_some()
+        );
+        assert_eq!(tokens_left(&world).await, TOKENS - 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_what_another_source_guessed_is_paid_for_again() {
+    for name in ["alice", "nobody"] {
+        let world = world().await;
+        assert!(world.refusal("hosts", name, "old").await.is_some());
+        assert!(refused_to(&world, "hosts", name, "old").await.is_some());
+        assert_eq!(tokens_left(&world).await, TOKENS - 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn contract_5_2_parallel_guesses_are_busy_alike_whoever_they_are_for() {
     let mut busy = Vec::new();
-    for name in ["alice", "nobody"] {
+    for name in ["alice", "pending", "nobody"] {
         let world = world().await;
         // Slow enough that all are under way at once.
         let costly = doorward::hashing::Argon2Parameters::new(65_536, 6, 1).unwrap();
@@ -164,7 +216,10 @@ async fn contract_5_2_parallel_guesses_are_busy_alike_whoever_they_are_for() {
         }
         busy.push(count > 0);
     }
-    assert_eq!(busy[0], busy[1], "an account and nobody");
+    assert_eq!(
+        busy, [busy[0]; 3],
+        "an account, one without a password, nobody"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -174,3 +174,32 @@ impl<'a> Pace<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn look_ups_have_room_while_scans_that_nobody_reads_hold_all_of_theirs() {
+        let capacity = Capacity::new(1);
+        let source = |number: u8| Source::from(std::net::IpAddr::from([192, 0, 2, number]));
+        let mut held = Vec::new();
+        for number in 0..4 {
+            let share = capacity.room(&source(number), Class::Heavy, MEMORY_EACH);
+            held.push(share.await);
+        }
+        let waits = |class| {
+            let (capacity, source) = (&capacity, source(9));
+            async move {
+                let room = capacity.room(&source, class, 16 * 1024);
+                tokio::time::timeout(Duration::from_millis(100), room)
+                    .await
+                    .is_err()
+            }
+        };
+        assert!(waits(Class::Heavy).await);
+        assert!(!waits(Class::Quick).await);
+    }
+}
