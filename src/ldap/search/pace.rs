@@ -187,7 +187,8 @@ mod tests {
         let source = |number: u8| Source::from(std::net::IpAddr::from([192, 0, 2, number]));
         let mut held = Vec::new();
         for number in 0..4 {
-            let share = capacity.room(&source(number), Class::Heavy, MEMORY_EACH);
+            let source = source(number);
+            let share = capacity.room(&source, Class::Heavy, MEMORY_EACH);
             held.push(share.await);
         }
         let waits = |class| {
