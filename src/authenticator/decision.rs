@@ -22,7 +22,7 @@ use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, AttemptStor
 use super::Core;
 use super::attempt::{Attempt, Claim, Evidence};
 use super::guess::{Guess, GuessedAt, Nobody, Presented};
-use super::memory::Holder;
+use super::memory::{Digest, Holder, Payment};
 use super::report::Report;
 use super::settings::Settings;
 use super::throttle::Toll;
@@ -169,32 +169,16 @@ impl<S: AttemptStore> Core<S> {
         let read = self
             .read(&key, &asked, Some(&from.key), attempt.protocol)
             .await?;
-        let (presented, digest, payment) = {
-            let holder = match &read.account {
-                Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
-                None => Holder::Nobody(&name),
-            };
-            match &attempt.evidence {
-                Evidence::Password(password) => {
-                    let sent: [&[u8]; 2] = [b"password", password.as_bytes()];
-                    (
-                        Presented::Password(password),
-                        self.memory.digest(holder, password),
-                        self.memory.payment(&from.key, &name, &sent),
-                    )
-                }
-                Evidence::Response(response) => (
-                    Presented::Response(response),
-                    self.memory.response_digest(holder, response),
-                    self.memory.payment(&from.key, &name, &response.parts()),
-                ),
-                Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => {
-                    let reason = Refusal::MalformedPassword;
-                    return self
-                        .refuse_stranger(&settings, attempt, &report, reason)
-                        .await;
-                }
-            }
+        let holder = match &read.account {
+            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
+            None => Holder::Nobody(&name),
+        };
+        let sent = self.sent(&attempt.evidence, holder, (&from.key, &name));
+        let Some((presented, digest, payment)) = sent else {
+            let reason = Refusal::MalformedPassword;
+            return self
+                .refuse_stranger(&settings, attempt, &report, reason)
+                .await;
         };
         let now = self.clock.now();
         let policy = read.policy;
@@ -240,6 +224,32 @@ impl<S: AttemptStore> Core<S> {
             known_here,
         ))
         .await
+    }
+
+    /// What was sent to be compared, and by what it is known: as a guess at somebody, and as what
+    /// its source pays for. None where it cannot be compared.
+    fn sent<'a>(
+        &self,
+        evidence: &'a Evidence,
+        holder: Holder<'_>,
+        (source, name): (&OriginKey, &str),
+    ) -> Option<(Presented<'a>, Digest, Payment)> {
+        match evidence {
+            Evidence::Password(password) => {
+                let sent: [&[u8]; 2] = [b"password", password.as_bytes()];
+                Some((
+                    Presented::Password(password),
+                    self.memory.digest(holder, password),
+                    self.memory.payment(source, name, &sent),
+                ))
+            }
+            Evidence::Response(response) => Some((
+                Presented::Response(response),
+                self.memory.response_digest(holder, response),
+                self.memory.payment(source, name, &response.parts()),
+            )),
+            Evidence::Unusable(_) | Evidence::Resumed(_) | Evidence::Certificate(_) => None,
+        }
     }
 
     /// Where what this attempt needs is computed, or waits as if it were. Resources take turns, so
