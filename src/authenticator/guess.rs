@@ -31,9 +31,9 @@ use super::settings::Settings;
 use super::throttle::{AccountTokens, SourceToken, Throttle, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
 
-/// How long a guess at a name that nobody has waits for a place, as one at an account does, and how
-/// often it looks.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a guess that is not looked at looks for a place, and how long it waits in between: a
+/// second in all, as one that is looked at does.
+const TRIES: u32 = 40;
 const ASK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What is compared.
@@ -318,16 +318,15 @@ impl<S: AttemptStore> Core<S> {
             return Ok(None);
         }
         let name = guess.charged_name();
-        let deadline = self.clock.now().mono.plus(PATIENCE);
-        loop {
+        for _ in 0..TRIES {
             let now = self.clock.now().mono;
             match self.nobodies.take(&name, guess.policy, now) {
                 Place::Taken(place) => return Ok(Some(place)),
                 Place::Locked => return Ok(None),
-                Place::Full if deadline.since(now).is_zero() => return Err(Undecided::Busy),
                 Place::Full => tokio::time::sleep(ASK_AGAIN).await,
             }
         }
+        Err(Undecided::Busy)
     }
 
     /// Refuses what is not looked at, at the pace of what is: two commits, and between them the

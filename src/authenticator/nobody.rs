@@ -53,6 +53,8 @@ impl Nobodies {
         let charged = self.0.get_with_by_ref(name, Arc::default);
         let mut state = held(&charged);
         state.forget_old(policy, now);
+        // The threshold may have been lowered since.
+        state.lock_at_threshold(policy, now);
         if state.locked.is_some() {
             return Place::Locked;
         }
@@ -89,6 +91,10 @@ impl Charged {
     fn count(&mut self, policy: &PolicySettings, now: Monotonic) {
         self.forget_old(policy, now);
         self.failures.push_back(now);
+        self.lock_at_threshold(policy, now);
+    }
+
+    fn lock_at_threshold(&mut self, policy: &PolicySettings, now: Monotonic) {
         let threshold = usize::try_from(policy.lockout.threshold).unwrap_or(usize::MAX);
         if self.failures.len() >= threshold {
             self.failures.clear();
@@ -145,6 +151,16 @@ mod tests {
         for number in 0..100 {
             assert_eq!(guess(&slowly, &policy, 31 * number), "taken");
         }
+    }
+
+    #[test]
+    fn a_threshold_that_is_lowered_locks_at_the_next_guess() {
+        let (nobodies, mut policy) = (Nobodies::new(), PolicySettings::default());
+        for _ in 0..5 {
+            assert_eq!(guess(&nobodies, &policy, 1), "taken");
+        }
+        policy.lockout.threshold = 5;
+        assert_eq!(guess(&nobodies, &policy, 1), "locked");
     }
 
     #[test]
