@@ -28,7 +28,7 @@ use super::memory::{Digest, Known, Payment};
 use super::nobody::{Guessing, Place};
 use super::report::{Report, keep_pace};
 use super::settings::Settings;
-use super::throttle::{AccountTokens, SourceToken, Throttle, Toll, Whom};
+use super::throttle::{AccountTokens, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
 
 /// How often a guess that is not looked at looks for a place, and how long it waits in between: a
@@ -186,37 +186,17 @@ impl<S: AttemptStore> Core<S> {
     /// Weighs a guess: its source pays for it, and gets back what leads somewhere.
     pub(super) async fn weigh(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
         let toll = guess.toll();
-        let Some(paid) = self.pay(guess, &toll) else {
+        let span = remember_wrong(guess.policy);
+        let Some(paid) = self.pay(guess.settings, &toll, guess.payment, span) else {
             return self
                 .refuse_uncompared(guess.report(), Refusal::Throttled)
                 .await;
         };
         let weighed = self.weigh_paid(guess).await;
-        if !matches!(weighed, Ok(Round::Verdict(Verdict::Refused(_))))
-            && let Some((token, payment)) = paid
-        {
-            self.memory.refund(&payment);
-            let now = self.clock.now().mono;
-            self.throttle.give_source_back(token, now);
+        if !matches!(weighed, Ok(Round::Verdict(Verdict::Refused(_)))) {
+            self.pay_back(paid);
         }
         weighed
-    }
-
-    /// Takes a token of the source, unless it has paid for the same words before; none where it has
-    /// none left. Noted at once, so that the same words in parallel are paid for once.
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one is whether it may go on, the inner one whether there is a token"
-    )]
-    fn pay(&self, guess: &Guess<'_>, toll: &Toll<'_>) -> Option<Option<(SourceToken, Payment)>> {
-        let now = self.clock.now().mono;
-        if !Throttle::charges(guess.settings, toll) || self.memory.is_paid(&guess.payment, now) {
-            return Some(None);
-        }
-        let token = self.throttle.take_source(guess.settings, toll, now)?;
-        let span = remember_wrong(guess.policy);
-        self.memory.pay(guess.payment, now, span);
-        Some(Some((token, guess.payment)))
     }
 
     /// Weighs a guess, alone or together with everybody who makes the same one.

@@ -14,6 +14,7 @@ mod flights;
 mod guess;
 mod memory;
 mod nobody;
+mod payment;
 mod places;
 mod report;
 mod resumed;

@@ -14,10 +14,11 @@ use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
 use super::attempt::{ServiceAttempt, ServiceEvidence};
-use super::memory::{Digest, Holder, Known, Payment};
+use super::memory::{Digest, Holder, Known};
+use super::payment::Paid;
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{SourceToken, Throttle, Toll};
+use super::throttle::Toll;
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
@@ -81,7 +82,7 @@ impl<S: AttemptStore> Core<S> {
             report.subject = subject(record);
         }
         let known = digest.and_then(|digest| self.memory.recall(&digest, self.clock.now().mono));
-        let Some(paid) = self.service_token(&settings, attempt, &folded, password) else {
+        let Some(paid) = self.pay_for_service(&settings, attempt, &folded, password) else {
             self.service_turn().await?;
             report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
             return Ok(ServiceVerdict::Refused(Refusal::Throttled));
@@ -104,11 +105,11 @@ impl<S: AttemptStore> Core<S> {
         };
         match (compared, found) {
             (Err(undecided), _) => {
-                self.give_service_token_back(paid);
+                self.pay_back(paid);
                 Err(undecided)
             }
             (Ok(true), Some(record)) => {
-                self.give_service_token_back(paid);
+                self.pay_back(paid);
                 self.remember_service(digest, Known::Right, settings.remember_for);
                 self.services_seen.insert((record.service, source), ());
                 self.grant_service(&report, record).await
@@ -125,40 +126,21 @@ impl<S: AttemptStore> Core<S> {
         }
     }
 
-    /// A token of the source, where what is sent was not paid for before; none where it has none
-    /// left.
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one is whether it may go on, the inner one whether there is a token"
-    )]
-    fn service_token(
+    /// Has the source pay for a password; none where it cannot.
+    fn pay_for_service(
         &self,
         settings: &Settings,
         attempt: &ServiceAttempt,
         name: &str,
         password: Option<&Password>,
-    ) -> Option<Option<(SourceToken, Payment)>> {
+    ) -> Option<Paid> {
         let source = &attempt.circumstances.source;
         let origin = Origin::of(source.clone());
         let from = identify(ResourceKind::App, Protocol::Ldap, &origin);
         let toll = Toll::of_source(&from, settings.relays.include(source));
-        let now = self.clock.now().mono;
         let sent = password.map_or(&b""[..], Password::as_bytes);
         let payment = self.memory.payment(&from.key, name, &[b"service", sent]);
-        if !Throttle::charges(settings, &toll) || self.memory.is_paid(&payment, now) {
-            return Some(None);
-        }
-        let token = self.throttle.take_source(settings, &toll, now)?;
-        self.memory.pay(payment, now, REMEMBER_WRONG);
-        Some(Some((token, payment)))
-    }
-
-    fn give_service_token_back(&self, paid: Option<(SourceToken, Payment)>) {
-        if let Some((token, payment)) = paid {
-            self.memory.refund(&payment);
-            let now = self.clock.now().mono;
-            self.throttle.give_source_back(token, now);
-        }
+        self.pay(settings, &toll, payment, REMEMBER_WRONG)
     }
 
     fn remember_service(&self, digest: Option<Digest>, known: Known, span: Duration) {
