@@ -93,7 +93,7 @@ impl<S: AttemptStore> Core<S> {
             Ok(Placed::Slowed) => {
                 let (landing, round) = self.refuse_unseen(guess.guess, Refusal::Throttled).await;
                 return match landing {
-                    Landing::Refused => (Landing::Throttled(guess.guess.bucket()), round),
+                    Landing::Remembered(_) => (Landing::Throttled(guess.guess.bucket()), round),
                     landing => (landing, round),
                 };
             }
@@ -102,6 +102,11 @@ impl<S: AttemptStore> Core<S> {
         let compared = match guess.guess.presented {
             Presented::Password(password) => self.compare_password(guess, password).await,
             Presented::Response(response) => self.compare_response(guess, response).await,
+        };
+        let refused_as = match &compared {
+            Ok(Compared::Wrong(_)) => Known::Wrong,
+            Ok(Compared::Right(_)) => Known::RightAndRefused,
+            Ok(Compared::Unreadable) | Err(QueueFull) => Known::NotLookedAt,
         };
         let round = match compared {
             Err(QueueFull) => {
@@ -118,10 +123,10 @@ impl<S: AttemptStore> Core<S> {
         let landing = match &round {
             Err(undecided) => Landing::Undecided(undecided.clone()),
             Ok(Round::Again) => Landing::Moved,
-            Ok(Round::Verdict(Verdict::Refused(_))) => Landing::Refused,
+            Ok(Round::Verdict(Verdict::Refused(_))) => Landing::Remembered(refused_as),
             Ok(Round::Verdict(_)) => Landing::Right,
         };
-        if landing == Landing::Refused
+        if let Landing::Remembered(_) = landing
             && let Err(undecided) = self.wait_with_the_others(guess.found).await
         {
             return (landing, Err(undecided));

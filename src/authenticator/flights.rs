@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::domain::name::ResourceName;
 use crate::domain::origin::OriginKey;
 
-use super::memory::Digest;
+use super::memory::{Digest, Known};
 use super::verdict::Undecided;
 
 /// Whose bucket was empty: that of an origin, at a resource, known there or not.
@@ -20,8 +20,8 @@ pub(super) type Bucket = (OriginKey, Option<ResourceName>, bool);
 pub(super) enum Landing {
     /// The password is right.
     Right,
-    /// It was refused, and that is settled and remembered.
-    Refused,
+    /// It is settled, and remembered as this.
+    Remembered(Known),
     /// The account is not as it was read: decide anew.
     Moved,
     /// It was throttled, and nothing compared.
@@ -139,8 +139,8 @@ mod tests {
         let Boarding::Follow(follow) = flights.board(key) else {
             panic!("the second follows")
         };
-        lead.land(Landing::Refused);
-        assert_eq!(follow.landing().await, Landing::Refused);
+        lead.land(Landing::Remembered(Known::Wrong));
+        assert_eq!(follow.landing().await, Landing::Remembered(Known::Wrong));
         assert!(matches!(flights.board(key), Boarding::Lead(_)));
     }
 

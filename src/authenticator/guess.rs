@@ -156,8 +156,8 @@ impl Guess<'_> {
 
     /// Why it is refused once more, by what is remembered of it. What was right is refused so only
     /// while the account's state refuses it: that may have changed since.
-    fn refused_again(&self, now: Now) -> Option<Refusal> {
-        match self.known? {
+    fn refused_again(&self, known: Known, now: Now) -> Option<Refusal> {
+        match known {
             Known::Wrong => Some(match self.at {
                 GuessedAt::Account(_) => Refusal::RepeatedWrongPassword,
                 GuessedAt::Nobody(nobody) => nobody.reason,
@@ -203,7 +203,8 @@ impl<S: AttemptStore> Core<S> {
     async fn weigh_paid(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
         let now = self.clock.now();
         // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
-        if let Some(reason) = guess.refused_again(now) {
+        let known = guess.known;
+        if let Some(reason) = known.and_then(|known| guess.refused_again(known, now)) {
             return self.refuse_again(guess.report(), reason).await;
         }
         let key = FlightKey {
@@ -212,10 +213,9 @@ impl<S: AttemptStore> Core<S> {
         };
         let follow = match self.flights.board(key) {
             Boarding::Lead(lead) => {
-                let (landing, round) = if self.has_landed(guess) {
-                    (Landing::Refused, Ok(Round::Again))
-                } else {
-                    self.charge(guess).await
+                let (landing, round) = match self.landed_before(guess) {
+                    Some(landing) => (landing, Ok(Round::Again)),
+                    None => self.charge(guess).await,
                 };
                 Lead::land(lead, landing);
                 return round;
@@ -228,17 +228,25 @@ impl<S: AttemptStore> Core<S> {
                 self.refuse_uncompared(guess.report(), Refusal::Throttled)
                     .await
             }
-            // The memory has it by now, or it was another's bucket that was empty.
-            Landing::Moved | Landing::Refused | Landing::Throttled(_) => Ok(Round::Again),
+            // Not asked of the memory, which may have let it go: to lead after all would count one
+            // guess twice (CONTRACT.md 3.4).
+            Landing::Remembered(known) => match guess.refused_again(known, self.clock.now()) {
+                Some(reason) => self.refuse_again(guess.report(), reason).await,
+                None => Ok(Round::Again),
+            },
+            // It was another's bucket that was empty.
+            Landing::Moved | Landing::Throttled(_) => Ok(Round::Again),
             Landing::Undecided(undecided) => Err(undecided),
         }
     }
 
-    /// Whether something is remembered of the guess that was not when it was looked up. Whoever led
-    /// before remembers it and then lands, so between that look and boarding both may have
-    /// happened; to lead again would count one guess twice (CONTRACT.md 3.4).
-    fn has_landed(&self, guess: &Guess<'_>) -> bool {
-        self.memory.recall(&guess.digest, self.clock.now().mono) != guess.known
+    /// How the guess landed, where something else is remembered of it than when it was looked up.
+    /// Whoever led before remembers it and then lands, so between that look and boarding both may
+    /// have happened; to lead again would count one guess twice (CONTRACT.md 3.4).
+    fn landed_before(&self, guess: &Guess<'_>) -> Option<Landing> {
+        let now = self.clock.now().mono;
+        let known = self.memory.recall(&guess.digest, now);
+        (known != guess.known).then(|| known.map_or(Landing::Moved, Landing::Remembered))
     }
 
     /// Takes the account's tokens of one guess, however many sent it, and looks at it.
@@ -270,7 +278,7 @@ impl<S: AttemptStore> Core<S> {
                 let now = self.clock.now().mono;
                 self.throttle.give_account_back(account, now);
             }
-            Landing::Refused | Landing::Throttled(_) => {}
+            Landing::Remembered(_) | Landing::Throttled(_) => {}
         }
         (landing, round)
     }
@@ -287,7 +295,7 @@ impl<S: AttemptStore> Core<S> {
             Err(undecided) => return no_verdict(undecided),
         };
         let (landing, round) = self.refuse_unseen(guess, reason).await;
-        if let (Landing::Refused, Some(place)) = (&landing, place) {
+        if let (Landing::Remembered(_), Some(place)) = (&landing, place) {
             place.settle(guess.policy, self.clock.now().mono);
         }
         (landing, round)
@@ -318,9 +326,10 @@ impl<S: AttemptStore> Core<S> {
     ) -> (Landing, Result<Round, Undecided>) {
         match self.work_unseen(guess, reason).await {
             Ok(()) => {
-                self.remember(guess, Known::NotLookedAt);
+                let known = Known::NotLookedAt;
+                self.remember(guess, known);
                 let verdict = Verdict::Refused(reason);
-                (Landing::Refused, Ok(Round::Verdict(verdict)))
+                (Landing::Remembered(known), Ok(Round::Verdict(verdict)))
             }
             Err(undecided) => no_verdict(undecided),
         }

@@ -7,6 +7,7 @@ use super::*;
 use crate::authenticator::attempt::Attempt;
 use crate::authenticator::attempt::{Claim, Evidence};
 use crate::authenticator::decision::Asked;
+use crate::authenticator::flights::{Boarding, FlightKey};
 use crate::authenticator::memory::Holder;
 use crate::authenticator::report::Report;
 use crate::authenticator::{Authenticator, Settings};
@@ -163,18 +164,15 @@ fn record() -> AttemptRecord {
     }
 }
 
-/// The attempt before this one landed after this one had looked into the memory and before it
-/// boarded: all that this one sees of it is the memory.
-#[tokio::test]
-async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_again() {
-    let store = Arc::new(NoPlaces::default());
+/// Has a test weigh a wrong password of an account whose hash is never looked at.
+async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
     let pool = HashingPool::start(PoolSettings {
         threads: NonZeroUsize::MIN,
         queue: NonZeroUsize::MIN,
         parameters: Argon2Parameters::new(64, 1, 1).unwrap(),
     });
     let authenticator = Authenticator::new(
-        Arc::clone(&store),
+        Arc::new(NoPlaces::default()),
         Arc::new(pool.unwrap()),
         Arc::new(StoppedClock),
         settings(),
@@ -227,9 +225,77 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
         known: None,
         known_here: false,
     };
-    let minute = Duration::from_mins(1);
-    core.memory.remember(digest, Known::Wrong, NOW.mono, minute);
-    let round = core.weigh(&guess).await.ok();
-    assert!(matches!(round, Some(Round::Again)), "it is looked up anew");
-    assert_eq!(store.0.load(Ordering::SeqCst), 0, "no place was taken");
+    test(&core, &guess).await;
+}
+
+fn places_taken(core: &Core<NoPlaces>) -> usize {
+    core.store.0.load(Ordering::SeqCst)
+}
+
+/// The attempt before this one landed after this one had looked into the memory and before it
+/// boarded: all that this one sees of it is the memory.
+#[tokio::test]
+async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_again() {
+    weighing(async |core, guess| {
+        let minute = Duration::from_mins(1);
+        core.memory
+            .remember(guess.digest, Known::Wrong, NOW.mono, minute);
+        let round = core.weigh(guess).await.ok();
+        assert!(matches!(round, Some(Round::Again)), "it is looked up anew");
+        assert_eq!(places_taken(core), 0);
+    })
+    .await;
+}
+
+/// What a guess comes to that follows another of the same, which lands so.
+async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, landing: Landing) -> Round {
+    let key = FlightKey {
+        digest: guess.digest,
+        counting: guess.limits(NOW).counting,
+    };
+    let Boarding::Lead(lead) = core.flights.board(key) else {
+        panic!("nobody else is aboard")
+    };
+    let landed = async {
+        tokio::task::yield_now().await;
+        lead.land(landing);
+    };
+    let (round, ()) = tokio::join!(core.weigh(guess), landed);
+    assert_eq!(places_taken(core), 0);
+    round.ok().expect("a leader that lands leaves a verdict")
+}
+
+/// The memory is bounded: what the leader of a flight put there may be gone when its followers
+/// look.
+#[tokio::test]
+async fn contract_3_4_a_follower_believes_its_leader_and_not_the_memory() {
+    weighing(async |core, guess| {
+        let round = following(core, guess, Landing::Remembered(Known::Wrong)).await;
+        let Round::Verdict(Verdict::Refused(reason)) = round else {
+            panic!("it is refused")
+        };
+        assert_eq!(reason, Refusal::RepeatedWrongPassword);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn contract_3_6_a_follower_is_throttled_with_its_leader_where_they_share_a_bucket() {
+    weighing(async |core, guess| {
+        let round = following(core, guess, Landing::Throttled(guess.bucket())).await;
+        let Round::Verdict(Verdict::Refused(reason)) = round else {
+            panic!("it is refused")
+        };
+        assert_eq!(reason, Refusal::Throttled);
+
+        let (origin, resource, known) = guess.bucket();
+        for elsewhere in [
+            (origin.clone(), resource.clone(), !known),
+            (origin, None, known),
+        ] {
+            let round = following(core, guess, Landing::Throttled(elsewhere)).await;
+            assert!(matches!(round, Round::Again), "it draws from its own");
+        }
+    })
+    .await;
 }
