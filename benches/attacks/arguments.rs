@@ -18,6 +18,8 @@ pub(crate) struct Arguments {
     pub(crate) remember_for: String,
     /// Samples of a class, where classes are told apart by time.
     pub(crate) samples: usize,
+    /// How many of them are under way at once.
+    pub(crate) samplers: usize,
     /// What the daemon can hash a second, where it is not to be measured.
     pub(crate) hashes: Option<u32>,
     /// Mebibytes of memory at which the daemon is killed, so that the machine lives.
@@ -39,6 +41,7 @@ impl Arguments {
             refusal_delay: "250ms".to_owned(),
             remember_for: "5m".to_owned(),
             samples: 500,
+            samplers: 4,
             hashes: None,
             memory_limit: 6144,
             scenarios: Vec::new(),
@@ -55,6 +58,7 @@ impl Arguments {
                 "--refusal-delay" => arguments.refusal_delay = value()?,
                 "--remember-for" => arguments.remember_for = value()?,
                 "--samples" => arguments.samples = number(&value()?)?,
+                "--samplers" => arguments.samplers = number(&value()?)?,
                 "--hashes" => arguments.hashes = Some(number(&value()?)?),
                 "--memory-limit" => arguments.memory_limit = number(&value()?)?,
                 "--help" => return Err("Attacks on a daemon of its own.".to_owned()),

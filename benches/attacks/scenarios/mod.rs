@@ -201,7 +201,8 @@ fn again_with(binary: &std::path::Path) -> ExitCode {
 fn usage(fault: &str) -> ExitCode {
     println!(
         "{fault}\n\nattacks [--binary PATH] [--seconds N] [--idle N] [--refusal-delay SPAN]\n        \
-         [--remember-for SPAN] [--samples N] [--hashes N] [--memory-limit MIB]\n        \
+         [--remember-for SPAN] [--samples N] [--samplers N] [--hashes N]\n        \
+         [--memory-limit MIB]\n        \
          SCENARIO... | all\n"
     );
     for scenario in &SCENARIOS {
