@@ -170,7 +170,7 @@ impl<S: AttemptStore> Core<S> {
             .read(&key, &asked, Some(&from.key), attempt.protocol)
             .await?;
         let holder = match &read.account {
-            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
+            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch_of_guesses()),
             None => Holder::Nobody(&name),
         };
         let sent = self.sent(&attempt.evidence, holder, (&from.key, &name));

@@ -26,6 +26,7 @@ use super::decision::{Asked, Found, Round};
 use super::flights::{Boarding, Bucket, FlightKey, Landing, Lead};
 use super::memory::{Digest, Known, Payment};
 use super::nobody::{Guessing, Place};
+use super::payment::Paid;
 use super::report::{Report, keep_pace};
 use super::settings::Settings;
 use super::throttle::{AccountTokens, Toll, Whom};
@@ -192,7 +193,7 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_uncompared(guess.report(), Refusal::Throttled)
                 .await;
         };
-        let weighed = self.weigh_paid(guess).await;
+        let weighed = self.weigh_paid(guess, &paid).await;
         if !matches!(weighed, Ok(Round::Verdict(Verdict::Refused(_)))) {
             self.pay_back(paid);
         }
@@ -200,11 +201,15 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// Weighs a guess, alone or together with everybody who makes the same one.
-    async fn weigh_paid(&self, guess: &Guess<'_>) -> Result<Round, Undecided> {
+    async fn weigh_paid(&self, guess: &Guess<'_>, paid: &Paid) -> Result<Round, Undecided> {
         let now = self.clock.now();
-        // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
         let known = guess.known;
         if let Some(reason) = known.and_then(|known| guess.refused_again(known, now)) {
+            if !paid.before() {
+                self.work_unseen(guess, reason).await?;
+                return Ok(Round::Verdict(Verdict::Refused(reason)));
+            }
+            // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
             return self.refuse_again(guess.report(), reason).await;
         }
         let key = FlightKey {

@@ -30,6 +30,8 @@ pub(super) enum Holder<'a> {
     Service(Uuid, Epoch),
     /// A name that nobody has, in the form that is compared.
     Nobody(&'a str),
+    /// A service account's name that none has, in the form that is compared.
+    NoService(&'a str),
 }
 
 /// A keyed digest of who is guessed at and a password.
@@ -152,6 +154,10 @@ impl Memory {
             Holder::Service(id, epoch) => (at_epoch(id, epoch), Room::Services),
             Holder::Nobody(name) => {
                 let whom = [name.as_bytes()];
+                (self.keyed(&[&whom[..], parts].concat()), Room::Nobodies)
+            }
+            Holder::NoService(name) => {
+                let whom: [&[u8]; 2] = [b"service", name.as_bytes()];
                 (self.keyed(&[&whom[..], parts].concat()), Room::Nobodies)
             }
         };

@@ -9,7 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::resource::ResourceKind;
 use crate::domain::secret::Password;
 use crate::hashing::{Comparison, Lane, QueueFull};
-use crate::policy::origins::identify;
+use crate::policy::origins::{Identified, identify};
 use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
@@ -65,42 +65,49 @@ impl<S: AttemptStore> Core<S> {
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let holder = match &found {
             Some(record) => Holder::Service(record.service.as_uuid(), record.epoch),
-            None => Holder::Nobody(&folded),
-        };
-        let digest = password.map(|password| self.memory.digest(holder, password));
-        let source = attempt.circumstances.source.aggregate();
-        let unseen = match (&found, password) {
-            (None, _) => Some(Refusal::UnknownUser),
-            (_, None) => Some(Refusal::MalformedPassword),
-            (Some(record), _) if !may_come_from(record, &attempt.circumstances.source) => {
-                Some(Refusal::ServiceSource)
-            }
-            (Some(record), _) if record.passwords.is_empty() => Some(Refusal::PasswordPending),
-            (Some(_), Some(_)) => None,
+            None => Holder::NoService(&folded),
         };
         if let Some(record) = &found {
             report.subject = subject(record);
         }
-        let known = digest.and_then(|digest| self.memory.recall(&digest, self.clock.now().mono));
+        let Some(password) = password else {
+            return self
+                .refuse_malformed_password(&settings, attempt, &report)
+                .await;
+        };
+        let digest = self.memory.digest(holder, password);
+        let source = attempt.circumstances.source.aggregate();
+        let unseen = match &found {
+            None => Some(Refusal::UnknownUser),
+            Some(record) if !may_come_from(record, &attempt.circumstances.source) => {
+                Some(Refusal::ServiceSource)
+            }
+            Some(record) if record.passwords.is_empty() => Some(Refusal::PasswordPending),
+            Some(_) => None,
+        };
+        let known = self.memory.recall(&digest, self.clock.now().mono);
         let Some(paid) = self.pay_for_service(&settings, attempt, &folded, password) else {
-            self.service_turn().await?;
-            report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
-            return Ok(ServiceVerdict::Refused(Refusal::Throttled));
+            return self.throttle_service(&report).await;
         };
         let again = match known {
             Some(Known::Wrong) => Some(unseen.unwrap_or(Refusal::RepeatedWrongPassword)),
             Some(_) => unseen,
             None => None,
         };
-        if let Some(reason) = again {
-            self.service_turn().await?;
-            report.refuse_merged(&*self.store, reason, self.clock.now());
-            return Ok(ServiceVerdict::Refused(reason));
-        }
-        let compared = match (&found, password, unseen) {
-            (Some(record), Some(password), None) => {
-                self.compare_service(record, password, known, &source).await
+        match again {
+            Some(reason) if paid.before() => {
+                self.service_turn().await?;
+                report.refuse_merged(&*self.store, reason, self.clock.now());
+                return Ok(ServiceVerdict::Refused(reason));
             }
+            Some(reason) => {
+                self.work_for_nobody(SERVICE_HASHES).await?;
+                return self.refuse_service(&report, reason).await;
+            }
+            None => {}
+        }
+        let compared = match (&found, unseen) {
+            (Some(record), None) => self.compare_service(record, password, known, &source).await,
             _ => self.work_for_nobody(SERVICE_HASHES).await.map(|()| false),
         };
         match (compared, found) {
@@ -126,28 +133,48 @@ impl<S: AttemptStore> Core<S> {
         }
     }
 
+    /// Refuses what is no password, for a token each time: nothing is remembered of it.
+    async fn refuse_malformed_password(
+        &self,
+        settings: &Settings,
+        attempt: &ServiceAttempt,
+        report: &Report,
+    ) -> Result<ServiceVerdict, Undecided> {
+        let (from, relay) = charged(settings, attempt);
+        let toll = Toll::of_source(&from, relay);
+        let now = self.clock.now().mono;
+        let Some(_spent) = self.throttle.take_source(settings, &toll, now) else {
+            return self.throttle_service(report).await;
+        };
+        self.work_for_nobody(SERVICE_HASHES).await?;
+        self.refuse_service(report, Refusal::MalformedPassword)
+            .await
+    }
+
+    async fn throttle_service(&self, report: &Report) -> Result<ServiceVerdict, Undecided> {
+        self.service_turn().await?;
+        report.refuse_merged(&*self.store, Refusal::Throttled, self.clock.now());
+        Ok(ServiceVerdict::Refused(Refusal::Throttled))
+    }
+
     /// Has the source pay for a password; none where it cannot.
     fn pay_for_service(
         &self,
         settings: &Settings,
         attempt: &ServiceAttempt,
         name: &str,
-        password: Option<&Password>,
+        password: &Password,
     ) -> Option<Paid> {
-        let source = &attempt.circumstances.source;
-        let origin = Origin::of(source.clone());
-        let from = identify(ResourceKind::App, Protocol::Ldap, &origin);
-        let toll = Toll::of_source(&from, settings.relays.include(source));
-        let sent = password.map_or(&b""[..], Password::as_bytes);
-        let payment = self.memory.payment(&from.key, name, &[b"service", sent]);
+        let (from, relay) = charged(settings, attempt);
+        let toll = Toll::of_source(&from, relay);
+        let sent: [&[u8]; 2] = [b"service", password.as_bytes()];
+        let payment = self.memory.payment(&from.key, name, &sent);
         self.pay(settings, &toll, payment, REMEMBER_WRONG)
     }
 
-    fn remember_service(&self, digest: Option<Digest>, known: Known, span: Duration) {
-        if let Some(digest) = digest {
-            let now = self.clock.now().mono;
-            self.memory.remember(digest, known, now, span);
-        }
+    fn remember_service(&self, digest: Digest, known: Known, span: Duration) {
+        let now = self.clock.now().mono;
+        self.memory.remember(digest, known, now, span);
     }
 
     /// Waits a turn among those who are not known.
@@ -222,9 +249,11 @@ impl<S: AttemptStore> Core<S> {
         if known == Some(Known::Right) {
             return Ok(true);
         }
-        let known_here = self
-            .services_seen
-            .contains_key(&(record.service, source.clone()));
+        // Sources that an administrator gave to the account are known from the start.
+        let known_here = !record.sources.is_empty()
+            || self
+                .services_seen
+                .contains_key(&(record.service, source.clone()));
         for hash in &record.passwords {
             let turns = self.pool.of(Lane::Service);
             let turns = if known_here { turns.known() } else { turns };
@@ -256,6 +285,17 @@ impl<S: AttemptStore> Core<S> {
             .await?;
         Ok(ServiceVerdict::Refused(reason))
     }
+}
+
+/// Whose bucket an attempt draws from, and whether it is spared as a relay.
+fn charged(settings: &Settings, attempt: &ServiceAttempt) -> (Identified, bool) {
+    let source = &attempt.circumstances.source;
+    let from = identify(
+        ResourceKind::App,
+        Protocol::Ldap,
+        &Origin::of(source.clone()),
+    );
+    (from, settings.relays.include(source))
 }
 
 fn subject(record: &ServiceRecord) -> Subject {

@@ -52,11 +52,9 @@ pub(super) enum Whom {
 }
 
 impl Whom {
-    /// An account that was found. A lock moves the epoch by one, and starts no bucket afresh: the
-    /// guesses that locked it are to weigh as much as guesses at a name that nobody has.
+    /// An account that was found.
     pub(super) fn account(record: &AttemptRecord) -> Self {
-        let locks = u64::from(record.facts.locked_since.is_some());
-        Self::Account(record.account, Epoch(record.epoch.0.saturating_sub(locks)))
+        Self::Account(record.account, record.epoch_of_guesses())
     }
 }
 
@@ -111,11 +109,6 @@ impl Throttle {
             sources: Mutex::new(Buckets::new(BOUND)),
             accounts: Mutex::new(Buckets::new(BOUND)),
         }
-    }
-
-    /// Whether the source has a bucket at all.
-    pub(super) fn charges(settings: &Settings, toll: &Toll<'_>) -> bool {
-        source_bucket(settings, toll).is_some()
     }
 
     /// Takes a token of the source, where it has a bucket; none where that is empty.

@@ -54,6 +54,16 @@ pub struct AttemptRecord {
     pub reply: Vec<ReplyGrant>,
 }
 
+impl AttemptRecord {
+    /// The epoch that guesses at the account go by. A lock moves the epoch by one, and starts
+    /// nothing afresh: the guesses that locked it are to weigh as much, and to be remembered as
+    /// long, as guesses at a name that nobody has (CONTRACT.md 5.2).
+    pub fn epoch_of_guesses(&self) -> Epoch {
+        let locks = u64::from(self.facts.locked_since.is_some());
+        Epoch(self.epoch.0.saturating_sub(locks))
+    }
+}
+
 /// A password that was replaced.
 #[derive(Debug, Clone)]
 pub struct PreviousPassword {

@@ -296,14 +296,146 @@ async fn contract_3_4_a_wrong_password_is_one_guess_for_as_long_as_it_counts() {
     assert_eq!(charged.failures_today, 1, "one guess in a day");
 }
 
-fn service_attempt(world: &World, name: &str, password: &str) -> ServiceAttempt {
+/// How many hashes each of these attempts costs.
+async fn hashes_of(world: &World, attempts: impl AsyncFn(usize), count: usize) -> Vec<u64> {
+    let counters = world.pool.counters();
+    let mut each = Vec::new();
+    for number in 0..count {
+        let before = counters.verified() + counters.dummies();
+        attempts(number).await;
+        each.push(counters.verified() + counters.dummies() - before);
+    }
+    each
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_what_locked_an_account_is_spared_a_hash_there_as_at_nobody() {
+    for resource in ["hosts", "mail"] {
+        let mut seen = Vec::new();
+        for name in ["alice", "pending", "nobody"] {
+            let world = world().await;
+            for guess in 0..10 {
+                let password = format!("x {guess}");
+                assert!(refused_to(&world, "hosts", name, &password).await.is_some());
+            }
+            if name == "alice" {
+                assert!(world.user(name).await.facts.locked_since.is_some());
+            }
+            let again = async |guess| {
+                let password = format!("x {guess}");
+                let refusal = refused_to(&world, resource, name, &password).await;
+                assert!(refusal.is_some());
+            };
+            seen.push(hashes_of(&world, again, 10).await);
+        }
+        assert_eq!(seen, [const { [0; 10] }; 3], "{resource}");
+    }
+}
+
+/// What is remembered of an account must not tell that two names are one account's, nor that
+/// somebody else guessed at it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_a_guess_costs_a_hash_until_its_own_source_has_made_it_of_that_name() {
+    for name in ["alice", "ended", "nobody"] {
+        let world = world().await;
+        assert!(world.refusal("hosts", name, "x").await.is_some());
+        let address = format!("{name}@mail.example");
+        for (spelling, hashes) in [(name, [1, 0]), (&address, [1, 0])] {
+            let guess = async |_| {
+                assert!(refused_to(&world, "hosts", spelling, "x").await.is_some());
+            };
+            let seen = hashes_of(&world, guess, 2).await;
+            assert_eq!(seen, hashes, "{spelling}");
+        }
+    }
+}
+
+async fn refused_to_service(world: &World, name: &str, password: &[u8]) -> Refusal {
+    let attempt = service_attempt(world, name, password);
+    match world.authenticator.decide_service(attempt).await.unwrap() {
+        ServiceVerdict::Refused(refusal) => refusal,
+        ServiceVerdict::Granted(_) => panic!("{name} was let in"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_guesses_at_a_service_tell_nothing_of_a_user_of_that_name() {
+    let mut seen = Vec::new();
+    for name in ["alice", "nobody"] {
+        let world = world().await;
+        for guess in 0..5 {
+            let password = format!("x {guess}");
+            refused_to_service(&world, name, password.as_bytes()).await;
+        }
+        let guess = async |guess| {
+            let password = format!("x {guess}");
+            assert!(refused_to(&world, "hosts", name, &password).await.is_some());
+        };
+        seen.push(hashes_of(&world, guess, 5).await);
+    }
+    assert_eq!(seen, [[1; 5], [1; 5]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_a_services_right_password_costs_as_a_wrong_one_where_it_may_not_come_from() {
+    let world = world().await;
+    add_service(&world, "search", &["192.0.2.0/24"]).await;
+    let mut from_there = service_attempt(&world, "search", RIGHT.as_bytes());
+    from_there.circumstances.source =
+        doorward::domain::origin::Source::Address("192.0.2.7".parse().unwrap());
+    let verdict = world.authenticator.decide_service(from_there).await;
+    assert!(matches!(verdict, Ok(ServiceVerdict::Granted(_))));
+    for password in ["x", RIGHT, "y"] {
+        let guess = async |_| {
+            let refusal = refused_to_service(&world, "search", password.as_bytes()).await;
+            assert_eq!(refusal, Refusal::ServiceSource);
+        };
+        assert_eq!(hashes_of(&world, guess, 2).await, [2, 0], "{password}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_6_what_is_no_password_costs_a_token_each_time() {
+    for service in [false, true] {
+        let world = world().await;
+        add_service(&world, "search", &[]).await;
+        let mut refusals = Vec::new();
+        for _ in 0..=TOKENS {
+            refusals.push(if service {
+                Some(refused_to_service(&world, "search", b"\0").await)
+            } else {
+                refused_to(&world, "hosts", "alice", "\0").await
+            });
+        }
+        let throttled = refusals.pop().unwrap();
+        assert_eq!(throttled, Some(Refusal::Throttled), "a service: {service}");
+        let malformed = Some(Refusal::MalformedPassword);
+        assert!(refusals.iter().all(|refusal| *refusal == malformed));
+    }
+}
+
+async fn add_service(world: &World, name: &str, from: &[&str]) {
+    let password = world.hash(RIGHT).await;
+    world
+        .apply(Change::AddService(NewService {
+            service: ServiceId::new(world.clock.now().wall),
+            name: ServiceName::parse(name).unwrap(),
+            password: Some(password),
+            certificate: None,
+            may_search: true,
+            sources: from.iter().map(|net| net.parse().unwrap()).collect(),
+        }))
+        .await;
+}
+
+fn service_attempt(world: &World, name: &str, password: &[u8]) -> ServiceAttempt {
     let now = world.clock.now();
     let listener = ListenerName::parse("hosts").unwrap();
     ServiceAttempt {
         request: RequestId::new(now.wall),
         received: now,
         circumstances: Circumstances::new(listener, stranger()),
-        evidence: ServiceEvidence::password(name.to_owned(), password.as_bytes()),
+        evidence: ServiceEvidence::password(name.to_owned(), password),
     }
 }
 
@@ -312,22 +444,8 @@ async fn contract_5_2_guesses_at_service_accounts_cost_alike_whether_or_not_ther
     let mut seen = Vec::new();
     for name in ["search", "elsewhere", "nobody"] {
         let world = World::with_alice().await;
-        for (name, sources) in [
-            ("search", vec![]),
-            ("elsewhere", vec!["192.0.2.0/24".parse().unwrap()]),
-        ] {
-            let password = world.hash(RIGHT).await;
-            world
-                .apply(Change::AddService(NewService {
-                    service: ServiceId::new(world.clock.now().wall),
-                    name: ServiceName::parse(name).unwrap(),
-                    password: Some(password),
-                    certificate: None,
-                    may_search: true,
-                    sources,
-                }))
-                .await;
-        }
+        add_service(&world, "search", &[]).await;
+        add_service(&world, "elsewhere", &["192.0.2.0/24"]).await;
         let counters = world.pool.counters();
         let hashes = || counters.verified() + counters.dummies();
         let before = hashes();
@@ -335,7 +453,7 @@ async fn contract_5_2_guesses_at_service_accounts_cost_alike_whether_or_not_ther
         for password in ["x", "x", "y", "x", "z"] {
             let verdict = world
                 .authenticator
-                .decide_service(service_attempt(&world, name, password))
+                .decide_service(service_attempt(&world, name, password.as_bytes()))
                 .await
                 .unwrap();
             assert!(matches!(verdict, ServiceVerdict::Refused(_)));
