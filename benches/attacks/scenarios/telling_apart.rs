@@ -133,7 +133,10 @@ pub(super) fn run(arguments: &Arguments) {
     println!("\n## auc\nload average before {}", daemon::load_average());
     let begun = now();
     let samples = sample(arguments, hosts);
-    let hashed = samples.iter().filter(|(class, _)| class.is_hashed()).count();
+    let hashed = samples
+        .iter()
+        .filter(|(class, _)| class.is_hashed())
+        .count();
     let own = as_f64(hashed) / begun.elapsed().as_secs_f64();
     println!("the samples themselves take {own:.0} hashes a second");
     show("idle", &samples);
