@@ -31,7 +31,7 @@ use super::attempt::Claim;
 use super::memory::{Digest, Holder, Known};
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{AccountTokens, SourceToken, Toll, Whom};
+use super::throttle::{AccountTokens, Names, SourceToken, Toll, Whom};
 use super::verdict::Undecided;
 
 /// How long a relay may take over an attempt that it announced. Then the token is as good as spent.
@@ -105,6 +105,9 @@ struct HeldKey {
 
 struct Held {
     guess: Digest,
+    client: IpAddr,
+    /// Whether the attempt itself has come.
+    brought: bool,
     tokens: Charged,
     until: Monotonic,
 }
@@ -144,6 +147,28 @@ impl Announced {
         self.held()
             .get(&key)
             .is_some_and(|held| held.iter().any(|one| now < one.until))
+    }
+
+    /// The client of an attempt on this account that a relay announced and now brings: of several,
+    /// the one that was announced first and not brought yet.
+    pub(super) fn bring(
+        &self,
+        whom: &Whom,
+        resource: Option<&ResourceName>,
+        now: Monotonic,
+    ) -> Option<IpAddr> {
+        let key = HeldKey {
+            whom: whom.clone(),
+            resource: resource?.clone(),
+        };
+        let mut held = self.held();
+        let announced = held.get_mut(&key)?;
+        let open = |one: &Held| now < one.until;
+        let next = announced.iter().position(|one| open(one) && !one.brought);
+        let next = next.or_else(|| announced.iter().position(open))?;
+        let one = announced.get_mut(next)?;
+        one.brought = true;
+        Some(one.client)
     }
 
     fn holds(&self, key: &HeldKey, guess: &Digest, now: Monotonic) -> bool {
@@ -210,6 +235,8 @@ impl<S: AttemptStore> Core<S> {
         } else {
             let held = Held {
                 guess: guess.digest,
+                client: announcement.client,
+                brought: false,
                 tokens,
                 until: now.plus(LAPSE),
             };
@@ -256,6 +283,7 @@ impl<S: AttemptStore> Core<S> {
         let from = origin(announcement);
         let toll = Toll {
             from: &from,
+            names: Names::Users,
             relay: settings.relays.include(&announcement.client.into()),
             known: false,
             whom: guess.whom.clone(),
@@ -299,7 +327,7 @@ impl<S: AttemptStore> Core<S> {
             .await
             .map_err(|error| Undecided::Unavailable(error.to_string()))?;
         let holder = match &read.account {
-            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch),
+            Some(record) => Holder::Account(record.account.as_uuid(), record.epoch_of_guesses()),
             None => Holder::Nobody(&name),
         };
         let resource = announcement.resource.as_str();

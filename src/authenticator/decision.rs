@@ -7,7 +7,7 @@ use crate::domain::account::Conditions;
 use crate::domain::event::Subject;
 use crate::domain::login::LoginName;
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{OriginKey, Protocol};
+use crate::domain::origin::{Origin, OriginKey, Protocol};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource, ResourceKind};
 use crate::domain::rules::PolicySettings;
@@ -16,7 +16,7 @@ use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, re
 use crate::policy::conditions::conditions;
 use crate::policy::lockout::is_known;
 use crate::policy::naming::interpret;
-use crate::policy::origins::identify;
+use crate::policy::origins::{Identified, identify};
 use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, AttemptStore, Fetch};
 
 use super::Core;
@@ -25,7 +25,7 @@ use super::guess::{Guess, GuessedAt, Nobody, Presented};
 use super::memory::{Digest, Holder, Payment};
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::Toll;
+use super::throttle::{Names, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
 
 /// How often an attempt is decided anew because the account moved meanwhile.
@@ -164,10 +164,9 @@ impl<S: AttemptStore> Core<S> {
             None => (LoginName::default(), Refusal::MalformedName),
         };
         let name = login.canonical(typed);
-        let from = identify(asked.kind(), attempt.protocol, &attempt.origin);
         let key = AccountKey::Login(login);
-        let read = self
-            .read(&key, &asked, Some(&from.key), attempt.protocol)
+        let (from, read) = self
+            .read_from(&settings, attempt, &asked, &key, &name)
             .await?;
         let holder = match &read.account {
             Some(record) => Holder::Account(record.account.as_uuid(), record.epoch_of_guesses()),
@@ -224,6 +223,38 @@ impl<S: AttemptStore> Core<S> {
             known_here,
         ))
         .await
+    }
+
+    /// Reads all that a decision rests on, and where the attempt comes from: what a relay announced
+    /// comes from the relay's client.
+    async fn read_from(
+        &self,
+        settings: &Settings,
+        attempt: &Attempt,
+        asked: &Asked,
+        key: &AccountKey,
+        name: &str,
+    ) -> Result<(Identified, AttemptRead), Undecided> {
+        let from = identify(asked.kind(), attempt.protocol, &attempt.origin);
+        let read = self
+            .read(key, asked, Some(&from.key), attempt.protocol)
+            .await?;
+        if !settings.relays.include(&attempt.origin.source) {
+            return Ok((from, read));
+        }
+        let whom = match &read.account {
+            Some(record) => Whom::account(record),
+            None => Whom::Nobody(self.memory.name_digest(name)),
+        };
+        let now = self.clock.now().mono;
+        let Some(client) = self.announced.bring(&whom, asked.name.as_ref(), now) else {
+            return Ok((from, read));
+        };
+        let client = identify(asked.kind(), attempt.protocol, &Origin::address(client));
+        let read = self
+            .read(key, asked, Some(&client.key), attempt.protocol)
+            .await?;
+        Ok((client, read))
     }
 
     /// What was sent to be compared, and by what it is known: as a guess at somebody, and as what
@@ -301,12 +332,16 @@ impl<S: AttemptStore> Core<S> {
             Asked::by(settings, &attempt.asking).map_or(ResourceKind::App, |asked| asked.kind());
         let from = identify(kind, attempt.protocol, &attempt.origin);
         let relay = settings.relays.include(&attempt.origin.source);
-        let toll = Toll::of_source(&from, relay);
+        let toll = Toll::of_source(&from, Names::Users, relay);
         let now = self.clock.now().mono;
-        let Some(_spent) = self.throttle.take_source(settings, &toll, now) else {
+        let Some(spent) = self.throttle.take_source(settings, &toll, now) else {
             return self.refuse_uncompared(report, Refusal::Throttled).await;
         };
-        self.compare_nothing(&attempt.evidence, report).await?;
+        if let Err(undecided) = self.compare_nothing(&attempt.evidence, report).await {
+            let now = self.clock.now().mono;
+            self.throttle.give_source_back(spent, now);
+            return Err(undecided);
+        }
         report
             .refuse(&*self.store, reason, self.clock.now())
             .await?;

@@ -30,6 +30,16 @@ pub(super) enum Landing {
     Undecided(Undecided),
 }
 
+impl Landing {
+    /// Whether it stands, and its price is spent: there was a verdict, and it was no.
+    pub(super) const fn is_settled(&self) -> bool {
+        match self {
+            Self::Remembered(_) | Self::Throttled(_) => true,
+            Self::Right | Self::Moved | Self::Undecided(_) => false,
+        }
+    }
+}
+
 /// Comparisons under way.
 #[derive(Default)]
 pub(super) struct Flights {

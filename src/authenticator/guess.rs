@@ -5,7 +5,6 @@
 //! follows from what was sent (CONTRACT.md 5.2).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::domain::account::Condition;
 use crate::domain::challenge::ChallengeResponse;
@@ -27,15 +26,11 @@ use super::flights::{Boarding, Bucket, FlightKey, Landing, Lead};
 use super::memory::{Digest, Known, Payment};
 use super::nobody::{Guessing, Place};
 use super::payment::Paid;
+use super::places::{ASK_AGAIN, PATIENCE};
 use super::report::{Report, keep_pace};
 use super::settings::Settings;
-use super::throttle::{AccountTokens, Toll, Whom};
+use super::throttle::{AccountTokens, Names, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
-
-/// How often a guess that is not looked at looks for a place, and how long it waits in between: a
-/// second in all, as one that is looked at does.
-const TRIES: u32 = 40;
-const ASK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What is compared.
 #[derive(Clone, Copy)]
@@ -108,6 +103,7 @@ impl Guess<'_> {
     fn toll(&self) -> Toll<'_> {
         Toll {
             from: self.from,
+            names: Names::Users,
             relay: self.settings.relays.include(&self.attempt.origin.source),
             known: self.known_here,
             whom: match self.at {
@@ -193,24 +189,27 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_uncompared(guess.report(), Refusal::Throttled)
                 .await;
         };
-        let weighed = self.weigh_paid(guess, &paid).await;
-        if !matches!(weighed, Ok(Round::Verdict(Verdict::Refused(_)))) {
+        let (settled, weighed) = self.weigh_paid(guess, &paid).await;
+        if !settled {
             self.pay_back(paid);
         }
         weighed
     }
 
-    /// Weighs a guess, alone or together with everybody who makes the same one.
-    async fn weigh_paid(&self, guess: &Guess<'_>, paid: &Paid) -> Result<Round, Undecided> {
+    /// Weighs a guess, alone or together with everybody who makes the same one; and whether its
+    /// price is spent, which does not follow from the answer alone: what was settled may be told
+    /// busy for want of a turn.
+    async fn weigh_paid(&self, guess: &Guess<'_>, paid: &Paid) -> (bool, Result<Round, Undecided>) {
         let now = self.clock.now();
         let known = guess.known;
         if let Some(reason) = known.and_then(|known| guess.refused_again(known, now)) {
-            if !paid.before() {
-                self.work_unseen(guess, reason).await?;
-                return Ok(Round::Verdict(Verdict::Refused(reason)));
-            }
-            // Only what ends in a grant may go without a turn in the queue (CONTRACT.md 5.2).
-            return self.refuse_again(guess.report(), reason).await;
+            return if paid.before() {
+                // Only what ends in a grant may go without a turn (CONTRACT.md 5.2).
+                refused(self.refuse_again(guess.report(), reason).await)
+            } else {
+                let worked = self.work_unseen(guess, reason).await;
+                refused(worked.map(|()| Round::Verdict(Verdict::Refused(reason))))
+            };
         }
         let key = FlightKey {
             digest: guess.digest,
@@ -222,16 +221,16 @@ impl<S: AttemptStore> Core<S> {
                     Some(landing) => (landing, Ok(Round::Again)),
                     None => self.charge(guess).await,
                 };
+                let settled = landing.is_settled();
                 Lead::land(lead, landing);
-                return round;
+                return (settled, round);
             }
             Boarding::Follow(follow) => follow,
         };
-        match follow.landing().await {
+        refused(match follow.landing().await {
             Landing::Right => self.admit_after_another(guess).await,
             Landing::Throttled(whose) if whose == guess.bucket() => {
-                self.refuse_uncompared(guess.report(), Refusal::Throttled)
-                    .await
+                self.refuse_again(guess.report(), Refusal::Throttled).await
             }
             // Not asked of the memory, which may have let it go: to lead after all would count one
             // guess twice (CONTRACT.md 3.4).
@@ -242,7 +241,7 @@ impl<S: AttemptStore> Core<S> {
             // It was another's bucket that was empty.
             Landing::Moved | Landing::Throttled(_) => Ok(Round::Again),
             Landing::Undecided(undecided) => Err(undecided),
-        }
+        })
     }
 
     /// How the guess landed, where something else is remembered of it than when it was looked up.
@@ -258,32 +257,40 @@ impl<S: AttemptStore> Core<S> {
     async fn charge(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
         let now = self.clock.now().mono;
         let toll = guess.toll();
-        // What a relay announced is charged to its client, and not to all its clients together. A
-        // right password that is remembered is no guess: no guesser is to shut its owner out.
-        let free = guess.known == Some(Known::Right)
-            || toll.relay && self.announced.is_announced(&toll.whom, toll.resource, now);
-        let account = if free {
+        // What a relay announced is charged to its client, and not to all its clients together.
+        let announced = toll.relay && self.announced.is_announced(&toll.whom, toll.resource, now);
+        let account = if announced {
             Some(AccountTokens::default())
         } else {
             self.throttle.take_account(guess.settings, &toll, now)
         };
-        let Some(account) = account else {
-            // The lock is the truer reason to log.
-            let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
-            let refused = self.refuse_uncompared(guess.report(), reason).await;
-            return (Landing::Throttled(guess.bucket()), refused);
+        let right = guess.known == Some(Known::Right);
+        let account = match account {
+            Some(account) => account,
+            None if right && self.throttle.may_match(guess.settings, &toll, now) => {
+                AccountTokens::default()
+            }
+            None => {
+                if !right {
+                    self.throttle.miss(guess.settings, &toll, now);
+                }
+                // The lock is the truer reason to log.
+                let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
+                let refused = self.refuse_again(guess.report(), reason).await;
+                return (Landing::Throttled(guess.bucket()), refused);
+            }
         };
         let (landing, round) = match (&guess.at, guess.refused_unseen()) {
             (_, Some(reason)) => self.guess_unseen(guess, reason).await,
             (GuessedAt::Account(found), None) => self.compare_in_a_place(guess, found).await,
             (GuessedAt::Nobody(nobody), None) => self.guess_unseen(guess, nobody.reason).await,
         };
-        match landing {
-            Landing::Right | Landing::Moved | Landing::Undecided(_) => {
-                let now = self.clock.now().mono;
-                self.throttle.give_account_back(account, now);
-            }
-            Landing::Remembered(_) | Landing::Throttled(_) => {}
+        if landing == Landing::Right {
+            self.throttle.matched(guess.settings, &toll);
+        }
+        if !landing.is_settled() {
+            let now = self.clock.now().mono;
+            self.throttle.give_account_back(account, now);
         }
         (landing, round)
     }
@@ -311,15 +318,29 @@ impl<S: AttemptStore> Core<S> {
             return Ok(None);
         }
         let name = guess.charged_name();
-        for _ in 0..TRIES {
+        let take = || {
             let now = self.clock.now().mono;
             match self.nobodies.take(&name, guess.policy, now) {
-                Place::Taken(place) => return Ok(Some(place)),
-                Place::Locked => return Ok(None),
-                Place::Full => tokio::time::sleep(ASK_AGAIN).await,
+                Place::Taken(place) => Some(Some(place)),
+                Place::Locked => Some(None),
+                Place::Full => None,
             }
+        };
+        if let Some(taken) = take() {
+            return Ok(taken);
         }
-        Err(Undecided::Busy)
+        // As long as an account that is full has everybody wait, and after the commit that told it.
+        keep_pace(&*self.store).await?;
+        let ask_again = async {
+            loop {
+                if let Some(taken) = take() {
+                    return taken;
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, ask_again).await;
+        waited.map_err(|_| Undecided::Busy)
     }
 
     /// Refuses what is not looked at, at the pace of what is: two commits, and between them the
@@ -343,8 +364,12 @@ impl<S: AttemptStore> Core<S> {
     async fn work_unseen(&self, guess: &Guess<'_>, reason: Refusal) -> Result<(), Undecided> {
         let report = guess.report();
         keep_pace(&*self.store).await?;
-        self.compare_nothing(&guess.attempt.evidence, report)
-            .await?;
+        let worked = self.compare_nothing(&guess.attempt.evidence, report).await;
+        if let Err(undecided) = worked {
+            // What had no room in the queue gives its place back in a commit.
+            keep_pace(&*self.store).await?;
+            return Err(undecided);
+        }
         report
             .refuse_in_a_commit(&*self.store, reason, self.clock.now())
             .await
@@ -356,6 +381,12 @@ impl<S: AttemptStore> Core<S> {
         let now = self.clock.now().mono;
         self.memory.remember(guess.digest, known, now, span);
     }
+}
+
+/// What of a guess is spent by an answer: its price, where that is a refusal.
+fn refused(round: Result<Round, Undecided>) -> (bool, Result<Round, Undecided>) {
+    let spent = matches!(round, Ok(Round::Verdict(Verdict::Refused(_))));
+    (spent, round)
 }
 
 pub(super) fn no_verdict(undecided: Undecided) -> (Landing, Result<Round, Undecided>) {

@@ -193,7 +193,8 @@ impl<S: AttemptStore> Core<S> {
         }
     }
 
-    /// Waits for the next whole multiple of `refusal_delay` after the attempt arrived.
+    /// Waits for the next whole multiple of `refusal_delay` after the attempt arrived. What is told
+    /// busy waits as well: how soon there is no room may follow from what the store holds.
     async fn delay(&self, received: Now) {
         let step = self.settings.load().refusal_delay;
         if step.is_zero() {
@@ -272,11 +273,11 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
             let verdict = self
                 .0
                 .to_the_end(async move { core.judge(&attempt).await })
-                .await?;
-            if let Verdict::Refused(_) = verdict {
+                .await;
+            if let Ok(Verdict::Refused(_)) | Err(Undecided::Busy) = verdict {
                 self.0.delay(received).await;
             }
-            Ok(verdict)
+            verdict
         })
     }
 
@@ -290,11 +291,11 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
             let verdict = self
                 .0
                 .to_the_end(async move { core.judge_service(&attempt).await })
-                .await?;
-            if let ServiceVerdict::Refused(_) = verdict {
+                .await;
+            if let Ok(ServiceVerdict::Refused(_)) | Err(Undecided::Busy) = verdict {
                 self.0.delay(received).await;
             }
-            Ok(verdict)
+            verdict
         })
     }
 

@@ -17,9 +17,9 @@ use crate::store::attempts::{AttemptStore, PlaceAnswer, TakePlace};
 use super::verdict::Undecided;
 
 /// How long an attempt waits for a place.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the store is asked again where nothing was settled here: another process may have.
-const ASK_AGAIN: Duration = Duration::from_millis(25);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What came of asking for a place.
 pub(super) enum Placed {

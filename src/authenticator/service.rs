@@ -18,7 +18,7 @@ use super::memory::{Digest, Holder, Known};
 use super::payment::Paid;
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::Toll;
+use super::throttle::{Names, Toll};
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
@@ -141,12 +141,16 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
     ) -> Result<ServiceVerdict, Undecided> {
         let (from, relay) = charged(settings, attempt);
-        let toll = Toll::of_source(&from, relay);
+        let toll = Toll::of_source(&from, Names::Services, relay);
         let now = self.clock.now().mono;
-        let Some(_spent) = self.throttle.take_source(settings, &toll, now) else {
+        let Some(spent) = self.throttle.take_source(settings, &toll, now) else {
             return self.throttle_service(report).await;
         };
-        self.work_for_nobody(SERVICE_HASHES).await?;
+        if let Err(undecided) = self.work_for_nobody(SERVICE_HASHES).await {
+            let now = self.clock.now().mono;
+            self.throttle.give_source_back(spent, now);
+            return Err(undecided);
+        }
         self.refuse_service(report, Refusal::MalformedPassword)
             .await
     }
@@ -166,7 +170,7 @@ impl<S: AttemptStore> Core<S> {
         password: &Password,
     ) -> Option<Paid> {
         let (from, relay) = charged(settings, attempt);
-        let toll = Toll::of_source(&from, relay);
+        let toll = Toll::of_source(&from, Names::Services, relay);
         let sent: [&[u8]; 2] = [b"service", password.as_bytes()];
         let payment = self.memory.payment(&from.key, name, &sent);
         self.pay(settings, &toll, payment, REMEMBER_WRONG)

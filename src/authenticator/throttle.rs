@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, Epoch};
 use crate::domain::name::ResourceName;
 use crate::domain::origin::{OriginKey, Source};
 use crate::domain::time::Monotonic;
-use crate::policy::buckets::{Buckets, NAS_RATE, Rate, account_rate, half_of, source_rate};
+use crate::policy::buckets::{Buckets, MISSES, NAS_RATE, Rate, account_rate, half_of, source_rate};
 use crate::policy::origins::{Behind, Identified};
 use crate::store::attempts::AttemptRecord;
 
@@ -23,7 +23,16 @@ const BOUND: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct SourceKey {
     origin: OriginKey,
+    names: Names,
     known: bool,
+}
+
+/// Which names a source sends. Each sort has a bucket, so that guesses at users, which anybody can
+/// have a host make, do not shut out the service account that the host itself binds as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Names {
+    Users,
+    Services,
 }
 
 /// An account's bucket. The epoch is part of the key, so that an unlock or a reset starts afresh.
@@ -62,6 +71,8 @@ impl Whom {
 pub(super) struct Throttle {
     sources: Mutex<Buckets<SourceKey>>,
     accounts: Mutex<Buckets<AccountKey>>,
+    /// What missed the password that is remembered, where an account's bucket was empty.
+    misses: Mutex<Buckets<AccountKey>>,
 }
 
 /// The token that an attempt took of its source, where one is taken.
@@ -78,6 +89,7 @@ pub(super) struct AccountTokens(Vec<(AccountKey, Rate)>);
 pub(super) struct Toll<'a> {
     /// Where it comes from.
     pub(super) from: &'a Identified,
+    pub(super) names: Names,
     /// A source behind which many users stand: it has no bucket.
     pub(super) relay: bool,
     /// Whether the account was let in there lately.
@@ -90,9 +102,10 @@ pub(super) struct Toll<'a> {
 
 impl<'a> Toll<'a> {
     /// What draws from its source's bucket alone.
-    pub(super) const fn of_source(from: &'a Identified, relay: bool) -> Self {
+    pub(super) const fn of_source(from: &'a Identified, names: Names, relay: bool) -> Self {
         Self {
             from,
+            names,
             relay,
             known: false,
             whom: Whom::Nobody(String::new()),
@@ -108,6 +121,7 @@ impl Throttle {
         Self {
             sources: Mutex::new(Buckets::new(BOUND)),
             accounts: Mutex::new(Buckets::new(BOUND)),
+            misses: Mutex::new(Buckets::new(BOUND)),
         }
     }
 
@@ -144,6 +158,27 @@ impl Throttle {
         Some(taken)
     }
 
+    /// Whether what is remembered as right still lets in where the account's bucket is empty. A
+    /// stranger who shares the owner's origin keeps that bucket empty, and must not shut the owner
+    /// out by it; but each wrong password that is tried meanwhile is a guess at the one remembered.
+    pub(super) fn may_match(&self, settings: &Settings, toll: &Toll<'_>, now: Monotonic) -> bool {
+        let (key, _) = origin_bucket(settings, toll);
+        held(&self.misses).has(&key, MISSES, now)
+    }
+
+    /// Notes that a password which is not remembered as right was tried on an empty bucket.
+    pub(super) fn miss(&self, settings: &Settings, toll: &Toll<'_>, now: Monotonic) {
+        let (key, _) = origin_bucket(settings, toll);
+        // With none left nothing matches until the owner is let in, or time passes.
+        let _ = held(&self.misses).take(key, MISSES, now);
+    }
+
+    /// Notes that the owner was let in there.
+    pub(super) fn matched(&self, settings: &Settings, toll: &Toll<'_>) {
+        let (key, _) = origin_bucket(settings, toll);
+        held(&self.misses).forget(&key);
+    }
+
     /// Gives a source's token back.
     pub(super) fn give_source_back(&self, SourceToken(token): SourceToken, now: Monotonic) {
         if let Some((key, rate)) = token {
@@ -171,25 +206,35 @@ fn source_bucket(settings: &Settings, toll: &Toll<'_>) -> Option<(SourceKey, Rat
     };
     let key = SourceKey {
         origin: toll.from.key.clone(),
+        names: toll.names,
         known,
     };
     Some((key, rate))
 }
 
-fn account_buckets(settings: &Settings, toll: &Toll<'_>) -> Vec<(AccountKey, Rate)> {
-    let bucket = |from, rate| {
-        let key = AccountKey {
-            whom: toll.whom.clone(),
-            from,
-            resource: toll.resource.cloned(),
-        };
-        (key, account_rate(rate, toll.threshold))
+/// The bucket of the account's where the attempt comes from.
+fn origin_bucket(settings: &Settings, toll: &Toll<'_>) -> (AccountKey, Rate) {
+    let from = From::Origin(toll.from.key.clone());
+    account_bucket(toll, from, settings.account_rate)
+}
+
+fn account_bucket(toll: &Toll<'_>, from: From, rate: Rate) -> (AccountKey, Rate) {
+    let key = AccountKey {
+        whom: toll.whom.clone(),
+        from,
+        resource: toll.resource.cloned(),
     };
-    let own = bucket(From::Origin(toll.from.key.clone()), settings.account_rate);
+    (key, account_rate(rate, toll.threshold))
+}
+
+fn account_buckets(settings: &Settings, toll: &Toll<'_>) -> Vec<(AccountKey, Rate)> {
     // An origin where the account was let in keeps a bucket of its own.
     let nas = toll.from.nas.clone().filter(|_| !toll.known);
-    let nas = nas.map(|nas| bucket(From::Nas(nas), NAS_RATE));
-    [own].into_iter().chain(nas).collect()
+    let nas = nas.map(|nas| account_bucket(toll, From::Nas(nas), NAS_RATE));
+    [origin_bucket(settings, toll)]
+        .into_iter()
+        .chain(nas)
+        .collect()
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -57,6 +57,14 @@ pub fn half_of(rate: Rate) -> Rate {
     }
 }
 
+/// How often a guess may miss what is remembered as right between two logins of the owner, where
+/// the account's bucket is empty: a hundred times at once, and a hundred a day (NIST SP 800-63B
+/// 5.2.2).
+pub const MISSES: Rate = Rate {
+    capacity: 100,
+    refill: Duration::from_secs(24 * 3600 / 100),
+};
+
 /// One bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
@@ -150,6 +158,12 @@ impl<K: Hash + Eq> Buckets<K> {
         let taken = take(&mut bucket, rate, now);
         self.buckets.insert(key, bucket);
         taken
+    }
+
+    /// Whether there is a token left in the bucket of `key`.
+    pub fn has(&self, key: &K, rate: Rate, now: Monotonic) -> bool {
+        let tokens = |bucket: &Bucket| bucket.tokens(rate, now);
+        self.buckets.get(key).map_or(rate.capacity, tokens) > 0
     }
 
     /// Gives a token back to the bucket of `key`; a bucket pushed out meanwhile is as good as full.
