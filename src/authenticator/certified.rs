@@ -4,6 +4,7 @@
 
 use crate::domain::event::{Credential, Subject};
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Monotonic;
 use crate::domain::user_certificate::UserCertificate;
 use crate::policy::naming;
 use crate::store::attempts::{AccountKey, AttemptStore};
@@ -20,6 +21,7 @@ impl<S: AttemptStore> Core<S> {
     pub(super) async fn certify(
         &self,
         attempt: &Attempt,
+        begun: Monotonic,
         certificate: &UserCertificate,
     ) -> Result<Round, Undecided> {
         let settings = self.settings.load();
@@ -32,7 +34,7 @@ impl<S: AttemptStore> Core<S> {
                 .take(Subject::LONGEST_CERTIFICATE)
                 .collect(),
         };
-        let mut report = Report::of(attempt, nobody);
+        let mut report = Report::of(attempt, begun, nobody);
         report.credential = Some(Credential::Certificate(certificate.identity.clone()));
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
             return self

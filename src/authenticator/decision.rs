@@ -11,10 +11,11 @@ use crate::domain::origin::{Origin, OriginKey, Protocol};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Asking, Door, Resource, ResourceKind};
 use crate::domain::rules::PolicySettings;
-use crate::hashing::{Lane, Turns};
+use crate::domain::time::Monotonic;
+use crate::hashing::{Deadline, Lane, MAX_MILLISECONDS, Turns};
 use crate::policy::access::{Access, Permit, access, judge, locked_is_refused, refusal_of};
 use crate::policy::conditions::conditions;
-use crate::policy::lockout::is_known;
+use crate::policy::lockout::{COMPARE_WITHIN, PLACE_LAPSE, is_known};
 use crate::policy::naming::interpret;
 use crate::policy::origins::{Identified, identify};
 use crate::store::attempts::{AccountKey, AttemptRead, AttemptRecord, AttemptStore, Fetch};
@@ -27,6 +28,13 @@ use super::report::Report;
 use super::settings::Settings;
 use super::throttle::{Names, Toll, Whom};
 use super::verdict::{Undecided, Verdict};
+
+/// What is begun as late as it may be ends before its place lapses, also where it takes ten times
+/// what was estimated.
+const _: () = assert!(
+    COMPARE_WITHIN.as_secs() * 1000 + 10 * MAX_MILLISECONDS <= PLACE_LAPSE.as_secs() * 1000,
+    "a place lapses while its password is compared"
+);
 
 /// How often an attempt is decided anew because the account moved meanwhile.
 const ROUNDS: usize = 8;
@@ -122,12 +130,15 @@ pub(super) struct Found<'a> {
 impl<S: AttemptStore> Core<S> {
     /// Decides; the answer is not delayed here.
     pub(super) async fn judge(&self, attempt: &Attempt) -> Result<Verdict, Undecided> {
+        let begun = self.clock.now().mono;
         for _ in 0..ROUNDS {
             let round = match &attempt.evidence {
-                Evidence::Resumed(ground) => self.resume(attempt, ground).await?,
-                Evidence::Certificate(certificate) => self.certify(attempt, certificate).await?,
+                Evidence::Resumed(ground) => self.resume(attempt, begun, ground).await?,
+                Evidence::Certificate(certificate) => {
+                    self.certify(attempt, begun, certificate).await?
+                }
                 Evidence::Password(_) | Evidence::Unusable(_) | Evidence::Response(_) => {
-                    self.round(attempt).await?
+                    self.round(attempt, begun).await?
                 }
             };
             match round {
@@ -138,11 +149,12 @@ impl<S: AttemptStore> Core<S> {
         Err(Undecided::Busy)
     }
 
-    async fn round(&self, attempt: &Attempt) -> Result<Round, Undecided> {
+    async fn round(&self, attempt: &Attempt, begun: Monotonic) -> Result<Round, Undecided> {
         let settings = self.settings.load();
         let (Claim::Typed(typed) | Claim::Malformed(typed)) = &attempt.claim;
         let mut report = Report::of(
             attempt,
+            begun,
             Subject::Unknown {
                 digest: self.memory.name_digest(typed),
                 length: typed.len(),
@@ -284,9 +296,13 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// Where what this attempt needs is computed, or waits as if it were. Resources take turns, so
-    /// that guesses at one do not hold up logins at another.
+    /// that guesses at one do not hold up logins at another. Whatever waits too long is busy, so that
+    /// nothing is compared in a place that has lapsed, and nobody learns what was in one.
     pub(super) fn turns(&self, report: &Report) -> Turns<'_> {
-        self.pool.of(Lane::Attempt(report.resource.clone()))
+        let at = report.begun().plus(COMPARE_WITHIN);
+        let deadline = Deadline::new(Arc::clone(&self.clock), at);
+        let turns = self.pool.of(Lane::Attempt(report.resource.clone()));
+        turns.until(deadline)
     }
 
     /// Reads all that a decision about an account rests on, at one moment.

@@ -9,7 +9,7 @@ use crate::domain::name::ResourceName;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::Asking;
-use crate::domain::time::{Now, Timestamp};
+use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::policy::asking::ssid_of;
 use crate::store::attempts::AttemptStore;
 
@@ -22,6 +22,7 @@ use super::verdict::Undecided;
 pub(super) struct Report {
     request: RequestId,
     received: Now,
+    begun: Monotonic,
     protocol: Protocol,
     asking: Asking,
     origin: Origin,
@@ -31,10 +32,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn of(attempt: &Attempt, subject: Subject) -> Self {
+    pub(super) fn of(attempt: &Attempt, begun: Monotonic, subject: Subject) -> Self {
         Self {
             request: attempt.request,
             received: attempt.received,
+            begun,
             protocol: attempt.protocol,
             asking: attempt.asking.clone(),
             origin: attempt.origin.clone(),
@@ -48,6 +50,7 @@ impl Report {
         Self {
             request: attempt.request,
             received: attempt.received,
+            begun: attempt.received.mono,
             protocol: Protocol::Ldap,
             asking: Asking::Connection(attempt.circumstances.clone()),
             origin: Origin::of(attempt.circumstances.source.clone()),
@@ -61,6 +64,7 @@ impl Report {
         Self {
             request: attempt.request,
             received: attempt.received,
+            begun: attempt.received.mono,
             protocol: Protocol::Radius,
             asking,
             origin: attempt.origin.clone(),
@@ -74,6 +78,7 @@ impl Report {
         Self {
             request: announcement.request,
             received: announcement.received,
+            begun: announcement.received.mono,
             protocol: Protocol::AuthPolicy,
             asking: Asking::Announced(announcement.resource.clone()),
             origin: Origin::address(announcement.client),
@@ -81,6 +86,11 @@ impl Report {
             subject,
             credential: None,
         }
+    }
+
+    /// When its decision began, which may be long after it arrived.
+    pub(super) fn begun(&self) -> Monotonic {
+        self.begun
     }
 
     /// The event of an outcome.

@@ -3,6 +3,7 @@
 
 use crate::domain::event::{Credential, Outcome, Subject};
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Monotonic;
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
 use crate::policy::reply::merge;
@@ -22,6 +23,7 @@ impl<S: AttemptStore> Core<S> {
     pub(super) async fn resume(
         &self,
         attempt: &Attempt,
+        begun: Monotonic,
         ground: &Ground,
     ) -> Result<Round, Undecided> {
         let settings = self.settings.load();
@@ -29,7 +31,7 @@ impl<S: AttemptStore> Core<S> {
             account: ground.account,
             username: ground.username.clone(),
         };
-        let mut report = Report::of(attempt, subject);
+        let mut report = Report::of(attempt, begun, subject);
         report.credential = Some(Credential::Session);
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
             return self.refuse_uncompared(&report, Refusal::NoResource).await;

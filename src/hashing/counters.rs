@@ -14,6 +14,7 @@ pub struct PoolCounters {
     rehashed: AtomicU64,
     turns: AtomicU64,
     abandoned: AtomicU64,
+    overdue: AtomicU64,
     failed: AtomicU64,
     queue_full: AtomicU64,
     queue_depth: AtomicU64,
@@ -29,6 +30,7 @@ pub(super) enum Event {
     Rehashed,
     Turn,
     Abandoned,
+    Overdue,
     Failed,
     QueueFull,
 }
@@ -43,6 +45,7 @@ impl PoolCounters {
             Event::Rehashed => &self.rehashed,
             Event::Turn => &self.turns,
             Event::Abandoned => &self.abandoned,
+            Event::Overdue => &self.overdue,
             Event::Failed => &self.failed,
             Event::QueueFull => &self.queue_full,
         };
@@ -86,6 +89,11 @@ impl PoolCounters {
     /// Jobs skipped since nobody waited for them any more.
     pub fn abandoned(&self) -> u64 {
         self.abandoned.load(Relaxed)
+    }
+
+    /// Jobs dropped since they had waited too long for their callers.
+    pub fn overdue(&self) -> u64 {
+        self.overdue.load(Relaxed)
     }
 
     /// Jobs that ended without an answer: a worker panicked, or had no randomness.

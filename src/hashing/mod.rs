@@ -1,8 +1,8 @@
 //! Password hashes: the one place that knows their formats, and the pool that computes them.
 //!
 //! New hashes are argon2id in PHC strings; imported ones verify until they are hashed anew
-//! (CONTRACT.md 6). Knows neither accounts nor clocks: who may try, and when, is decided by the
-//! callers.
+//! (CONTRACT.md 6). Knows no accounts, and no clock but a caller's: who may try, and until when, is
+//! decided by the callers.
 
 mod argon2id;
 mod base64_variants;
@@ -21,6 +21,6 @@ mod yescrypt_hash;
 pub use argon2id::{Argon2Parameters, Memory, ParametersRefused, SaltUnavailable, hash_password};
 pub use cost::{Cost, MAX_MEMORY_KIB, MAX_MILLISECONDS};
 pub use counters::PoolCounters;
-pub use pool::{Comparison, HashingPool, PoolSettings, QueueFull, Turns};
+pub use pool::{Comparison, Deadline, HashingPool, PoolSettings, QueueFull, Turns};
 pub use queue::Lane;
 pub use stored::{HashRefused, MAX_HASH_BYTES, StoredHash};

@@ -2,7 +2,7 @@
 //!
 //! Submitting never blocks: a full queue says so at once (CONTRACT.md 3.7), and to a job that
 //! waits where another goes before it. A job whose caller has gone before it starts
-//! is skipped.
+//! is skipped, and so is one whose turn comes too late for its caller, who is told the same.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -18,6 +18,7 @@ use super::counters::{Event, PoolCounters};
 use super::queue::{Lane, Precedence, Queue};
 use super::stored::StoredHash;
 use crate::domain::secret::{HashText, Password};
+use crate::domain::time::{Clock, Monotonic};
 
 /// Jobs that may wait, unless configured.
 const DEFAULT_QUEUE: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -47,11 +48,29 @@ impl Default for PoolSettings {
     }
 }
 
-/// There was no room to compute, and so nothing is known about the password: never to be taken
-/// for a wrong one (CONTRACT.md 3.7). Also said where the pool closes or a worker failed.
+/// There was no room to compute, or none in time, and so nothing is known about the password: never
+/// to be taken for a wrong one (CONTRACT.md 3.7). Also said where the pool closes or a worker failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the hashing queue is full")]
 pub struct QueueFull;
+
+/// Until when a job may begin, by the clock of whoever asks for it.
+#[derive(Clone)]
+pub struct Deadline {
+    clock: Arc<dyn Clock>,
+    at: Monotonic,
+}
+
+impl Deadline {
+    /// A job may begin until `at`, and not after it.
+    pub fn new(clock: Arc<dyn Clock>, at: Monotonic) -> Self {
+        Self { clock, at }
+    }
+
+    fn is_past(&self) -> bool {
+        self.at < self.clock.now().mono
+    }
+}
 
 /// What a password is, held against a hash.
 #[must_use]
@@ -74,9 +93,16 @@ pub struct HashingPool {
 }
 
 struct Shared {
-    queue: Queue<Job>,
+    queue: Queue<Waiting>,
     parameters: ArcSwap<Argon2Parameters>,
     counters: Arc<PoolCounters>,
+}
+
+/// A job in the queue.
+struct Waiting {
+    job: Job,
+    /// Until when it may begin; without one it waits for as long as it takes.
+    deadline: Option<Deadline>,
 }
 
 enum Job {
@@ -138,10 +164,12 @@ impl HashingPool {
             pool: self,
             lane,
             precedence: Precedence::Unknown,
+            deadline: None,
         }
     }
 
     /// As [`Turns::verify`], with a previous hash and after the answer: no guess (CONTRACT.md 3.5).
+    /// It has no deadline: nobody waits for it, and late it still takes back what was counted.
     ///
     /// # Errors
     /// [`QueueFull`], and then nothing was compared.
@@ -156,8 +184,7 @@ impl HashingPool {
             purpose: Event::StaleChecked,
             answer,
         };
-        self.submit(Precedence::Unknown, Lane::Afterwards, job)
-            .await
+        self.of(Lane::Afterwards).submit(job).await
     }
 
     /// Hashes a new password with the current parameters and a random salt.
@@ -170,7 +197,7 @@ impl HashingPool {
             purpose: Event::Set,
             answer,
         };
-        self.submit(Precedence::Known, Lane::Change, job).await
+        self.of(Lane::Change).known().submit(job).await
     }
 
     /// As [`Self::hash`], for a verified password whose hash needs replacing.
@@ -183,8 +210,7 @@ impl HashingPool {
             purpose: Event::Rehashed,
             answer,
         };
-        self.submit(Precedence::Unknown, Lane::Afterwards, job)
-            .await
+        self.of(Lane::Afterwards).submit(job).await
     }
 
     /// The parameters of new hashes.
@@ -221,26 +247,7 @@ impl HashingPool {
             work: Box::new(work),
             answer,
         };
-        self.submit(Precedence::Unknown, Lane::Change, job).await
-    }
-
-    async fn submit<T>(
-        &self,
-        precedence: Precedence,
-        lane: Lane,
-        job: impl FnOnce(oneshot::Sender<T>) -> Job,
-    ) -> Result<T, QueueFull> {
-        let (answer, answered) = oneshot::channel();
-        if self
-            .shared
-            .queue
-            .push(precedence, lane, job(answer))
-            .is_err()
-        {
-            self.shared.counters.count(Event::QueueFull);
-            return Err(QueueFull);
-        }
-        answered.await.map_err(|_| QueueFull)
+        self.of(Lane::Change).submit(job).await
     }
 }
 
@@ -252,6 +259,7 @@ pub struct Turns<'a> {
     pool: &'a HashingPool,
     lane: Lane,
     precedence: Precedence,
+    deadline: Option<Deadline>,
 }
 
 impl Turns<'_> {
@@ -260,6 +268,15 @@ impl Turns<'_> {
     pub fn known(self) -> Self {
         Self {
             precedence: Precedence::Known,
+            ..self
+        }
+    }
+
+    /// The same, for what is of no use where it begins later.
+    #[must_use]
+    pub fn until(self, deadline: Deadline) -> Self {
+        Self {
+            deadline: Some(deadline),
             ..self
         }
     }
@@ -276,7 +293,7 @@ impl Turns<'_> {
             purpose: Event::Verified,
             answer,
         };
-        self.pool.submit(self.precedence, self.lane, job).await
+        self.submit(job).await
     }
 
     /// Waits and works as one verification does, for a refusal that needs none (CONTRACT.md 5.2).
@@ -285,7 +302,7 @@ impl Turns<'_> {
     /// [`QueueFull`], as a verification would have said.
     pub async fn dummy(self) -> Result<(), QueueFull> {
         let job = |answer| Job::Dummy { answer };
-        self.pool.submit(self.precedence, self.lane, job).await
+        self.submit(job).await
     }
 
     /// Waits in the queue as a verification does and computes nothing.
@@ -294,7 +311,25 @@ impl Turns<'_> {
     /// [`QueueFull`], as a verification would have said.
     pub async fn turn(self) -> Result<(), QueueFull> {
         let job = |answer| Job::Turn { answer };
-        self.pool.submit(self.precedence, self.lane, job).await
+        self.submit(job).await
+    }
+
+    async fn submit<T>(self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, QueueFull> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            job: job(answer),
+            deadline: self.deadline,
+        };
+        let shared = &self.pool.shared;
+        if shared
+            .queue
+            .push(self.precedence, self.lane, waiting)
+            .is_err()
+        {
+            shared.counters.count(Event::QueueFull);
+            return Err(QueueFull);
+        }
+        answered.await.map_err(|_| QueueFull)
     }
 }
 
@@ -307,9 +342,13 @@ impl Drop for HashingPool {
 impl Shared {
     fn work(&self) {
         let mut memory = Memory::for_parameters(**self.parameters.load());
-        while let Some(job) = self.queue.pop() {
+        while let Some(Waiting { job, deadline }) = self.queue.pop() {
             if job.is_abandoned() {
                 self.counters.count(Event::Abandoned);
+                continue;
+            }
+            if deadline.is_some_and(|deadline| deadline.is_past()) {
+                self.counters.count(Event::Overdue);
                 continue;
             }
             let parameters = **self.parameters.load();

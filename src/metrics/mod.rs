@@ -89,6 +89,10 @@ fn describe() {
         "doorward_hash_queue_full_total",
         "Jobs refused by a full hashing queue"
     );
+    describe_counter!(
+        "doorward_hash_overdue_total",
+        "Jobs dropped since they had waited too long in the hashing queue"
+    );
     describe_gauge!(
         "doorward_hash_queue_depth",
         "Jobs waiting in the hashing queue"

@@ -10,6 +10,11 @@ use crate::domain::time::{Now, Timestamp};
 /// How long a place that a crash left open stays taken (CONTRACT.md 3.3).
 pub const PLACE_LAPSE: Duration = Duration::from_secs(30);
 
+/// How long after its decision began an attempt may begin to be compared; past that it is busy. Its
+/// place is taken later than it began, so at least half of its time is left for the comparison and for the
+/// commit that settles it.
+pub const COMPARE_WITHIN: Duration = Duration::from_secs(PLACE_LAPSE.as_secs() / 2);
+
 /// The span of the daily cap (CONTRACT.md 3.2).
 pub const DAY: Duration = Duration::from_hours(24);
 

@@ -157,6 +157,7 @@ pub(super) fn copy_pool_counters(pool: &HashingPool) {
         counter!("doorward_hashes_total", "purpose" => purpose).absolute(count);
     }
     counter!("doorward_hash_queue_full_total").absolute(counters.queue_full());
+    counter!("doorward_hash_overdue_total").absolute(counters.overdue());
     #[expect(
         clippy::cast_precision_loss,
         reason = "a queue is far shorter than 2^52"

@@ -1,14 +1,19 @@
 //! CONTRACT.md 3: what counts, what locks, and what parallel guessing cannot gain.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::authenticator::{Refusal, Undecided, Verdict};
+use doorward::domain::resource::{Resource, ResourceKind};
+use doorward::domain::rules::PolicySettings;
+use doorward::domain::time::Clock as _;
 use doorward::hashing::Argon2Parameters;
-use doorward::store::changes::Change;
+use doorward::policy::lockout::{PLACE_LAPSE, place_limits};
+use doorward::store::changes::{Change, DirectoryStore as _};
 
-use crate::world::{RIGHT, World, refusal_of};
+use crate::flood::Flood;
+use crate::world::{RIGHT, World, refusal_of, resource_name};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_distinct_wrong_passwords_lock_and_no_more_are_compared() {
@@ -272,39 +277,70 @@ async fn an_attempt_nobody_waits_for_is_settled_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn contract_3_7_guesses_from_everywhere_at_one_resource_hold_up_no_login_at_another() {
     let world = Arc::new(World::with_alice().await);
-    // Costly from here on, so that the queue is long in coming down.
-    let costly = Argon2Parameters::new(65_536, 4, 1).unwrap();
-    world.pool.set_parameters(costly);
-    let flood: Vec<_> = (0..3000_u32)
-        .map(|number| {
-            let world = Arc::clone(&world);
-            tokio::spawn(async move {
-                let source = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | number));
-                let name = format!("nobody{number}");
-                let attempt = world.attempt_from("hosts", &name, "a guess", source);
-                world.decide(attempt).await
-            })
-        })
-        .collect();
-    let depth = || world.pool.counters().queue_depth();
-    let full = async {
-        while depth() < 1500 {
-            tokio::task::yield_now().await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_mins(1), full).await;
-    assert!(waited.is_ok(), "{} wait to be hashed", depth());
+    let flood = Flood::at(&world, "hosts", 1500).await;
     let login = world.refusal("mail", "alice", RIGHT);
     let login = tokio::time::timeout(Duration::from_mins(1), login).await;
-    assert!(depth() > 1000, "{} still wait", depth());
+    assert!(flood.waiting() > 1000, "{} still wait", flood.waiting());
     assert_eq!(login.ok(), Some(None));
-    world.pool.close();
-    for guess in flood {
-        // So many at once may find the store busy as well.
-        if let Ok(verdict) = guess.await.unwrap() {
-            assert!(refusal_of(verdict).is_some());
-        }
+    flood.end().await;
+}
+
+/// How many guesses at alice at hosts hold a place, and how many were counted.
+async fn charged(world: &World) -> (u32, u32) {
+    let hosts = Resource::new(resource_name("hosts"), ResourceKind::Endpoint);
+    let policy = PolicySettings::default();
+    let limits = place_limits(&policy, &hosts, false, world.clock.now());
+    let account = world.user("alice").await.account;
+    let charged = world.store.charged(account, &limits).await.unwrap();
+    (charged.open_counting, charged.failures)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_3_what_waits_until_its_place_lapses_is_busy_and_never_compared() {
+    let world = Arc::new(World::with_alice().await);
+    let flood = Flood::at(&world, "hosts", 100).await;
+    let before = world.pool.counters().verified();
+    let guesses = |numbers: std::ops::Range<u32>| {
+        numbers
+            .map(|number| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move {
+                    let password = format!("guess {number}");
+                    world
+                        .decide(world.attempt("hosts", "alice", &password))
+                        .await
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    let early = guesses(0..10);
+    while charged(&world).await.0 < 10 {
+        assert!(flood.waiting() > 10, "nothing holds a place yet");
     }
+    world.clock.advance(PLACE_LAPSE + Duration::from_secs(1));
+    assert_eq!(charged(&world).await, (0, 0), "their places have lapsed");
+    let late = guesses(10..20);
+    // All places are taken once more, or all that waited is gone.
+    while charged(&world).await.0 < 10 && flood.waiting() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let cheap = Argon2Parameters::new(64, 1, 1).unwrap();
+    world.pool.set_parameters(cheap);
+    let mut verdicts = Vec::new();
+    for guess in early.into_iter().chain(late) {
+        verdicts.push(guess.await.unwrap());
+    }
+    assert_eq!(world.pool.counters().verified() - before, 10);
+    let late = verdicts.split_off(10);
+    for verdict in verdicts {
+        assert_eq!(verdict.err(), Some(Undecided::Busy));
+    }
+    for verdict in late {
+        assert!(refusal_of(verdict.unwrap()).is_some());
+    }
+    assert!(world.pool.counters().overdue() >= 10);
+    assert!(world.user("alice").await.facts.locked_since.is_some());
+    flood.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,8 @@ mod counting;
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod likeness;
 #[cfg(test)]
 mod origins;

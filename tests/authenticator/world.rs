@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use doorward::authenticator::{
@@ -28,16 +28,19 @@ use doorward::store::sqlite::{OpenOptions, SqliteStore};
 
 pub(crate) const RIGHT: &str = "correct horse battery";
 
-/// Wall time as the tests set it, monotonic time as it passes plus what the tests add.
+/// Time as it passes, until the tests stop it, plus what they add.
 pub(crate) struct TestClock {
     start: Instant,
+    stopped: OnceLock<Duration>,
     ahead: AtomicI64,
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Now {
         let ahead = self.ahead.load(Ordering::Relaxed);
-        let passed = self.start.elapsed() + Duration::from_millis(u64::try_from(ahead).unwrap());
+        let stopped = self.stopped.get().copied();
+        let passed = stopped.unwrap_or_else(|| self.start.elapsed());
+        let passed = passed + Duration::from_millis(u64::try_from(ahead).unwrap());
         Now {
             wall: Timestamp::from_millis(1_795_000_000_000).plus(passed),
             mono: Monotonic::from_start(passed),
@@ -47,6 +50,11 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
+    /// Only what the tests add passes from here on.
+    pub(crate) fn stop(&self) {
+        self.stopped.get_or_init(|| self.start.elapsed());
+    }
+
     pub(crate) fn advance(&self, span: Duration) {
         self.ahead
             .fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
@@ -117,6 +125,7 @@ impl World {
         let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
         let clock = Arc::new(TestClock {
             start: Instant::now(),
+            stopped: OnceLock::new(),
             ahead: AtomicI64::new(0),
         });
         let store = SqliteStore::open(&folder.path().join("doorward.db"), &options).unwrap();

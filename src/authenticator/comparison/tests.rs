@@ -210,7 +210,7 @@ async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
         record,
         holding: Conditions::NONE,
         known_here: false,
-        report: Report::of(&attempt, subject),
+        report: Report::of(&attempt, NOW.mono, subject),
     };
     let guess = Guess {
         settings: &settings,

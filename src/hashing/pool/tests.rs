@@ -1,8 +1,12 @@
 use super::*;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::task::Poll;
+use std::time::Duration;
+
+use crate::domain::time::{Now, Timestamp};
 
 const LANE: Lane = Lane::Attempt(None);
 const SSHA: &str = "{SSHA}1DHomNfcVd3Hhs7/Z7SbP0Fmf/4BAgME/v8AEA==";
@@ -205,6 +209,64 @@ async fn a_job_whose_caller_has_gone_is_skipped() {
         (counters.abandoned(), counters.verified(), counters.turns()),
         (1, 0, 1)
     );
+}
+
+/// A clock that stands still unless it is moved.
+#[derive(Default)]
+struct SetClock(AtomicU64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp::EPOCH,
+            mono: second(self.0.load(Ordering::SeqCst)),
+            clock_suspect: false,
+        }
+    }
+}
+
+fn second(number: u64) -> Monotonic {
+    Monotonic::from_start(Duration::from_secs(number))
+}
+
+#[tokio::test]
+async fn contract_3_7_what_waits_past_its_deadline_is_dropped_and_says_so() {
+    let pool = pool(1, 16);
+    let clock = Arc::new(SetClock::default());
+    let (running, release) = hold_worker(&pool).await;
+    let by = |number| {
+        let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        pool.of(LANE).until(Deadline::new(as_clock, second(number)))
+    };
+    let hash = || HashText::new(SSHA);
+    let mut late = Box::pin(by(15).verify(hash(), password(SSHA_PASSWORD)));
+    let mut late_and_known = Box::pin(by(15).known().verify(hash(), password(SSHA_PASSWORD)));
+    let mut dummy = Box::pin(by(15).dummy());
+    let mut turn = Box::pin(by(15).turn());
+    let mut in_time = Box::pin(by(16).verify(hash(), password(SSHA_PASSWORD)));
+    let mut stale = Box::pin(pool.verify_stale(hash(), password(SSHA_PASSWORD)));
+    let mut set = Box::pin(pool.hash(password("another")));
+    assert_eq!(poll_once(&mut late).await, None);
+    assert_eq!(poll_once(&mut late_and_known).await, None);
+    assert_eq!(poll_once(&mut dummy).await, None);
+    assert_eq!(poll_once(&mut turn).await, None);
+    assert_eq!(poll_once(&mut in_time).await, None);
+    assert_eq!(poll_once(&mut stale).await, None);
+    assert!(poll_once(&mut set).await.is_none());
+    clock.0.store(16, Ordering::SeqCst);
+    drop(release);
+    assert_eq!(running.await, Ok(()));
+    assert_eq!(
+        (late.await, late_and_known.await),
+        (Err(QueueFull), Err(QueueFull))
+    );
+    assert_eq!((dummy.await, turn.await), (Err(QueueFull), Err(QueueFull)));
+    let right = Ok(Comparison::Right { needs_rehash: true });
+    assert_eq!((in_time.await, stale.await), (right, right));
+    assert!(set.await.is_ok());
+    let counters = pool.counters();
+    let done = (counters.verified(), counters.dummies(), counters.turns());
+    assert_eq!((counters.overdue(), done), (4, (1, 0, 0)));
 }
 
 #[tokio::test]
