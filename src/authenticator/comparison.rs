@@ -25,6 +25,7 @@ use crate::store::records::{MailKind, NewMail};
 
 use super::Core;
 use super::afterwards::Suspected;
+use super::ahead::{Pass, There};
 use super::challenged::{Answered, hold_against};
 use super::decision::{Found, Round};
 use super::flights::Landing;
@@ -32,6 +33,7 @@ use super::guess::{Guess, GuessedAt, Presented, no_verdict};
 use super::memory::Known;
 use super::places::Placed;
 use super::report;
+use super::throttle::Whom;
 use super::verdict::{Authenticated, ChangeProof, MsChapV2Success, Undecided, Verdict};
 
 /// How long a previous password is stale rather than wrong (CONTRACT.md 3.5).
@@ -63,6 +65,16 @@ struct Compare<'a> {
     found: &'a Found<'a>,
     /// Those in force when its place was taken.
     limits: PlaceLimits,
+}
+
+impl Compare<'_> {
+    /// The account, where the guess comes from.
+    fn there(&self) -> There {
+        There {
+            whom: Whom::account(&self.found.record),
+            origin: self.guess.from.key.clone(),
+        }
+    }
 }
 
 impl<S: AttemptStore> Core<S> {
@@ -99,9 +111,11 @@ impl<S: AttemptStore> Core<S> {
             }
             Ok(Placed::Taken(place)) => place,
         };
+        let pass = self.pass(guess);
+        let queue = self.queue(found, pass.as_ref());
         let compared = match guess.guess.presented {
-            Presented::Password(password) => self.compare_password(guess, password).await,
-            Presented::Response(response) => self.compare_response(guess, response).await,
+            Presented::Password(password) => self.compare_password(guess, password, queue).await,
+            Presented::Response(response) => self.compare_response(guess, response, queue).await,
         };
         let refused_as = match &compared {
             Ok(Compared::Wrong(_)) => Known::Wrong,
@@ -126,22 +140,42 @@ impl<S: AttemptStore> Core<S> {
             Ok(Round::Verdict(Verdict::Refused(_))) => Landing::Remembered(refused_as),
             Ok(Round::Verdict(_)) => Landing::Right,
         };
-        if let Landing::Remembered(_) = landing
-            && let Err(undecided) = self.wait_with_the_others(guess.found).await
-        {
+        if let Err(undecided) = self.use_pass(guess, pass, &landing).await {
             return (landing, Err(undecided));
         }
         (landing, round)
     }
 
-    /// Who went ahead because of being known, and is refused, waits behind the others after all:
-    /// only what ends in a grant may skip the queue (CONTRACT.md 5.2).
-    async fn wait_with_the_others(&self, found: &Found<'_>) -> Result<(), Undecided> {
-        if !found.known_here {
-            return Ok(());
+    /// A pass to go ahead of the strangers, where the account is known and there is one left. What is
+    /// remembered as right does not wait.
+    fn pass(&self, guess: &Compare<'_>) -> Option<Pass> {
+        if !guess.found.known_here || guess.guess.known == Some(Known::Right) {
+            return None;
         }
-        let turn = self.turns(&found.report).turn().await;
-        turn.map_err(|QueueFull| Undecided::Busy)
+        self.ahead.pass(&guess.there(), self.clock.now().mono)
+    }
+
+    /// Spends a pass or gives it back. Who went ahead, and is refused, waits behind the others after
+    /// all: only what ends in a grant may skip the queue (CONTRACT.md 5.2).
+    async fn use_pass(
+        &self,
+        guess: &Compare<'_>,
+        pass: Option<Pass>,
+        landing: &Landing,
+    ) -> Result<(), Undecided> {
+        let now = self.clock.now().mono;
+        match landing {
+            Landing::Right => self.ahead.granted(&guess.there(), pass, now),
+            Landing::Moved | Landing::Throttled(_) | Landing::Undecided(_) => {
+                self.ahead.undecided(pass, now);
+            }
+            Landing::Remembered(_) if pass.is_some() => {
+                let turn = self.turns(&guess.found.report).turn().await;
+                return turn.map_err(|QueueFull| Undecided::Busy);
+            }
+            Landing::Remembered(_) => {}
+        }
+        Ok(())
     }
 
     /// Holds a password against the account's hash, or what is remembered of it.
@@ -149,16 +183,14 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Compare<'_>,
         password: &Password,
+        queue: Turns<'_>,
     ) -> Result<Compared, QueueFull> {
         let record = &guess.found.record;
         let compared = match (guess.guess.known, &record.password) {
             (Some(Known::Right), _) => Comparison::Right {
                 needs_rehash: false,
             },
-            (_, Some(hash)) => {
-                let turns = self.precedence(guess.found);
-                turns.verify(hash.clone(), password.clone()).await?
-            }
+            (_, Some(hash)) => queue.verify(hash.clone(), password.clone()).await?,
             (_, None) => Comparison::Wrong,
         };
         Ok(match compared {
@@ -189,8 +221,9 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Compare<'_>,
         response: &ChallengeResponse,
+        queue: Turns<'_>,
     ) -> Result<Compared, QueueFull> {
-        self.precedence(guess.found).turn().await?;
+        queue.turn().await?;
         let now = self.clock.now();
         Ok(
             match hold_against(guess.guess.settings, guess.found, response, now) {
@@ -202,13 +235,12 @@ impl<S: AttemptStore> Core<S> {
         )
     }
 
-    /// The queue as this account has it here.
-    fn precedence(&self, found: &Found<'_>) -> Turns<'_> {
+    /// The queue as this account has it, with a pass or without.
+    fn queue(&self, found: &Found<'_>, pass: Option<&Pass>) -> Turns<'_> {
         let turns = self.turns(&found.report);
-        if found.known_here {
-            turns.known()
-        } else {
-            turns
+        match pass {
+            Some(_) => turns.known(),
+            None => turns,
         }
     }
 

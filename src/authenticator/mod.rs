@@ -3,6 +3,7 @@
 //! It knows no protocol and no concrete store. Front ends see it as [`Decide`].
 
 mod afterwards;
+mod ahead;
 pub mod announced;
 pub mod attempt;
 mod certified;
@@ -122,6 +123,7 @@ struct Core<S> {
     places: places::Places,
     nobodies: nobody::Nobodies,
     throttle: throttle::Throttle,
+    ahead: ahead::Ahead,
     announced: announced::Announced,
     /// Stands for the network password where there is none.
     decoy: NetworkPassword,
@@ -155,6 +157,7 @@ impl<S: AttemptStore> Authenticator<S> {
             places: places::Places::default(),
             nobodies: nobody::Nobodies::new(),
             throttle: throttle::Throttle::new(),
+            ahead: ahead::Ahead::new(),
             announced: announced::Announced::default(),
             decoy,
             services_seen: Cache::new(SERVICES_SEEN),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::certificate::CertificateNames;
 use crate::domain::event::{Outcome, Subject};
-use crate::domain::origin::{Origin, Protocol, Source};
+use crate::domain::origin::{Origin, OriginKey, Protocol, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::ResourceKind;
 use crate::domain::secret::Password;
@@ -13,12 +13,13 @@ use crate::policy::origins::{Identified, identify};
 use crate::store::attempts::{AttemptStore, ServiceRecord};
 
 use super::Core;
+use super::ahead::There;
 use super::attempt::{ServiceAttempt, ServiceEvidence};
 use super::memory::{Digest, Holder, Known};
 use super::payment::Paid;
 use super::report::Report;
 use super::settings::Settings;
-use super::throttle::{Names, Toll};
+use super::throttle::{Names, Toll, Whom};
 use super::verdict::{AuthenticatedService, ServiceVerdict, Undecided};
 
 /// How long a wrong password of a service account is remembered.
@@ -253,14 +254,44 @@ impl<S: AttemptStore> Core<S> {
         if known == Some(Known::Right) {
             return Ok(true);
         }
+        let there = There {
+            whom: Whom::Service(record.service),
+            origin: OriginKey::new(source.to_string()),
+        };
+        let seen = (record.service, source.clone());
         // Sources that an administrator gave to the account are known from the start.
-        let known_here = !record.sources.is_empty()
-            || self
-                .services_seen
-                .contains_key(&(record.service, source.clone()));
+        let known_here = !record.sources.is_empty() || self.services_seen.contains_key(&seen);
+        let pass = if known_here {
+            self.ahead.pass(&there, self.clock.now().mono)
+        } else {
+            None
+        };
+        let right = self.compare_hashes(record, password, pass.is_some()).await;
+        let now = self.clock.now().mono;
+        match right {
+            Ok(true) => self.ahead.granted(&there, pass, now),
+            Err(_) => self.ahead.undecided(pass, now),
+            Ok(false) => {
+                self.work_for_nobody(SERVICE_HASHES.saturating_sub(record.passwords.len()))
+                    .await?;
+                if pass.is_some() {
+                    self.service_turn().await?;
+                }
+            }
+        }
+        right
+    }
+
+    /// Whether a password is one of the account's, ahead of the strangers or among them.
+    async fn compare_hashes(
+        &self,
+        record: &ServiceRecord,
+        password: &Password,
+        ahead: bool,
+    ) -> Result<bool, Undecided> {
         for hash in &record.passwords {
             let turns = self.pool.of(Lane::Service);
-            let turns = if known_here { turns.known() } else { turns };
+            let turns = if ahead { turns.known() } else { turns };
             let compared = turns.verify(hash.clone(), password.clone()).await;
             let compared = compared.map_err(|QueueFull| Undecided::Busy)?;
             if let Comparison::Right { needs_rehash } = compared {
@@ -269,11 +300,6 @@ impl<S: AttemptStore> Core<S> {
                 }
                 return Ok(true);
             }
-        }
-        self.work_for_nobody(SERVICE_HASHES.saturating_sub(record.passwords.len()))
-            .await?;
-        if known_here {
-            self.service_turn().await?;
         }
         Ok(false)
     }

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::id::{AccountId, Epoch};
+use crate::domain::id::{AccountId, Epoch, ServiceId};
 use crate::domain::name::ResourceName;
 use crate::domain::origin::{OriginKey, Source};
 use crate::domain::time::Monotonic;
@@ -58,6 +58,8 @@ pub(super) enum Whom {
     Account(AccountId, Epoch),
     /// A name that belongs to nobody, by its digest.
     Nobody(String),
+    /// A service account.
+    Service(ServiceId),
 }
 
 impl Whom {

@@ -35,6 +35,21 @@ pub const NAS_RATE: Rate = Rate {
     refill: Duration::from_mins(3),
 };
 
+/// How many comparisons of one account go ahead of the strangers at an origin where it is known, once
+/// they fail (CONTRACT.md 3.7).
+pub const AHEAD_OF_ACCOUNT: Rate = Rate {
+    capacity: 3,
+    refill: Duration::from_mins(5),
+};
+
+/// How many comparisons go ahead of the strangers from one origin, once they fail, whatever accounts
+/// are known there (CONTRACT.md 3.7). Many users may log in there at once, each with a comparison
+/// under way.
+pub const AHEAD_OF_ORIGIN: Rate = Rate {
+    capacity: 60,
+    refill: Duration::from_secs(2),
+};
+
 /// How many accounts one source may lock at once, at most: it is throttled before the next one.
 const LOCKS: u32 = 6;
 
@@ -176,9 +191,9 @@ impl<K: Hash + Eq> Buckets<K> {
         }
     }
 
-    /// Starts afresh every bucket whose key is meant, as after an unlock or a reset.
-    pub fn forget(&mut self, mut meant: impl FnMut(&K) -> bool) {
-        self.buckets.retain(|key, _| !meant(key));
+    /// Starts the bucket of `key` afresh.
+    pub fn forget(&mut self, key: &K) {
+        self.buckets.remove(key);
     }
 
     /// How many buckets there are.

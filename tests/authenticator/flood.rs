@@ -5,6 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::authenticator::{Decide as _, ServiceAttempt, ServiceEvidence, ServiceVerdict};
+use doorward::domain::id::RequestId;
+use doorward::domain::name::ListenerName;
+use doorward::domain::resource::Circumstances;
+use doorward::domain::time::Clock as _;
 use doorward::hashing::Argon2Parameters;
 use tokio::task::JoinHandle;
 
@@ -24,6 +29,23 @@ impl Flood {
             // So many at once may find the queue full, or the store busy.
             if let Ok(verdict) = world.decide(attempt).await {
                 assert!(refusal_of(verdict).is_some());
+            }
+        })
+        .await
+    }
+
+    /// Guesses at service accounts.
+    pub(crate) async fn at_services(world: &Arc<World>, waiting: u64) -> Self {
+        Self::of(world, waiting, |world, name, source| async move {
+            let now = world.clock.now();
+            let attempt = ServiceAttempt {
+                request: RequestId::new(now.wall),
+                received: now,
+                circumstances: Circumstances::new(ListenerName::parse("hosts").unwrap(), source),
+                evidence: ServiceEvidence::password(name, b"a guess"),
+            };
+            if let Ok(verdict) = world.authenticator.decide_service(attempt).await {
+                assert!(matches!(verdict, ServiceVerdict::Refused(_)));
             }
         })
         .await
@@ -67,6 +89,14 @@ impl Flood {
         tokio::time::timeout(Duration::from_mins(1), held)
             .await
             .is_ok()
+    }
+
+    /// Waits until so many more of the guesses were hashed, while others still wait behind them.
+    pub(crate) async fn goes_on_for(&self, guesses: u64) {
+        let dummies = || self.world.pool.counters().dummies();
+        let last = dummies() + guesses;
+        assert!(self.until(|_| dummies() >= last).await, "{}", dummies());
+        assert!(self.waiting() > guesses, "{} still wait", self.waiting());
     }
 
     /// Ends it, and the pool with it.

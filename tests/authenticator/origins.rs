@@ -210,6 +210,64 @@ async fn contract_3_7_known_users_are_let_in_while_made_up_names_fill_the_queue(
     flood.end().await;
 }
 
+/// Sends guesses, which nobody waits for, and says how many are compared while the strangers have
+/// their turn so often; four times as many could go ahead of them.
+async fn compared_ahead(
+    world: &Arc<World>,
+    flood: &Flood,
+    guesses: impl Iterator<Item = Attempt>,
+    turns: u64,
+) -> u64 {
+    let before = world.pool.counters().verified();
+    for guess in guesses {
+        let world = Arc::clone(world);
+        tokio::spawn(async move { world.decide(guess).await });
+    }
+    flood.goes_on_for(turns).await;
+    world.pool.counters().verified() - before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_7_guesses_at_the_known_go_no_further_ahead_than_their_origin_may() {
+    let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
+    let world = Arc::new(World::with_alice().await);
+    for name in &names {
+        world.add(name, Some(RIGHT)).await;
+        world.bind("hosts", name).await;
+        assert_eq!(world.refusal("hosts", name, RIGHT).await, None);
+    }
+    let flood = Flood::at(&world, "hosts", 800).await;
+    let guesses = (0..5)
+        .flat_map(|guess| {
+            names
+                .iter()
+                .map(move |name| (name, format!("guess {guess}")))
+        })
+        .map(|(name, password)| world.attempt("hosts", name, &password));
+    let ahead = compared_ahead(&world, &flood, guesses, 60).await;
+    assert_eq!(ahead, 60, "of 200");
+    flood.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_7_who_failed_a_few_times_where_they_are_known_waits_with_the_strangers() {
+    let world = Arc::new(with_networks(&["alice", "bob"]).await);
+    for user in ["alice", "bob"] {
+        assert_eq!(world.refusal("hosts", user, RIGHT).await, None);
+        world.set_password(user, "another fine password").await;
+    }
+    let flood = Flood::at(&world, "hosts", 800).await;
+    let guesses = (0..9).map(|guess| world.attempt("hosts", "alice", &format!("guess {guess}")));
+    assert_eq!(compared_ahead(&world, &flood, guesses, 20).await, 3);
+    let attempt = |user| world.attempt("hosts", user, "another fine password");
+    let [alice, bob] = ["alice", "bob"].map(attempt);
+    let alice = compared_ahead(&world, &flood, [alice].into_iter(), 5).await;
+    assert_eq!(alice, 0, "the next one waits, right or wrong");
+    let bob = compared_ahead(&world, &flood, [bob].into_iter(), 5).await;
+    assert_eq!(bob, 1, "others of the same origin do not");
+    flood.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unlock_starts_the_buckets_of_an_account_afresh_and_a_lock_does_not() {
     let world = with_networks(&["alice"]).await;

@@ -14,6 +14,7 @@ use doorward::domain::resource::Circumstances;
 use doorward::domain::time::Clock as _;
 use doorward::store::changes::{Change, NewService};
 
+use crate::flood::Flood;
 use crate::world::{RIGHT, World};
 
 const HERE: &str = "127.0.0.1";
@@ -56,16 +57,20 @@ async fn map(world: &World, name: &str, to: Option<&str>) {
         .await;
 }
 
-async fn decide(world: &World, source: &str, evidence: ServiceEvidence) -> ServiceVerdict {
+fn attempt(world: &World, source: &str, evidence: ServiceEvidence) -> ServiceAttempt {
     let now = world.clock.now();
     let listener = ListenerName::parse("hosts").unwrap();
     let source: IpAddr = source.parse().unwrap();
-    let attempt = ServiceAttempt {
+    ServiceAttempt {
         request: RequestId::new(now.wall),
         received: now,
         circumstances: Circumstances::new(listener, source),
         evidence,
-    };
+    }
+}
+
+async fn decide(world: &World, source: &str, evidence: ServiceEvidence) -> ServiceVerdict {
+    let attempt = attempt(world, source, evidence);
     world.authenticator.decide_service(attempt).await.unwrap()
 }
 
@@ -186,4 +191,33 @@ async fn no_password_binds_an_account_that_has_none() {
         };
         assert_eq!(refusal, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_7_guesses_at_a_service_account_where_it_is_known_go_ahead_a_few_times() {
+    let world = Arc::new(World::new());
+    let password = world.hash(RIGHT).await;
+    world
+        .apply(Change::AddService(NewService {
+            service: ServiceId::new(world.clock.now().wall),
+            name: ServiceName::parse("dovecot").unwrap(),
+            password: Some(password),
+            certificate: None,
+            may_search: true,
+            sources: Vec::new(),
+        }))
+        .await;
+    let evidence =
+        |password: &str| ServiceEvidence::password("dovecot".to_owned(), password.as_bytes());
+    granted(&world, evidence(RIGHT)).await;
+    let flood = Flood::at_services(&world, 200).await;
+    let before = world.pool.counters().verified();
+    for guess in 0..10 {
+        let guess = attempt(&world, HERE, evidence(&format!("guess {guess}")));
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { world.authenticator.decide_service(guess).await });
+    }
+    flood.goes_on_for(20).await;
+    assert_eq!(world.pool.counters().verified() - before, 3);
+    flood.end().await;
 }
