@@ -239,6 +239,9 @@ impl Server {
                     let known = tokio::select! {
                         known = arrival::behind(&mut stream, &source, within) => known,
                         () = turn.lost() => return arrived.turn_away(&source, "displaced"),
+                        () = arrived.shutdown.cancelled() => {
+                            return arrived.turn_away(&source, "shutdown");
+                        }
                     };
                     drop(turn);
                     match known {
@@ -260,6 +263,9 @@ impl Server {
                     let known = tokio::select! {
                         known = local::peer(&stream) => known,
                         () = turn.lost() => return arrived.turn_away(&nobody, "displaced"),
+                        () = arrived.shutdown.cancelled() => {
+                            return arrived.turn_away(&nobody, "shutdown");
+                        }
                     };
                     drop(turn);
                     match known {

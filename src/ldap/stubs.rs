@@ -120,6 +120,9 @@ pub(crate) struct World {
     pub(crate) stands: AtomicBool,
     pub(crate) panics: AtomicBool,
     pub(crate) hangs: AtomicBool,
+    /// Whether decisions wait, and how many have begun.
+    pub(crate) ponders: AtomicBool,
+    pub(crate) decisions: AtomicUsize,
     pub(crate) reads: AtomicUsize,
     pub(crate) member_reads: AtomicUsize,
 }
@@ -156,6 +159,8 @@ impl World {
             stands: AtomicBool::new(true),
             panics: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
+            ponders: AtomicBool::new(false),
+            decisions: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
             member_reads: AtomicUsize::new(0),
         }
@@ -163,6 +168,14 @@ impl World {
 
     fn broken(&self) -> Result<(), Undecided> {
         self.undecided.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    async fn ponder(&self) -> Result<(), Undecided> {
+        self.decisions.fetch_add(1, Ordering::SeqCst);
+        while self.ponders.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.broken()
     }
 
     async fn mishap(&self) {
@@ -193,7 +206,7 @@ impl Decide for World {
     fn decide(&self, attempt: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
         Box::pin(async move {
             self.attempts.lock().unwrap().push(attempt.clone());
-            self.broken()?;
+            self.ponder().await?;
             let Claim::Typed(name) = &attempt.claim else {
                 return Ok(Verdict::Refused(Refusal::MalformedName));
             };
@@ -227,7 +240,7 @@ impl Decide for World {
     ) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
         Box::pin(async move {
             self.service_attempts.lock().unwrap().push(attempt.clone());
-            self.broken()?;
+            self.ponder().await?;
             let ServiceEvidence::Password { name, password } = attempt.evidence else {
                 return Ok(ServiceVerdict::Refused(Refusal::UnknownCertificate));
             };
@@ -245,14 +258,14 @@ impl Decide for World {
 
     fn still_granted<'a>(&'a self, _: &'a Authenticated) -> Answer<'a, Result<bool, Undecided>> {
         Box::pin(async {
-            self.broken()?;
+            self.ponder().await?;
             Ok(self.stands.load(Ordering::SeqCst))
         })
     }
 
     fn still_change_only<'a>(&'a self, _: &'a ChangeProof) -> Answer<'a, Result<bool, Undecided>> {
         Box::pin(async {
-            self.broken()?;
+            self.ponder().await?;
             Ok(self.stands.load(Ordering::SeqCst))
         })
     }
@@ -262,7 +275,7 @@ impl Decide for World {
         _: &'a AuthenticatedService,
     ) -> Answer<'a, Result<bool, Undecided>> {
         Box::pin(async {
-            self.broken()?;
+            self.ponder().await?;
             Ok(self.stands.load(Ordering::SeqCst))
         })
     }
@@ -276,7 +289,7 @@ impl ChangeOwnPassword for World {
         _: Now,
     ) -> Answer<'a, Result<Changed, NotChanged>> {
         Box::pin(async move {
-            self.broken().map_err(NotChanged::Undecided)?;
+            self.ponder().await.map_err(NotChanged::Undecided)?;
             if let Some(reason) = self.not_changed.lock().unwrap().clone() {
                 return Err(reason);
             }

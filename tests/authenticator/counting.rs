@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use doorward::authenticator::{Refusal, Undecided, Verdict};
@@ -90,6 +91,20 @@ async fn the_same_wrong_password_a_hundred_times_is_one_guess_and_one_hash() {
     assert_eq!(world.pool.counters().verified() - before, 1);
     assert_eq!(world.user("alice").await.recent_failures, 1);
     assert_eq!(world.refusal("hosts", "alice", RIGHT).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_whose_senders_are_given_up_count_as_they_would_have() {
+    let world = World::with_alice().await;
+    let before = world.pool.counters().verified();
+    let guess = || Box::pin(world.decide(world.attempt("hosts", "alice", "wrong")));
+    let mut context = Context::from_waker(Waker::noop());
+    for mut given_up in [guess(), guess()] {
+        assert!(given_up.as_mut().poll(&mut context).is_pending());
+    }
+    world.authenticator.drained().await;
+    assert_eq!(world.pool.counters().verified() - before, 1);
+    assert_eq!(world.user("alice").await.recent_failures, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use crate::client::{bind, extended, message};
 use crate::harness::{Served, settings};
 
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 
 fn caps(connections: usize, per_source: usize, burst: u32) -> Caps {
     let burst = NonZeroU32::new(burst).unwrap();
@@ -114,6 +115,24 @@ fn section_4_4_1_shutting_down_is_told() {
     assert!(notice.is_notice());
     assert_eq!(notice.code(), 52);
     assert!(client.is_closed());
+}
+
+#[test]
+fn handshakes_that_do_not_come_do_not_hold_up_the_end() {
+    for mode in [TlsMode::Implicit, TlsMode::StartTls] {
+        let mut patient = settings(mode);
+        patient.timeouts.handshake = Duration::from_mins(5);
+        let served = Served::with(patient);
+        let mut client = served.connect();
+        if mode == TlsMode::StartTls {
+            assert_eq!(client.ask(&extended(START_TLS, None)).code(), 0);
+        }
+        while served.gate.open() == 0 {
+            std::thread::yield_now();
+        }
+        served.shutdown.cancel();
+        assert!(client.is_closed(), "{mode:?}");
+    }
 }
 
 /// A header of version 2 for a client over IPv4.

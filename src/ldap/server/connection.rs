@@ -37,7 +37,7 @@ use crate::domain::time::Now;
 use crate::ldap::bind::Transport;
 use crate::ldap::decode::{CodecError, Incoming, MessageCodec, Operation, Request, RequestKind};
 use crate::ldap::limits::Phase;
-use crate::ldap::result::{Reply, ResultCode};
+use crate::ldap::result::{Reply, Written};
 use crate::ldap::session::{Arrival, CloseReason, Closing, Conversation, Step};
 use crate::ldap::settings::{Settings, TlsMode};
 use crate::leftovers::{Wiping, overwrite_freed};
@@ -47,7 +47,7 @@ const ANSWERS_IN_FLIGHT: usize = 64;
 const BYTES_IN_FLIGHT: usize = 64 * 1024;
 /// How long it takes at most until a hang-up is seen while nothing is read.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long operations may go on once the daemon stops.
+/// How long operations, and what waits for them, may go on once the daemon stops.
 const LAST_OPERATIONS: Duration = Duration::from_secs(5);
 /// How many bytes are read at once, from a stranger and from who has bound.
 const STRANGERS_ROOM: usize = 1024;
@@ -153,11 +153,12 @@ async fn protected<S>(
 where
     S: Stream,
 {
-    let accepted = timeout(
-        handshake,
-        TlsAcceptor::from(config).accept(Wiping::new(stream)),
-    )
-    .await;
+    let accepting = TlsAcceptor::from(config).accept(Wiping::new(stream));
+    let accepted = tokio::select! {
+        accepted = timeout(handshake, accepting) => accepted,
+        // Nothing was asked for yet, and there is nobody to tell in the clear.
+        () = talk.shutdown.cancelled() => return CloseReason::Shutdown,
+    };
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(failure)) => {
@@ -211,7 +212,10 @@ struct Talk<S> {
     stream: S,
     codec: MessageCodec,
     inbox: BytesMut,
+    /// What is still to be written, behind a message in part or whole ones.
     outbox: BytesMut,
+    /// Whether the last message of the outbox is whole. Behind a part no other can follow.
+    tail: Written,
     conversation: Conversation,
     services: Services,
     shutdown: CancellationToken,
@@ -241,6 +245,7 @@ impl<S: Stream> Talk<S> {
             codec: MessageCodec::new(conversation.settings().limits),
             inbox: BytesMut::new(),
             outbox: BytesMut::new(),
+            tail: Written::Whole,
             conversation,
             services,
             shutdown,
@@ -255,8 +260,16 @@ impl<S: Stream> Talk<S> {
         }
     }
 
+    /// Talks to the end. Whatever it waits for, a daemon that stops waits no longer than it gives
+    /// operations: what was being decided is decided all the same, and nobody is told.
     async fn run(mut self) -> Ending<S> {
-        match self.talk().await {
+        let last = after(self.shutdown.clone(), LAST_OPERATIONS);
+        let talked = tokio::select! {
+            biased;
+            talked = self.talk() => talked,
+            () = last => Err(CloseReason::Shutdown),
+        };
+        match talked {
             Ok(config) => {
                 let Self {
                     stream,
@@ -281,11 +294,8 @@ impl<S: Stream> Talk<S> {
     /// Talks until the connection is to be protected, or ends.
     async fn talk(&mut self) -> Result<Arc<ServerConfig>, CloseReason> {
         let mut idle = self.idle();
-        let mut stopping = false;
-        let mut over = false;
-        let mut last = None;
         loop {
-            while !stopping && self.has_room() {
+            while !self.shutdown.is_cancelled() && self.has_room() {
                 let Some(incoming) = self.next_message()? else {
                     break;
                 };
@@ -299,11 +309,8 @@ impl<S: Stream> Talk<S> {
                 }
             }
             self.flush().await?;
-            if stopping && (self.running.is_empty() || over) {
-                self.put(Reply::notice_of_disconnection(
-                    ResultCode::Unavailable,
-                    "the server is shutting down",
-                ));
+            let stopping = self.shutdown.is_cancelled();
+            if stopping && self.running.is_empty() {
                 return Err(CloseReason::Shutdown);
             }
             let may_read = !stopping && self.has_room();
@@ -323,16 +330,12 @@ impl<S: Stream> Talk<S> {
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     check(&ended)?;
                 }
-                () = self.shutdown.cancelled(), if !stopping => {
-                    stopping = true;
-                    last = Some(Box::pin(sleep(LAST_OPERATIONS)));
-                }
+                () = self.shutdown.cancelled(), if !stopping => {}
                 read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
                     Ok(read) => overwrite_freed(read),
                 },
                 () = &mut idle, if self.running.is_empty() => return Err(CloseReason::Idle),
-                () = after(&mut last) => over = true,
                 () = sleep(LOOK), if !may_read => self.look()?,
             }
         }
@@ -515,12 +518,10 @@ impl<S: Stream> Talk<S> {
     }
 }
 
-/// Waits for a time that may not have begun.
-async fn after(time: &mut Option<Pin<Box<Sleep>>>) {
-    match time {
-        Some(time) => time.await,
-        None => std::future::pending().await,
-    }
+/// Waits until the daemon has been stopping for so long.
+async fn after(shutdown: CancellationToken, span: Duration) {
+    shutdown.cancelled().await;
+    sleep(span).await;
 }
 
 fn malformed(reason: &'static str) {

@@ -3,9 +3,11 @@
 #[path = "../../../tests/rfc4511/client.rs"]
 #[expect(dead_code, reason = "the tests of tests/rfc4511 use more of it")]
 mod client;
+mod ends;
 mod loads;
 mod pages;
 mod passwords;
+mod slow;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

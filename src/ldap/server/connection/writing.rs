@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use metrics::counter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::yield_now;
@@ -11,10 +11,10 @@ use tracing::{debug, error};
 
 use super::super::stream::Stream;
 use super::operations::Handed;
-use super::{LOOK, READ_ROOM, Talk};
+use super::{LOOK, READ_ROOM, Talk, after};
 use crate::ldap::decode::{MessageId, RequestKind};
 use crate::ldap::limits::Phase;
-use crate::ldap::result::{EntryWriter, Reply, Response, Written};
+use crate::ldap::result::{EntryWriter, Reply, Response, ResultCode, Written};
 use crate::ldap::session::CloseReason;
 
 /// How many bytes are gathered before they are written, for a stranger and for who has bound.
@@ -50,12 +50,15 @@ impl<S: Stream> Talk<S> {
         self.story.found(id);
         let mut writer = EntryWriter::new(id, found.entry);
         let until = self.write_at();
-        while writer.write(&mut self.outbox, until) == Written::Part {
+        loop {
+            self.tail = writer.write(&mut self.outbox, until);
+            if self.tail == Written::Whole {
+                return Ok(());
+            }
             self.write_out().await?;
             // A client that reads fast leaves nothing to wait for.
             yield_now().await;
         }
-        Ok(())
     }
 
     /// How many bytes of answers are written before more is gathered, or a further request done.
@@ -83,30 +86,31 @@ impl<S: Stream> Talk<S> {
             return Ok(());
         }
         let limit = self.conversation.settings().timeouts.write;
+        let roomy = self.outbox.capacity() > KEPT_ROOM;
         let written = timeout(limit, self.write_while_there()).await;
         self.outbox.clear();
-        if self.outbox.capacity() > KEPT_ROOM {
+        if roomy {
             self.outbox = BytesMut::new();
         }
         written.unwrap_or(Err(CloseReason::SlowReader))
     }
 
     /// Writes for as long as the client is there. Once the daemon stops, a client that takes
-    /// nothing for a moment is waited for no more.
+    /// nothing for a moment is waited for no more. What it has taken is taken out of the outbox at
+    /// once: this may be given up on the way, and the last word then follows the rest.
     async fn write_while_there(&mut self) -> Result<(), CloseReason> {
-        let mut rest: &[u8] = &self.outbox;
         loop {
             let write = async {
-                if rest.is_empty() {
+                if self.outbox.is_empty() {
                     self.stream.flush().await.map(|()| 0)
                 } else {
-                    self.stream.write(rest).await
+                    self.stream.write(&self.outbox).await
                 }
             };
             match timeout(LOOK, write).await {
-                Ok(Ok(0)) if rest.is_empty() => return Ok(()),
+                Ok(Ok(0)) if self.outbox.is_empty() => return Ok(()),
                 Ok(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
-                Ok(Ok(written)) => rest = rest.get(written..).unwrap_or_default(),
+                Ok(Ok(written)) => self.outbox.advance(written.min(self.outbox.len())),
                 Err(_) if self.stream.has_hung_up() => return Err(CloseReason::Gone),
                 Err(_) if self.shutdown.is_cancelled() => return Err(CloseReason::SlowReader),
                 Err(_) => {}
@@ -114,12 +118,26 @@ impl<S: Stream> Talk<S> {
         }
     }
 
-    /// Sends the last word and closes.
+    /// Sends the last word and closes. None is sent in the middle of an entry, which it would be
+    /// taken for a piece of.
     pub(super) async fn hang_up(&mut self, reason: CloseReason) {
-        if matches!(reason, CloseReason::Gone | CloseReason::SlowReader) {
+        let silent = matches!(reason, CloseReason::Gone | CloseReason::SlowReader);
+        if silent || self.tail == Written::Part {
             return;
         }
-        if self.write_out().await.is_err() {
+        if reason == CloseReason::Shutdown {
+            self.put(Reply::notice_of_disconnection(
+                ResultCode::Unavailable,
+                "the server is shutting down",
+            ));
+        }
+        let last = after(self.shutdown.clone(), LINGER);
+        let written = tokio::select! {
+            biased;
+            written = self.write_out() => written,
+            () = last => return,
+        };
+        if written.is_err() {
             return;
         }
         let closed = timeout(LINGER, self.stream.shutdown()).await;

@@ -1,17 +1,19 @@
 //! Work without measure: filters of many terms, groups of many members, clients that ask much and
 //! leave.
 
-use std::sync::atomic::AtomicBool;
-
 use super::*;
 use crate::ldap::stubs::members;
 
 const MEMBERS: usize = 6000;
 
 /// A world whose staff is so many that a read leaves them out at first.
-fn large() -> World {
+pub(super) fn large() -> World {
+    with_members(MEMBERS)
+}
+
+pub(super) fn with_members(count: usize) -> World {
     let mut world = World::new();
-    let users: Vec<String> = (0..MEMBERS).map(|number| format!("u{number:05}")).collect();
+    let users: Vec<String> = (0..count).map(|number| format!("u{number:05}")).collect();
     world.groups[0].members = members(users.iter().map(String::as_str), ["interns"]);
     world
 }
@@ -137,43 +139,4 @@ fn who_does_not_read_holds_up_nobody_else_of_its_source() {
         assert_eq!(found(&mut client, &scan).len(), 3);
     }
     drop(deaf);
-}
-
-#[test]
-fn operations_without_end_do_not_hold_up_the_end() {
-    let mut patient = settings();
-    patient.search.time = Duration::from_mins(5);
-    let served = Served::with(World::new(), patient);
-    let mut client = served.bound_as(SSSD);
-    served.world.hangs.store(true, Ordering::SeqCst);
-    client.send(&Search::new(PEOPLE, Scope::One).bytes());
-    while served.world.reads.load(Ordering::SeqCst) == 0 {
-        std::thread::yield_now();
-    }
-    served.shutdown.cancel();
-    assert!(client.read().unwrap().is_notice());
-    assert!(client.is_closed());
-    served.runtime.block_on(served.serving).unwrap();
-}
-
-#[test]
-fn a_client_that_does_not_read_does_not_hold_up_the_end() {
-    let mut patient = settings();
-    patient.timeouts.write = Duration::from_mins(5);
-    let served = Served::with(large(), patient);
-    let mut client = served.bound_as(SSSD);
-    for _ in 0..16 {
-        client.send(&Search::new(STAFF, Scope::Base).bytes());
-    }
-    while served.world.member_reads.load(Ordering::SeqCst) < 4 {
-        std::thread::yield_now();
-    }
-    served.shutdown.cancel();
-    let ended = AtomicBool::new(false);
-    served.runtime.block_on(async {
-        let end = tokio::time::timeout(Duration::from_mins(1), served.serving).await;
-        ended.store(end.is_ok(), Ordering::SeqCst);
-    });
-    assert!(ended.load(Ordering::SeqCst), "it waited for the client");
-    drop(client);
 }
