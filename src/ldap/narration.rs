@@ -322,7 +322,9 @@ pub fn cure_of_close(reason: CloseReason) -> Option<&'static str> {
             "nobody had bound here, and another connection needed the place: bind at once, or raise \
              ldap.max_connections or ldap.max_connections_per_source"
         }
-        CloseReason::SlowReader => "the client took nothing for ldap.write_timeout",
+        CloseReason::SlowReader => {
+            "the client was ldap.write_timeout behind with what was sent to it"
+        }
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@
 //! A client that does not read stops being read, and is closed when it stays so; one that hangs up
 //! is noticed while it is not read, and ends what it asked for.
 
+mod lag;
 mod operations;
 mod writing;
 

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::{debug, error};
 
 use super::super::stream::Stream;
+use super::lag::Lag;
 use super::operations::Handed;
 use super::{LOOK, READ_ROOM, Talk, after};
 use crate::ldap::decode::{MessageId, RequestKind};
@@ -49,13 +50,14 @@ impl<S: Stream> Talk<S> {
     ) -> Result<(), CloseReason> {
         self.story.found(id);
         let mut writer = EntryWriter::new(id, found.entry);
+        let mut lag = Lag::default();
         let until = self.write_at();
         loop {
             self.tail = writer.write(&mut self.outbox, until);
             if self.tail == Written::Whole {
                 return Ok(());
             }
-            self.write_out().await?;
+            self.write_out(&mut lag).await?;
             // A client that reads fast leaves nothing to wait for.
             yield_now().await;
         }
@@ -77,22 +79,28 @@ impl<S: Stream> Talk<S> {
             };
             self.answer(serial, event).await?;
         }
-        self.write_out().await
+        self.write_out(&mut Lag::default()).await
     }
 
-    /// Writes what was gathered.
-    async fn write_out(&mut self) -> Result<(), CloseReason> {
+    /// Writes what was gathered, to a client that is as far behind already.
+    async fn write_out(&mut self, lag: &mut Lag) -> Result<(), CloseReason> {
         if self.outbox.is_empty() {
             return Ok(());
         }
         let limit = self.conversation.settings().timeouts.write;
+        let (bytes, begun) = (self.outbox.len(), self.services.clock.now().mono);
         let roomy = self.outbox.capacity() > KEPT_ROOM;
-        let written = timeout(limit, self.write_while_there()).await;
+        let written = timeout(lag.left(limit), self.write_while_there()).await;
+        lag.note(bytes, self.services.clock.now().mono.since(begun));
         self.outbox.clear();
         if roomy {
             self.outbox = BytesMut::new();
         }
-        written.unwrap_or(Err(CloseReason::SlowReader))
+        match written {
+            Ok(Ok(())) if lag.left(limit).is_zero() => Err(CloseReason::SlowReader),
+            Ok(written) => written,
+            Err(_) => Err(CloseReason::SlowReader),
+        }
     }
 
     /// Writes for as long as the client is there. Once the daemon stops, a client that takes
@@ -131,10 +139,11 @@ impl<S: Stream> Talk<S> {
                 "the server is shutting down",
             ));
         }
+        let mut lag = Lag::default();
         let last = after(self.shutdown.clone(), LINGER);
         let written = tokio::select! {
             biased;
-            written = self.write_out() => written,
+            written = self.write_out(&mut lag) => written,
             () = last => return,
         };
         if written.is_err() {
