@@ -210,3 +210,53 @@ async fn an_address_that_guesses_at_many_accounts_runs_dry_too() {
     }
     assert_eq!(given, 40, "as many as a source's bucket holds");
 }
+
+/// The owner reads mail by way of the relay all the time; that makes nobody else behind it known.
+#[tokio::test]
+async fn contract_3_2_a_crowd_of_clients_behind_a_relay_reaches_the_daily_cap() {
+    let world = World::with_alice().await;
+    let own = async |mark: &str| {
+        assert_eq!(allow(&world, OWNER, "alice", mark).await, Leave::Given);
+        let refusal = world.refusal("mail", "alice", RIGHT).await;
+        let conclusion = match refusal {
+            None => Conclusion::Right,
+            Some(_) => Conclusion::Wrong,
+        };
+        report(&world, OWNER, "alice", mark, conclusion).await;
+        refusal
+    };
+    assert_eq!(own("0a").await, None);
+    let mut compared = 0;
+    for number in 0..150 {
+        let (client, mark) = (format!("203.0.113.{number}"), format!("{number:04x}"));
+        assert_eq!(allow(&world, &client, "alice", &mark).await, Leave::Given);
+        let password = format!("guess {number}");
+        let refusal = world.refusal("mail", "alice", &password).await;
+        compared += usize::from(refusal == Some(Refusal::WrongPassword));
+        report(&world, &client, "alice", &mark, Conclusion::Wrong).await;
+    }
+    assert!((100..=101).contains(&compared), "{compared} were compared");
+    assert_eq!(own("0b").await, None, "where the owner was let in before");
+}
+
+#[tokio::test]
+async fn contract_3_6_a_throttled_guess_may_match_what_is_remembered_a_hundred_times() {
+    let world = World::with_alice().await;
+    let guess = async |number: usize| {
+        let password = format!("guess {number}");
+        assert!(world.refusal("mail", "alice", &password).await.is_some());
+    };
+    assert_eq!(world.refusal("mail", "alice", RIGHT).await, None);
+    // Of the bucket that the relay has for the account, and past it.
+    for number in 0..20 + 99 {
+        guess(number).await;
+    }
+    assert_eq!(world.refusal("mail", "alice", RIGHT).await, None);
+    for number in 0..100 {
+        guess(1000 + number).await;
+    }
+    let throttled = Some(Refusal::Throttled);
+    assert_eq!(world.refusal("mail", "alice", RIGHT).await, throttled);
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(world.refusal("mail", "alice", RIGHT).await, None);
+}

@@ -459,9 +459,64 @@ async fn contract_5_2_guesses_at_service_accounts_cost_alike_whether_or_not_ther
             assert!(matches!(verdict, ServiceVerdict::Refused(_)));
             each.push((hashes() - before, counters.turns()));
         }
-        seen.push((each, tokens_left(&world).await));
+        let mut left = 0;
+        while refused_to_service(&world, &format!("counted{left}"), b"x").await
+            != Refusal::Throttled
+        {
+            left += 1;
+        }
+        seen.push((each, left));
     }
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0], seen[2]);
     assert_eq!(seen[0].1, TOKENS - 3);
+}
+
+/// Guesses at users come from a host by whoever reaches its sshd; its SSSD binds from there too.
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_8_guesses_at_users_shut_out_no_service_account_of_their_source() {
+    let world = world().await;
+    add_service(&world, "search", &[]).await;
+    let own = async || {
+        let attempt = service_attempt(&world, "search", RIGHT.as_bytes());
+        let verdict = world.authenticator.decide_service(attempt).await.unwrap();
+        matches!(verdict, ServiceVerdict::Granted(_))
+    };
+    assert!(own().await);
+    assert_eq!(tokens_left(&world).await, TOKENS);
+    assert_eq!(
+        refused_to(&world, "hosts", "alice", "x").await,
+        Some(Refusal::Throttled)
+    );
+    assert!(own().await);
+}
+
+/// How soon there is no room may follow from what the store holds: an account's place is taken and
+/// given back, a name that nobody has takes none.
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_5_2_who_is_told_busy_waits_as_who_is_refused() {
+    let world = world().await;
+    add_service(&world, "search", &[]).await;
+    let delay = Duration::from_millis(300);
+    world
+        .authenticator
+        .set_settings(doorward::authenticator::Settings {
+            refusal_delay: delay,
+            ..crate::world::settings()
+        });
+    world.pool.close();
+    for name in ["alice", "nobody"] {
+        let (begun, attempt) = (
+            world.clock.now().mono,
+            world.attempt_from("hosts", name, "x", stranger()),
+        );
+        assert!(matches!(world.decide(attempt).await, Err(Undecided::Busy)));
+        assert!(world.clock.now().mono.since(begun) >= delay, "{name}");
+    }
+    for name in ["search", "nobody"] {
+        let (begun, attempt) = (world.clock.now().mono, service_attempt(&world, name, b"x"));
+        let verdict = world.authenticator.decide_service(attempt).await;
+        assert!(matches!(verdict, Err(Undecided::Busy)));
+        assert!(world.clock.now().mono.since(begun) >= delay, "{name}");
+    }
 }
