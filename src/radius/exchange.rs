@@ -18,12 +18,12 @@ use bytes::Bytes;
 use super::accounting::{self, Report, Way};
 use super::challenges::MsChapAsked;
 use super::client::ClientSettings;
-use super::duplicates::{Admission, Duplicates, Key, Ticket};
+use super::duplicates::{Admission, Duplicates, Identity, Key, Ticket};
 use super::reason::{DropReason, RejectReason};
 use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
 use super::sessions::{SessionId, Sessions};
-use super::transport::{Service, Transport};
+use super::transport::{Proof, Service, Transport};
 use super::wire::{self, Code, IntegrityFault, Keys, Packet, Presence, kind};
 use crate::authenticator::{Attempt, DeviceAttempt, DeviceVerdict, Undecided, Verdict};
 use crate::domain::id::RequestId;
@@ -64,7 +64,7 @@ pub struct Arrival<'a> {
 pub struct Examined<'a> {
     packet: Packet<'a>,
     keys: Keys,
-    presence: Presence,
+    identity: Identity,
 }
 
 /// What a packet is to the allowance of its client (CONTRACT.md 3.6).
@@ -81,7 +81,7 @@ pub enum Weight {
 }
 
 /// Looks at a packet of a known client: its form, its code and its proof. Costs one digest over
-/// its octets at most, and remembers nothing.
+/// its octets at most, and another where the first has proven it; remembers nothing.
 ///
 /// # Errors
 /// It is to be dropped.
@@ -112,10 +112,20 @@ pub fn examine<'a>(arrival: &Arrival<'a>) -> Result<Examined<'a>, DropReason> {
         }
         _ => return Err(DropReason::UnexpectedCode),
     };
+    let key = Key {
+        peer: arrival.peer,
+        local: arrival.local,
+        request: transport.name(&packet),
+    };
+    let identity = Identity {
+        key,
+        authenticator: transport.fingerprint(&packet),
+        proof: transport.proof(&packet, presence),
+    };
     Ok(Examined {
         packet,
         keys,
-        presence,
+        identity,
     })
 }
 
@@ -250,25 +260,21 @@ impl Exchanges {
 
     /// What a packet is to the allowance of its client.
     pub fn weight(
-        &self,
+        &mut self,
         arrival: &Arrival<'_>,
         examined: &Result<Examined<'_>, DropReason>,
     ) -> Weight {
         let Ok(examined) = examined else {
             return Weight::Unproven;
         };
-        match (examined.presence, examined.packet.code()) {
-            (Presence::Absent, _) => Weight::Unproven,
-            (Presence::Verified, Code::StatusServer) => Weight::Repetition,
-            (Presence::Verified, _) => {
-                let key = key(arrival, &examined.packet);
-                let fingerprint = arrival.transport.fingerprint(&examined.packet);
-                if self.duplicates.knows(&key, &fingerprint, arrival.now.mono) {
-                    Weight::Repetition
-                } else {
-                    Weight::Request
-                }
-            }
+        let Examined {
+            packet, identity, ..
+        } = examined;
+        match (identity.proof, packet.code()) {
+            (Proof::Absent, _) => Weight::Unproven,
+            (_, Code::StatusServer) => Weight::Repetition,
+            _ if self.duplicates.knows(identity, arrival.now.mono) => Weight::Repetition,
+            _ => Weight::Request,
         }
     }
 
@@ -365,7 +371,7 @@ impl Exchanges {
         let Examined {
             packet,
             keys,
-            presence,
+            identity,
         } = examined;
         match packet.code() {
             code if !transport.serves(code) => {
@@ -373,7 +379,7 @@ impl Exchanges {
                 keys.check_signed(&packet)?;
                 Ok(Step::Reply(reply.map_err(|_| DropReason::ReplyTooLong)?))
             }
-            Code::AccessRequest => self.access(arrival, &packet, presence, keys),
+            Code::AccessRequest => self.access(arrival, &packet, &identity, keys),
             Code::StatusServer => {
                 if !arrival.available {
                     return Err(DropReason::Unavailable);
@@ -383,7 +389,7 @@ impl Exchanges {
                     .map_err(|_| DropReason::ReplyTooLong)?;
                 Ok(Step::Reply(reply))
             }
-            Code::AccountingRequest => self.account(arrival, &packet, keys),
+            Code::AccountingRequest => self.account(arrival, &packet, &identity, keys),
             _ => Err(DropReason::UnexpectedCode),
         }
     }
@@ -392,6 +398,7 @@ impl Exchanges {
         &mut self,
         arrival: &Arrival<'_>,
         packet: &Packet<'_>,
+        identity: &Identity,
         keys: Keys,
     ) -> Result<Step, DropReason> {
         let way = Way {
@@ -403,7 +410,7 @@ impl Exchanges {
         let report = accounting::read(packet, &way)?;
         let envelope =
             Envelope::new(packet, arrival.client, keys).map_err(|_| DropReason::ReplyTooLong)?;
-        let ticket = match self.admit(arrival, packet, Presence::Verified)? {
+        let ticket = match self.admit(identity, arrival.now.mono)? {
             Admitted::New(ticket) => ticket,
             Admitted::Finished(bytes) => return Ok(Step::Resend(bytes)),
         };
@@ -425,17 +432,8 @@ impl Exchanges {
     }
 
     /// Enters a request into the table, or finds what it was answered.
-    fn admit(
-        &mut self,
-        arrival: &Arrival<'_>,
-        packet: &Packet<'_>,
-        presence: Presence,
-    ) -> Result<Admitted, DropReason> {
-        let key = key(arrival, packet);
-        let proven = presence == Presence::Verified;
-        let now = arrival.now.mono;
-        let fingerprint = arrival.transport.fingerprint(packet);
-        match self.duplicates.admit(key, &fingerprint, proven, now) {
+    fn admit(&mut self, identity: &Identity, now: Monotonic) -> Result<Admitted, DropReason> {
+        match self.duplicates.admit(identity, now) {
             Admission::New(ticket) => Ok(Admitted::New(ticket)),
             Admission::Finished(bytes) => Ok(Admitted::Finished(bytes)),
             Admission::InFlight => Err(DropReason::DuplicateInFlight),
@@ -448,7 +446,7 @@ impl Exchanges {
         &mut self,
         arrival: &Arrival<'_>,
         packet: &Packet<'_>,
-        presence: Presence,
+        identity: &Identity,
         keys: Keys,
     ) -> Result<Step, DropReason> {
         let client = arrival.client;
@@ -456,7 +454,7 @@ impl Exchanges {
         let wanted = request::read(packet, &keys, arrival.challenges, mab)?;
         let envelope = Envelope::new(packet, client, keys).map_err(|_| DropReason::ReplyTooLong)?;
         let now = arrival.now;
-        let ticket = match self.admit(arrival, packet, presence)? {
+        let ticket = match self.admit(identity, now.mono)? {
             Admitted::New(ticket) => ticket,
             Admitted::Finished(bytes) => return Ok(Step::Resend(bytes)),
         };
@@ -557,14 +555,6 @@ impl Exchanges {
         } else {
             Err(DropReason::Superseded)
         }
-    }
-}
-
-fn key(arrival: &Arrival<'_>, packet: &Packet<'_>) -> Key {
-    Key {
-        peer: arrival.peer,
-        local: arrival.local,
-        request: arrival.transport.name(packet),
     }
 }
 

@@ -7,7 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::client::ClientSettings;
-use super::wire::{Authenticator, Code, Keys, Packet, Token, token};
+use super::wire::{Authenticator, Code, Keys, Packet, Presence, Token, token};
 use crate::domain::secret::Secret;
 
 /// The shared secret of RADIUS/1.0 over TLS, the same for everybody (RFC 6614 §2.3): it proves and
@@ -82,6 +82,20 @@ pub enum RequestName {
     Token(ConnectionId, Token),
 }
 
+/// SHA-256 over the octets of a packet.
+pub type Digest = [u8; 32];
+
+/// Who can have made a request, and who can send it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Anybody both.
+    Absent,
+    /// Its client alone made these octets, and whoever recorded them can send them, from any port.
+    Octets(Digest),
+    /// Its client alone both: nobody else sends on that connection.
+    Connection,
+}
+
 impl Transport {
     /// The name in metrics and logs.
     pub const fn as_str(self) -> &'static str {
@@ -143,14 +157,27 @@ impl Transport {
                 version: Version::V1_1,
                 ..
             } => {
-                let mut digest = Authenticator::default();
-                digest
+                let mut short = Authenticator::default();
+                short
                     .iter_mut()
-                    .zip(Sha256::digest(packet.bytes()))
+                    .zip(digest(packet))
                     .for_each(|(to, from)| *to = from);
-                digest
+                short
             }
             _ => *packet.authenticator(),
         }
     }
+
+    /// Who can have made a request of which this was found.
+    pub fn proof(self, packet: &Packet<'_>, presence: Presence) -> Proof {
+        match (presence, self) {
+            (Presence::Absent, _) => Proof::Absent,
+            (Presence::Verified, Self::Datagram(_)) => Proof::Octets(digest(packet)),
+            (Presence::Verified, Self::Tls { .. }) => Proof::Connection,
+        }
+    }
+}
+
+fn digest(packet: &Packet<'_>) -> Digest {
+    Sha256::digest(packet.bytes()).into()
 }

@@ -202,6 +202,24 @@ fn forged_datagrams_use_up_nothing_of_whom_they_pretend_to_be() {
 }
 
 #[test]
+fn a_recorded_request_from_other_ports_uses_up_nothing_either() {
+    const PORTS: usize = 200;
+    let gateway = sparing(20);
+    let recorded = access_request(9, [9; 16], "alice", "a guess");
+    let ports: Vec<UdpSocket> = (0..PORTS)
+        .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .collect();
+    for port in &ports {
+        port.send_to(&recorded, gateway.radius).unwrap();
+    }
+    let reply = ask(gateway.radius, "alice", PASSWORD, Duration::from_secs(10));
+    assert_eq!(reply, Reply::Accept, "{}", gateway.metrics());
+    let decided = |code| gateway.metric("doorward_radius_replies_total", code);
+    let (accepted, rejected) = (decided("Access-Accept"), decided("Access-Reject"));
+    assert_eq!((accepted, rejected), (1.0, 1.0), "{}", gateway.metrics());
+}
+
+#[test]
 fn who_has_the_secret_is_still_bounded() {
     let gateway = sparing(5);
     let datagrams =

@@ -60,6 +60,75 @@ async fn a_replayed_request_gets_the_same_bytes_again() {
     assert_eq!(running.asked(), 1);
 }
 
+/// RFC 3579 §3.2: what proves a request says nothing of the port that it comes from.
+#[tokio::test]
+async fn a_recorded_request_is_not_decided_again_from_other_ports() {
+    let mut running = Running::start();
+    let nas = running.client().await;
+    let request = login(1, b"a wrong password");
+    let mut others = Vec::new();
+    for _ in 0..50 {
+        others.push(running.client().await);
+    }
+    nas.send(&request).await;
+    for other in &others {
+        other.send(&request).await;
+        other.fence().await;
+    }
+    assert_eq!(running.asked(), 1);
+    running.question().await.refuse(Refusal::WrongPassword);
+    let reply = nas.receive().await;
+    for other in &others {
+        other.send(&request).await;
+        assert_eq!(other.receive().await, reply);
+    }
+    assert_eq!(running.asked(), 1);
+}
+
+/// Whoever sends a request that it saw before the NAS's own arrives keeps no answer from the NAS.
+#[tokio::test]
+async fn a_nas_gets_its_answer_after_a_copy_that_came_first() {
+    let mut running = Running::start();
+    let (nas, other) = (running.client().await, running.client().await);
+    let request = login(1, b"a wrong password");
+    other.send(&request).await;
+    other.fence().await;
+    nas.send(&request).await;
+    nas.fence().await;
+    assert_eq!(running.asked(), 1);
+    running.question().await.refuse(Refusal::WrongPassword);
+    let reply = other.receive().await;
+    nas.send(&request).await;
+    assert_eq!(nas.receive().await, reply);
+    assert_eq!(running.asked(), 1);
+}
+
+/// Two recorded requests under one identifier, by turns.
+#[tokio::test]
+async fn recorded_requests_that_supersede_each_other_are_decided_once_each() {
+    let mut running = Running::start();
+    let client = running.client().await;
+    let attributes: [(u8, &[u8]); 2] = [(kind::USER_NAME, b"bob"), (kind::USER_PASSWORD, &[0; 16])];
+    let requests = [login(1, b"one"), seal(1, [9; 16], &attributes)];
+    for _ in 0..20 {
+        for request in &requests {
+            client.send(request).await;
+        }
+    }
+    client.fence().await;
+    assert_eq!(running.asked(), 2);
+    for _ in 0..2 {
+        running.question().await.refuse(Refusal::WrongPassword);
+    }
+    assert_eq!(client.receive().await[1], 1, "the later one's");
+    for request in &requests {
+        client.send(request).await;
+        let authenticator = *Packet::parse(request).unwrap().authenticator();
+        check(&client.receive().await, &authenticator);
+    }
+    assert_eq!(running.asked(), 2);
+}
+
 /// RFC 2865 §3: the identifier with another authenticator is another request.
 #[tokio::test]
 async fn a_reused_identifier_is_a_new_request() {

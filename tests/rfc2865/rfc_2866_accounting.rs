@@ -49,9 +49,16 @@ async fn three_retransmissions_are_one_record() {
     reported.answer.send(Ok(())).unwrap();
     let reply = client.receive().await;
     acknowledges(&reply, &start);
-    client.send(&start).await;
-    assert_eq!(client.receive().await, reply);
-    client.fence().await;
+    let (elsewhere, another) = (
+        running.accounting_client().await,
+        running.accounting_client().await,
+    );
+    for client in [&client, &elsewhere] {
+        client.send(&start).await;
+        another.fence().await;
+        assert!(running.report_now().is_none());
+        assert_eq!(client.receive().await, reply);
+    }
     assert!(running.report_now().is_none());
 }
 

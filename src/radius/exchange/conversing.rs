@@ -161,14 +161,14 @@ impl Exchanges {
             eap::Step::Send(challenge) => {
                 let state: State = random()?;
                 let reply = envelope.challenge(&challenge, &state);
-                let reply = self
-                    .conclude(id, reply, now)
-                    .inspect_err(|_| self.sessions.close(session))?;
-                if self.sessions.park(session, dialogue.conversation, state) {
-                    Ok(Step::Reply(reply))
-                } else {
-                    Err(DropReason::Superseded)
+                let concluded = self.conclude(id, reply, now);
+                // What is not sent now may go to a copy of the request, and be answered.
+                if !self.duplicates.remembers(id.ticket) {
+                    self.sessions.close(session);
+                } else if !self.sessions.park(session, dialogue.conversation, state) {
+                    return Err(DropReason::Superseded);
                 }
+                concluded.map(Step::Reply)
             }
             eap::Step::Ask(login) => {
                 let (asking, origin) = (dialogue.asking.clone(), dialogue.origin.clone());

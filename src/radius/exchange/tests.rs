@@ -96,6 +96,19 @@ impl Fixture {
         self.receive_at(datagram, 0)
     }
 
+    fn weight(&mut self, datagram: &[u8]) -> Weight {
+        let mut exchanges = std::mem::take(&mut self.exchanges);
+        let arrival = self.arrival(datagram, 0);
+        let weight = exchanges.weight(&arrival, &examine(&arrival));
+        self.exchanges = exchanges;
+        weight
+    }
+
+    /// Sends from another port from here on.
+    fn move_to(&mut self, port: u16) {
+        self.peer.set_port(port);
+    }
+
     fn dropped(&mut self, datagram: &[u8]) -> DropReason {
         match self.receive(datagram) {
             Step::Drop(reason) => reason,
@@ -125,14 +138,17 @@ fn what_the_secret_proves_is_told_from_what_anybody_can_send() {
         (kind::USER_PASSWORD, &hidden(b"s3cret")),
     ];
     let mut fixture = Fixture::lenient();
-    let weight = |fixture: &Fixture, datagram: &[u8]| {
-        let arrival = fixture.arrival(datagram, 0);
-        fixture.exchanges.weight(&arrival, &examine(&arrival))
-    };
     let proven = sealed(credentials);
-    assert_eq!(weight(&fixture, &proven), Weight::Request);
+    assert_eq!(fixture.weight(&proven), Weight::Request);
     let _asked = fixture.asked(&proven);
-    assert_eq!(weight(&fixture, &proven), Weight::Repetition);
+    for peer in ["192.0.2.1:40000", "192.0.2.1:999", "192.0.2.77:40000"] {
+        fixture.peer = peer.parse().unwrap();
+        assert_eq!(fixture.weight(&proven), Weight::Repetition);
+    }
+    let another = draft(credentials)
+        .seal_request(&[0x43; 16], &secret())
+        .unwrap();
+    assert_eq!(fixture.weight(&another), Weight::Request);
     let mut forged = proven.clone();
     forged[25] ^= 1;
     let mut unserved = proven.clone();
@@ -144,12 +160,12 @@ fn what_the_secret_proves_is_told_from_what_anybody_can_send() {
         &proven[..30],
         b"",
     ] {
-        assert_eq!(weight(&fixture, unproven), Weight::Unproven);
+        assert_eq!(fixture.weight(unproven), Weight::Unproven);
     }
     let alive = Draft::new(Code::StatusServer, 9)
         .seal_request(&AUTHENTICATOR, &secret())
         .unwrap();
-    assert_eq!(weight(&fixture, &alive), Weight::Repetition);
+    assert_eq!(fixture.weight(&alive), Weight::Repetition);
 }
 
 fn draft(attributes: Attributes<'_>) -> Draft {
@@ -293,6 +309,37 @@ fn a_retransmission_is_asked_once_and_answered_with_the_same_bytes() {
 }
 
 #[test]
+fn a_copy_from_another_port_is_asked_nothing_and_gets_the_same_bytes() {
+    let mut fixture = Fixture::new();
+    // Octets behind the packet are no part of what is proven.
+    let padded = [&login()[..], &[7; 5]].concat();
+    let question = fixture.asked(&login());
+    for port in 40_001..40_050 {
+        fixture.move_to(port);
+        assert_eq!(fixture.dropped(&padded), DropReason::DuplicateInFlight);
+    }
+    let reply = fixture.replied(question.open, granted());
+    for port in 40_001..40_050 {
+        fixture.move_to(port);
+        let Step::Resend(again) = fixture.receive_at(&padded, 5) else {
+            panic!("not resent")
+        };
+        assert_eq!(again, reply.bytes);
+    }
+}
+
+#[test]
+fn a_copy_without_proof_from_another_port_is_asked() {
+    let mut fixture = Fixture::lenient();
+    let unproven = bare(&[(kind::USER_NAME, b"alice"), (kind::USER_PASSWORD, &[0; 16])]);
+    let first = fixture.asked(&unproven);
+    fixture.move_to(40_001);
+    let second = fixture.asked(&unproven);
+    fixture.replied(first.open, granted());
+    fixture.replied(second.open, granted());
+}
+
+#[test]
 fn an_undecided_request_is_silent_and_its_retransmission_is_asked() {
     let cases = [
         (Undecided::Busy, DropReason::Busy),
@@ -329,6 +376,8 @@ fn the_answer_to_a_superseded_request_is_not_sent() {
         .answer(first.open, Ok(granted()), now(1).mono);
     assert!(matches!(late, Step::Drop(DropReason::Superseded)));
     fixture.replied(second.open, granted());
+    // Whoever was displaced by what somebody recorded asks again, and is answered.
+    assert!(matches!(fixture.receive_at(&login(), 5), Step::Resend(_)));
 }
 
 #[test]

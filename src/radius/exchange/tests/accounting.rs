@@ -57,7 +57,10 @@ fn a_report_is_acknowledged_once_it_is_safe_and_recorded_once() {
         let mut fixture = fixture();
         let recording = recording(&mut fixture, &request);
         assert!(matches!(recording.report, Report::Session(_)));
-        assert_eq!(fixture.dropped(&request), DropReason::DuplicateInFlight);
+        for port in [40_001, 40_000] {
+            fixture.move_to(port);
+            assert_eq!(fixture.dropped(&request), DropReason::DuplicateInFlight);
+        }
         let exchanges = &mut fixture.exchanges;
         let Step::Reply(reply) = exchanges.recorded(recording.open, Ok(()), now(1).mono) else {
             panic!("no reply")
@@ -73,6 +76,16 @@ fn a_report_is_acknowledged_once_it_is_safe_and_recorded_once() {
         let again = fixture.receive(&request);
         assert!(matches!(again, Step::Resend(bytes) if bytes == reply.bytes));
     }
+}
+
+/// Its octets may be the same by chance: whose report it is follows from its address.
+#[test]
+fn a_report_from_another_address_is_another_s() {
+    let (mut fixture, request) = (fixture(), plain(START));
+    let first = recording(&mut fixture, &request);
+    fixture.peer = "192.0.2.2:40000".parse().unwrap();
+    let second = recording(&mut fixture, &request);
+    assert_ne!(first.report, second.report);
 }
 
 #[test]

@@ -238,6 +238,50 @@ fn a_retransmission_in_the_middle_gets_the_same_bytes() {
 }
 
 #[test]
+fn a_copy_from_another_port_gets_the_challenge_and_the_conversation_goes_on() {
+    let mut nas = Nas::new();
+    let first = nas.begin();
+    let datagram = nas.answer(&first);
+    // Whoever is faster than the NAS takes nothing from it.
+    nas.fixture.move_to(41_000);
+    let second = nas.challenged(&datagram);
+    nas.fixture.move_to(40_000);
+    let Step::Resend(again) = nas.send(&datagram) else {
+        panic!("not resent")
+    };
+    assert_eq!(again, second.bytes);
+    let datagram = nas.answer(&second);
+    assert!(matches!(nas.send(&datagram), Step::Reply(_) | Step::Ask(_)));
+}
+
+#[test]
+fn a_challenge_that_was_displaced_goes_to_the_retransmission() {
+    let mut nas = Nas::new();
+    let datagram = nas.request(&identity(), None);
+    let Step::Converse(conversing) = nas.fixture.receive(&datagram) else {
+        panic!("no conversation")
+    };
+    let mut recorded = Draft::new(Code::AccessRequest, nas.identifier);
+    recorded.push(kind::USER_NAME, b"bob").unwrap();
+    recorded.push(kind::USER_PASSWORD, &[0; 16]).unwrap();
+    let recorded = recorded.seal_request(&[1; 16], &secret()).unwrap();
+    let _asked = nas.fixture.asked(&recorded);
+    let now = now(0).mono;
+    let step = nas.fixture.exchanges.conversed(conversing.run(), now);
+    assert!(matches!(step, Step::Drop(DropReason::Superseded)));
+    let Step::Resend(bytes) = nas.send(&datagram) else {
+        panic!("not resent")
+    };
+    let challenge = seen(&Reply {
+        code: Code::AccessChallenge,
+        bytes,
+        eap: None,
+    });
+    let datagram = nas.answer(&challenge);
+    assert!(matches!(nas.send(&datagram), Step::Reply(_) | Step::Ask(_)));
+}
+
+#[test]
 fn a_replayed_state_is_rejected_and_the_conversation_goes_on() {
     let mut nas = Nas::new();
     let first = nas.begin();
