@@ -1,5 +1,6 @@
 //! `doorward check`: the configuration, and what it refers to.
 
+use std::fs;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -147,7 +148,7 @@ fn certificate(config: &Config, key: &str, certificate: &Certificate, report: &m
 /// What the store holds and the file does not define; a store that is not there yet has nothing.
 fn stored(config: &Config, report: &mut Report) {
     let StoreUrl::Sqlite(path) = &config.store.url;
-    if !path.exists() {
+    if fs::symlink_metadata(path).is_err() {
         report
             .notes
             .push(format!("there is no store at {} yet", path.display()));

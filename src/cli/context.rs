@@ -4,13 +4,13 @@ use std::env;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use nix::unistd::getuid;
 
 use crate::config::{Config, DEFAULT_PATH};
 use crate::directory::{By, Directory};
@@ -179,16 +179,6 @@ pub(super) fn local_login() -> Actor {
         })
         .find(|name| !name.is_empty());
     Actor::LocalLogin {
-        login: named.unwrap_or_else(|| match user_number() {
-            Some(number) => format!("uid {number}"),
-            None => "unknown".to_owned(),
-        }),
+        login: named.unwrap_or_else(|| format!("uid {}", getuid())),
     }
-}
-
-/// The effective user of this process, to whom `/proc/self` belongs.
-pub(super) fn user_number() -> Option<u32> {
-    std::fs::metadata("/proc/self")
-        .ok()
-        .map(|metadata| metadata.uid())
 }

@@ -1,13 +1,15 @@
 //! `doorward init`: a configuration, a private CA with a server certificate, a store, the first
 //! group and the first administrator. Overwrites nothing.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::lchown;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use crate::config::store::StoreUrl;
@@ -15,12 +17,12 @@ use crate::config::{Config, DEFAULT_PATH};
 use crate::directory::{AddUser, DirectoryError, Grantee, generate_password};
 use crate::domain::name::{GroupName, MailAddress, Username};
 use crate::domain::secret::Password;
-use crate::files;
+use crate::files::{self, Folder};
 use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
 
-use super::context::{Context, Opened, user_number};
+use super::context::{Context, Opened};
 use super::failure::{self, Failure};
 use super::{certs, prompt};
 
@@ -95,7 +97,7 @@ impl Places {
 
     fn refuse_existing(&self) -> anyhow::Result<()> {
         for path in [&self.file, &self.certificates, &self.store] {
-            if path.exists() {
+            if fs::symlink_metadata(path).is_ok() {
                 let message = format!(
                     "{} exists: 'init' overwrites nothing; name another folder with --dir",
                     path.display()
@@ -294,40 +296,41 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
 /// Where root makes all this and the machine has the daemon's user, it is the daemon's: a daemon
 /// that is not root could not read its key or write its store otherwise.
 fn give_to_daemon(places: &Places) -> anyhow::Result<()> {
-    if user_number() != Some(0) {
+    if !geteuid().is_root() {
         return Ok(());
     }
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let Some((user, group)) = accounts.lines().find_map(numbers_of_daemon) else {
         return Ok(());
     };
+    let shown = |path: &Path| path.display().to_string();
     // The configuration is for the daemon to read and not to write.
-    lchown(&places.file, None, Some(group)).with_context(|| places.file.display().to_string())?;
-    let mut paths = vec![places.certificates.clone()];
-    let inside = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect()
-    };
-    paths.extend(inside(&places.certificates)?);
-    if let Some(data) = places.store.parent() {
-        let name = places
-            .store
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let ours = |path: &PathBuf| {
-            let file = path.file_name().and_then(|name| name.to_str());
-            file.is_some_and(|file| file.starts_with(name))
-        };
-        paths.extend(inside(data)?.into_iter().filter(ours));
-        paths.push(data.to_owned());
+    let (folder, name) = Folder::of(&places.file).with_context(|| shown(&places.file))?;
+    folder
+        .hand_over(&name, None, Some(group))
+        .with_context(|| shown(&places.file))?;
+    let certificates =
+        Folder::open(&places.certificates).with_context(|| shown(&places.certificates))?;
+    hand_over(&certificates, user, group, |_| true).with_context(|| shown(&places.certificates))?;
+    let (data, store) = Folder::of(&places.store).with_context(|| shown(&places.store))?;
+    let ours = |name: &OsStr| name.as_bytes().starts_with(store.as_bytes());
+    hand_over(&data, user, group, ours).with_context(|| shown(&places.store))
+}
+
+/// Gives a folder, and what is in it under the names that are meant, to the daemon: never what a
+/// link leads to, since the folder may have been the daemon's before.
+fn hand_over(
+    folder: &Folder,
+    user: u32,
+    group: u32,
+    meant: impl Fn(&OsStr) -> bool,
+) -> io::Result<()> {
+    for name in folder.names()? {
+        if meant(&name) {
+            folder.hand_over(&name, Some(user), Some(group))?;
+        }
     }
-    for path in paths {
-        // Never what a link leads to: the folder may have been the daemon's before.
-        lchown(&path, Some(user), Some(group)).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
+    folder.hand_over_itself(user, group)
 }
 
 /// The numbers in the daemon's line of `passwd(5)`.

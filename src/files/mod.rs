@@ -5,49 +5,114 @@
 //!
 //! It knows nothing of what is in them.
 
+mod acting;
+mod way;
+
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, fstatat, mkdirat};
-use nix::unistd::{LinkatFlags, UnlinkatFlags, geteuid, linkat, unlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
+use nix::unistd::{Gid, LinkatFlags, Uid, UnlinkatFlags, fchownat, geteuid, linkat, unlinkat};
+
+pub use acting::Acting;
+use way::Owner;
+
+/// What somebody else must not meddle with in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Any name: new ones would do harm as well.
+    Names,
+    /// One name, made by who runs this.
+    OneName,
+}
 
 /// A folder that is open: names in it stay names in it, whatever becomes of the path to it.
 #[derive(Debug)]
 pub struct Folder {
     file: File,
     path: PathBuf,
+    stranger: Option<Owner>,
 }
 
 impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// It is not there, or no folder, or the path is a link that belongs to somebody who is neither
-    /// root nor who runs this.
+    /// It is not there, or no folder, or the way to it leads over a link that belongs to somebody
+    /// who is neither root nor who runs this.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let path = if path.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            path
-        };
-        let found = fs::symlink_metadata(path)?;
-        if found.is_symlink() && ![0, geteuid().as_raw()].contains(&found.uid()) {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "it is a link of somebody else's",
-            ));
+        let reached = way::go(path)?;
+        Ok(Self {
+            file: reached.folder,
+            path: reached.path,
+            stranger: reached.stranger,
+        })
+    }
+
+    /// Refuses to have root work in a folder of its own where others may write: nothing tells whose
+    /// rights would do there. A name that others cannot take away (in `/tmp`) may be wanted alone.
+    ///
+    /// # Errors
+    /// Others may write there.
+    pub fn refuse_company(&self, wanted: Wanted) -> io::Result<()> {
+        let mode = self.file.metadata()?.mode();
+        let shared = mode & 0o022 != 0 && (wanted == Wanted::Names || mode & 0o1000 == 0);
+        if !shared || self.stranger.is_some() || !geteuid().is_root() {
+            return Ok(());
         }
-        let path = path.canonicalize()?;
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits())
-            .open(&path)?;
-        Ok(Self { file, path })
+        let message = format!(
+            "others than root may write in root's folder {}: take that from them (chmod go-w), or \
+             give it to the daemon's user (chown)",
+            self.path.display()
+        );
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+    }
+
+    /// Makes an empty folder in which nobody else can do anything, for as long as something is
+    /// being made; what a crash left of an earlier one is taken away.
+    ///
+    /// # Errors
+    /// Others could take it away ([`Folder::refuse_company`]), or what the system says.
+    pub fn make_workshop(&self, name: &OsStr) -> io::Result<Self> {
+        self.refuse_company(Wanted::OneName)?;
+        self.remove_workshop(name)?;
+        mkdirat(&self.file, name, Mode::S_IRWXU)?;
+        Ok(Self {
+            file: self.open_folder(name)?,
+            path: self.path.join(name),
+            stranger: self.stranger,
+        })
+    }
+
+    /// Takes a folder away with the files in it, or whatever else has the name.
+    ///
+    /// # Errors
+    /// There is a folder in it, or what the system says.
+    pub fn remove_workshop(&self, name: &OsStr) -> io::Result<()> {
+        let Ok(file) = self.open_folder(name) else {
+            return self.remove(name);
+        };
+        let workshop = Self {
+            file,
+            path: self.path.join(name),
+            stranger: self.stranger,
+        };
+        for name in workshop.names()? {
+            workshop.remove(&name)?;
+        }
+        Ok(unlinkat(&self.file, name, UnlinkatFlags::RemoveDir)?)
+    }
+
+    fn open_folder(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Ok(openat(&self.file, name, flags, Mode::empty())?.into())
     }
 
     /// Opens the folder a file stands in, and tells the file's name in it.
@@ -87,8 +152,20 @@ impl Folder {
     /// # Errors
     /// It is something else, or what the system says.
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        self.open_with(name, OFlag::O_RDWR)
+    }
+
+    /// Opens a file to read it, and no link, pipe or device.
+    ///
+    /// # Errors
+    /// As [`Folder::open_file`].
+    pub fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
+        self.open_with(name, OFlag::O_RDONLY)
+    }
+
+    fn open_with(&self, name: &OsStr, access: OFlag) -> io::Result<File> {
         // Opening a pipe would wait for its other end.
-        let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = File::from(openat(&self.file, name, flags, Mode::empty())?);
         if file.metadata()?.is_file() {
             Ok(file)
@@ -115,6 +192,24 @@ impl Folder {
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Whether an ordinary file has this name.
+    ///
+    /// # Errors
+    /// Something else has it, or what the system says.
+    pub fn has_file(&self, name: &OsStr) -> io::Result<bool> {
+        let kind = match self.stat(name) {
+            Ok(found) => SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT,
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(fault) => return Err(fault),
+        };
+        let what = match kind {
+            SFlag::S_IFREG => return Ok(true),
+            SFlag::S_IFLNK => "it is a link, which may lead anywhere",
+            _ => "it is no ordinary file",
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
     }
 
     /// Whether this very file has the name.
@@ -149,18 +244,47 @@ impl Folder {
         Ok(renameat(&self.file, from, &self.file, to)?)
     }
 
-    /// Gives a file a second name, which must be free.
+    /// Gives a file a second name, which must be free, in a folder on the same disk.
     ///
     /// # Errors
     /// The name is taken, or what the system says.
-    pub fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(linkat(
-            &self.file,
-            from,
-            &self.file,
-            to,
-            LinkatFlags::empty(),
-        )?)
+    pub fn link(&self, from: &OsStr, folder: &Self, to: &OsStr) -> io::Result<()> {
+        let flags = LinkatFlags::empty();
+        Ok(linkat(&self.file, from, &folder.file, to, flags)?)
+    }
+
+    /// Gives what has a name, a link itself and not where it leads, to a user and a group.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn hand_over(&self, name: &OsStr, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+        let (user, group) = (user.map(Uid::from_raw), group.map(Gid::from_raw));
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        Ok(fchownat(&self.file, name, user, group, flags)?)
+    }
+
+    /// Gives the folder itself to a user and a group.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn hand_over_itself(&self, user: u32, group: u32) -> io::Result<()> {
+        fchown(&self.file, Some(user), Some(group))
+    }
+
+    /// The names in it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut names = Vec::new();
+        for entry in Dir::openat(&self.file, ".", flags, Mode::empty())?.iter() {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     /// Makes names durable.
@@ -237,8 +361,7 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
         Err(Errno::EEXIST) => Folder::open(path).map(drop),
         Err(fault) => Err(fault.into()),
         Ok(()) => {
-            let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let folder = File::from(openat(&above.file, name.as_os_str(), flags, Mode::empty())?);
+            let folder = above.open_folder(&name)?;
             above.give(&folder)?;
             folder.set_permissions(Permissions::from_mode(mode))
         }
@@ -247,6 +370,7 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -305,10 +429,10 @@ mod tests {
         opened.rename(one, other).unwrap();
         opened.create(one, 0o600).unwrap();
         assert!(!opened.is(one, &file).unwrap());
-        assert!(opened.link(other, one).is_err());
+        assert!(opened.link(other, &opened, one).is_err());
         opened.remove(one).unwrap();
         opened.remove(one).unwrap();
-        opened.link(other, one).unwrap();
+        opened.link(other, &opened, one).unwrap();
         assert!(opened.is(one, &file).unwrap());
     }
 
@@ -319,5 +443,51 @@ mod tests {
         nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
         let (opened, name) = Folder::of(&path).unwrap();
         assert!(opened.open_file(&name).is_err());
+    }
+
+    #[test]
+    fn a_workshop_is_ones_own_and_cleared_of_what_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Folder::open(folder.path()).unwrap();
+        let name = OsStr::new("shop");
+        let path = folder.path().join("shop");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, &path).unwrap();
+        for left in ["file", "file-journal"] {
+            let shop = opened.make_workshop(name).unwrap();
+            assert_eq!(mode(&path), 0o700);
+            assert_eq!(shop.names().unwrap(), Vec::<OsString>::new());
+            shop.create(OsStr::new(left), 0o600).unwrap();
+            symlink(&victim, path.join("link")).unwrap();
+        }
+        opened.remove_workshop(name).unwrap();
+        assert!(!path.exists());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+    }
+
+    #[test]
+    fn root_stays_out_of_its_folders_where_others_may_write() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, any, one) in [
+            (0o755, true, true),
+            (0o770, false, false),
+            (0o777, false, false),
+            (0o1777, false, true),
+        ] {
+            fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+            let opened = Folder::open(folder.path()).unwrap();
+            let found = [Wanted::Names, Wanted::OneName].map(|wanted| {
+                let refused = opened.refuse_company(wanted);
+                if let Err(fault) = &refused {
+                    assert!(fault.to_string().contains("chown"), "{fault}");
+                }
+                refused.is_ok()
+            });
+            assert_eq!(found, [any, one], "{mode:o}");
+        }
     }
 }

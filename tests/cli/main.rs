@@ -9,9 +9,14 @@ mod devices;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+#[path = "../common/journal.rs"]
+mod journal;
+#[cfg(test)]
 mod network_passwords;
 #[cfg(test)]
 mod nouns;
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod reply;
 #[cfg(test)]

@@ -3,6 +3,11 @@
 #[cfg(test)]
 mod battery;
 #[cfg(test)]
+#[path = "../common/journal.rs"]
+mod journal;
+#[cfg(test)]
+mod journals;
+#[cfg(test)]
 mod sqlite;
 #[cfg(test)]
 mod world;

@@ -2,16 +2,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::files::{self, Folder};
+use crate::files::{self, Acting, Folder};
 
 use super::fault::Fault;
-use super::file::{self, Hold};
+use super::file::{self, Hold, StrayJournal};
 use super::schema::{self, Found, Schema};
 
 /// How long a backup or restore waits for a lock.
@@ -55,6 +56,9 @@ pub enum BackupError {
         /// What it is.
         reason: String,
     },
+    /// A rollback journal is beside the file.
+    #[error(transparent)]
+    Journal(#[from] StrayJournal),
     /// Another process uses the store.
     #[error("another process uses {}: stop it first", .0.display())]
     InUse(PathBuf),
@@ -80,110 +84,80 @@ fn unwritable(path: &Path, reason: &dyn std::fmt::Display) -> BackupError {
 /// # Errors
 /// Says what stands in the way; `to` is not left behind half written.
 pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let source = open_existing(from)?;
+    let (folder, name, acting) = file::enter(from).map_err(|error| unreadable(from, &error))?;
+    let source = open_store(&folder, &name, from)?;
     check_version(&source, from)?;
-    copy(&source, to)
+    // From here on SQLite has open what it reads of the source, and opens nothing more by name.
+    source
+        .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
+        .map_err(|error| unreadable(from, &error))?;
+    drop(acting);
+    let copied = copy(&source, to);
+    // The last to close a store tidies up beside it.
+    let _acting = Acting::as_owner_of(&folder).map_err(|error| unreadable(from, &error))?;
+    drop(source);
+    copied
 }
 
-/// Copies the database behind `source` into the new file `to`. Whoever may write in the folder can
-/// have the copy fail, and not have it written elsewhere.
+/// Copies the database behind `source` into the new file `to`, with the rights of the owner of its
+/// folder. Whoever may write in the folder can have the copy fail, and not have it written
+/// elsewhere.
 pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     let failed = |error: std::io::Error| unwritable(to, &error);
     let (folder, name) = Folder::of(to).map_err(failed)?;
+    let _acting = Acting::as_owner_of(&folder).map_err(failed)?;
     if folder.has(&name).map_err(failed)? {
         return Err(BackupError::Exists(to.to_owned()));
     }
+    // What SQLite looks for beside the file that it writes, nobody else can put there.
     let partial = files::beside(&name, ".partial");
-    folder.remove(&partial).map_err(failed)?;
-    let file = folder
-        .create(&partial, file::OWNERS_ALONE)
-        .map_err(failed)?;
-    let place = Place {
-        folder: &folder,
-        name: &partial,
-        file: &file,
-    };
-    let copied = copy_into(source, &place).and_then(|()| {
+    let workshop = folder.make_workshop(&partial).map_err(failed)?;
+    let copied = copy_in(source, &workshop, &name, to).and_then(|()| {
         // Unlike a rename, a second name never replaces what somebody made in the meantime.
-        folder
-            .link(&partial, &name)
+        workshop
+            .link(&name, &folder, &name)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
                 _ => failed(error),
-            })?;
-        if folder.is(&name, &file).map_err(failed)? {
-            Ok(())
-        } else {
-            Err(unwritable(to, &MOVED))
-        }
+            })
     });
-    let removed = folder.remove(&partial);
+    let removed = folder.remove_workshop(&partial);
     copied?;
     removed.map_err(failed)?;
     folder.sync().map_err(failed)
 }
 
-/// What is said where somebody meddles with the file.
-const MOVED: &str = "somebody put another file in its place";
-
-/// A file that was made here, and the name it was made under.
-struct Place<'a> {
-    folder: &'a Folder,
-    name: &'a OsStr,
-    file: &'a File,
-}
-
-impl Place<'_> {
-    fn path(&self) -> PathBuf {
-        self.folder.path(self.name)
-    }
-
-    /// Whether the name still stands for the file.
-    fn check(&self) -> Result<(), BackupError> {
-        match self.folder.is(self.name, self.file) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(unwritable(&self.path(), &MOVED)),
-            Err(error) => Err(unwritable(&self.path(), &error)),
-        }
-    }
-}
-
-fn copy_into(source: &Connection, place: &Place<'_>) -> Result<(), BackupError> {
-    let path = &place.path();
-    let failed = |error: rusqlite::Error| unwritable(path, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut target = Connection::open_with_flags(path, flags).map_err(failed)?;
-    // SQLite has opened what the name stood for; it is opened by the first statement at the latest.
-    target
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(failed)?;
-    place.check()?;
+/// Copies into a new file in a folder where nobody else has a say.
+fn copy_in(
+    source: &Connection,
+    workshop: &Folder,
+    name: &OsStr,
+    to: &Path,
+) -> Result<(), BackupError> {
+    let failed = |error: rusqlite::Error| unwritable(to, &error);
+    let file = workshop
+        .create(name, file::OWNERS_ALONE)
+        .map_err(|error| unwritable(to, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let mut target = file::open(workshop, name, flags, PATIENCE)
+        .map_err(|fault| unwritable(to, &fault))?;
+    file::no_journal(&target).map_err(failed)?;
     let backup = Backup::new(source, &mut target).map_err(failed)?;
     // All pages in one step: one moment of the source, and no starting over as others write.
     let step = backup.step(-1).map_err(failed)?;
     drop(backup);
     if step != StepResult::Done {
-        return Err(unwritable(path, &"the store was busy too long"));
+        return Err(unwritable(to, &"the store was busy too long"));
     }
-    // A copy is one file, whole in itself, not one with a write-ahead log beside it.
-    let mode: String = target
-        .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
-        .map_err(failed)?;
-    if mode != "delete" {
-        return Err(unwritable(path, &"SQLite kept the write-ahead log"));
-    }
-    target
-        .close()
-        .map_err(|(_, error)| unwritable(path, &error))?;
-    place.check()?;
-    let written = place.file.metadata().map(|metadata| metadata.len());
-    if !matches!(written, Ok(1..)) {
-        return Err(unwritable(path, &MOVED));
-    }
-    place
-        .file
-        .sync_all()
-        .map_err(|error| unwritable(path, &error))
+    make_whole(target).map_err(failed)?;
+    file.sync_all().map_err(|error| unwritable(to, &error))
+}
+
+/// Closes a database so that it is one file, whole in itself, not one with a write-ahead log beside
+/// it.
+fn make_whole(database: Connection) -> rusqlite::Result<()> {
+    file::no_journal(&database)?;
+    database.close().map_err(|(_, error)| error)
 }
 
 /// Puts the backup `from` in the place of the store at `to`, which no process may be using. What
@@ -192,30 +166,88 @@ fn copy_into(source: &Connection, place: &Place<'_>) -> Result<(), BackupError> 
 /// # Errors
 /// Says what stands in the way; the store is as it was.
 pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
-    let source = open_existing(from)?;
-    check_schema(&source, from)?;
-    check_integrity(&source, from)?;
-
-    if !file::folder(to).is_dir() {
-        return Err(unwritable(to, &"its folder does not exist"));
-    }
-    let lock = file::open_lock(to).map_err(|error| unwritable(to, &error))?;
-    if !file::hold(&lock, Hold::Alone).map_err(|error| unwritable(to, &error))? {
+    let mut given = open_given(from)?;
+    let failed = |error: std::io::Error| unwritable(to, &error);
+    let (folder, name, _acting) = file::enter(to).map_err(failed)?;
+    let lock = file::open_lock(&folder, &name).map_err(failed)?;
+    if !file::hold(&lock, Hold::Alone).map_err(failed)? {
         return Err(BackupError::InUse(to.to_owned()));
     }
-    let failed = |error: std::io::Error| unwritable(to, &error);
-    let (folder, name) = Folder::of(to).map_err(failed)?;
     let fresh = files::beside(&name, ".restoring");
-    folder.remove(&fresh).map_err(failed)?;
-    copy(&source, &folder.path(&fresh))?;
-    let kept = if folder.has(&name).map_err(failed)? {
-        Some(set_aside(&folder, &name)?)
+    let workshop = folder.make_workshop(&fresh).map_err(failed)?;
+    let restored = take_in(&mut given, &workshop, &name, from, to)
+        .and_then(|()| put_in_place(&workshop, &folder, &name));
+    let removed = folder.remove_workshop(&fresh);
+    let kept = restored?;
+    removed.map_err(failed)?;
+    folder.sync().map_err(failed)?;
+    Ok(kept.map(|kept| file::folder(to).join(kept)))
+}
+
+/// Opens a backup to read its bytes, with the rights of who asks, and once: nothing that stands
+/// beside it has a say.
+fn open_given(path: &Path) -> Result<File, BackupError> {
+    let failed = |error: std::io::Error| unreadable(path, &error);
+    let (folder, name) = Folder::of(path).map_err(failed)?;
+    if !folder.has_file(&name).map_err(failed)? {
+        return Err(unreadable(path, &"there is no such file"));
+    }
+    file::refuse_journal(&folder, &name).map_err(|fault| beside(path, fault))?;
+    let log = files::beside(&name, "-wal");
+    if folder.has(&log).map_err(failed)? {
+        let reason = "a write-ahead log is beside it: that is a store and no backup. Where nobody \
+                      uses it, put it in place of the other with its log, or back it up";
+        return Err(unreadable(path, &reason));
+    }
+    let mut file = folder.open_to_read(&name).map_err(failed)?;
+    let mut header = [0; SQLITE_HEADER.len()];
+    // Nothing else is copied to where somebody else could read it.
+    if file.read_exact(&mut header).is_err() || header != *SQLITE_HEADER {
+        return Err(unreadable(path, &"it is no SQLite database"));
+    }
+    file.rewind().map_err(failed)?;
+    Ok(file)
+}
+
+/// How a database begins.
+const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// Copies the bytes of a backup into a new file beside the store, and looks whether that is one.
+fn take_in(
+    given: &mut File,
+    workshop: &Folder,
+    name: &OsStr,
+    from: &Path,
+    to: &Path,
+) -> Result<(), BackupError> {
+    let mut file = workshop
+        .create(name, file::OWNERS_ALONE)
+        .map_err(|error| unwritable(to, &error))?;
+    std::io::copy(given, &mut file).map_err(|error| unwritable(to, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let database =
+        file::open(workshop, name, flags, PATIENCE).map_err(|fault| unreadable(from, &fault))?;
+    check_schema(&database, from)?;
+    check_integrity(&database, from)?;
+    make_whole(database).map_err(|error| unreadable(from, &error))?;
+    file.sync_all().map_err(|error| unwritable(to, &error))
+}
+
+/// Moves what was there out of the way, and the new store to its name; tells what the old one is
+/// called now.
+fn put_in_place(
+    workshop: &Folder,
+    folder: &Folder,
+    name: &OsStr,
+) -> Result<Option<OsString>, BackupError> {
+    let failed = |error: std::io::Error| unwritable(&folder.path(name), &error);
+    let kept = if folder.has(name).map_err(failed)? {
+        Some(set_aside(folder, name)?)
     } else {
         None
     };
-    folder.rename(&fresh, &name).map_err(failed)?;
-    folder.sync().map_err(failed)?;
-    Ok(kept.map(|kept| file::folder(to).join(kept)))
+    workshop.link(name, folder, name).map_err(failed)?;
+    Ok(kept)
 }
 
 /// Moves a store, its write-ahead log included, out of the way under a name that is free.
@@ -238,7 +270,7 @@ fn set_aside(folder: &Folder, name: &OsStr) -> Result<OsString, BackupError> {
     })?;
     // The log first: found without its database it is nothing, and a database without its log
     // would be an older one.
-    for suffix in ["-wal", "-shm", ""] {
+    for suffix in file::COMPANIONS.into_iter().chain([""]) {
         let part = files::beside(name, suffix);
         match folder.rename(&part, &files::beside(&kept, suffix)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -250,21 +282,28 @@ fn set_aside(folder: &Folder, name: &OsStr) -> Result<OsString, BackupError> {
     Ok(kept)
 }
 
-fn open_existing(path: &Path) -> Result<Connection, BackupError> {
-    if !path.is_file() {
+/// Opens the store that is to be backed up.
+fn open_store(folder: &Folder, name: &OsStr, path: &Path) -> Result<Connection, BackupError> {
+    if !folder.has_file(name).map_err(|error| unreadable(path, &error))? {
         return Err(unreadable(path, &"there is no such file"));
     }
     let open = |flags| {
-        let connection = Connection::open_with_flags(path, flags)?;
-        file::distrust(&connection)?;
-        connection.busy_timeout(PATIENCE)?;
+        let connection = file::open(folder, name, flags, PATIENCE)?;
         // Reads the header, so that what is no database is found here.
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
-        Ok::<_, rusqlite::Error>(connection)
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok::<_, Fault>(connection)
     };
     open(OpenFlags::SQLITE_OPEN_READ_WRITE)
         .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
-        .map_err(|error| unreadable(path, &error))
+        .map_err(|fault| beside(path, fault))
+}
+
+/// What a fault of a file says, its journal apart.
+fn beside(path: &Path, fault: Fault) -> BackupError {
+    match fault {
+        Fault::Journal(stray) => stray.into(),
+        fault => unreadable(path, &fault),
+    }
 }
 
 /// Whether it is a store, of a version that is known here.

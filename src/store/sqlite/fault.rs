@@ -6,6 +6,8 @@ use crate::domain::name::NotAName;
 use crate::store::Unavailable;
 use crate::store::changes::ChangeRefused;
 
+use super::file::StrayJournal;
+
 /// Why a piece of work on the database came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
@@ -21,6 +23,9 @@ pub(super) enum Fault {
     /// The work was never done, or its commit failed.
     #[error("{0}")]
     Unavailable(#[from] Unavailable),
+    /// Something stands beside the file that SQLite would obey.
+    #[error("{0}")]
+    Journal(#[from] StrayJournal),
 }
 
 impl Fault {
@@ -42,7 +47,7 @@ impl Fault {
                         | ErrorCode::DatabaseLocked
                 )
             ),
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Journal(_) => true,
             Self::Damaged(_) | Self::Refused(_) => false,
         }
     }

@@ -1,5 +1,6 @@
 //! The database file as the file system sees it: who owns it, which one it is, who holds it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::open::OpenError;
-use crate::files::{self, Folder};
+use crate::files::{self, Acting, Folder, Wanted};
 use crate::store::Unavailable;
 
 /// The permissions of everything the store makes.
@@ -35,7 +36,7 @@ impl Identity {
 
     /// The file that stands under `path` now.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|metadata| Self::of(&metadata))
+        std::fs::symlink_metadata(path).map(|metadata| Self::of(&metadata))
     }
 }
 
@@ -54,15 +55,43 @@ pub(super) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Makes an empty file that only its owner can read; where root makes it, it is given to the
-/// owner of the folder, so that the daemon can use what a root shell made.
-pub(super) fn create_owned(path: &Path) -> io::Result<File> {
-    files::create(path, OWNERS_ALONE)
+/// What SQLite keeps beside a database: the write-ahead log, its index, a rollback journal.
+pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// A rollback journal beside a database. SQLite would write back whatever pages are in it, and
+/// delete the file that it names as its super-journal. This program leaves none, whenever it is
+/// killed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "{} is a rollback journal, and doorward leaves none: it can have been put there to change the \
+     database or to have another file deleted. Where another program wrote to the database and \
+     was killed, let that program open it, as the owner of the folder; otherwise move the journal \
+     away",
+    .0.display()
+)]
+pub struct StrayJournal(PathBuf);
+
+/// Whether there is none beside a database.
+pub(super) fn refuse_journal(folder: &Folder, name: &OsStr) -> Result<(), Fault> {
+    let journal = files::beside(name, "-journal");
+    match folder.has(&journal) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StrayJournal(folder.path(&journal)).into()),
+        Err(error) => Err(unavailable(&folder.path(&journal), &error)),
+    }
 }
 
-/// Makes a file durable in its folder after it was made or renamed.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
+fn unavailable(path: &Path, error: &io::Error) -> Fault {
+    Unavailable(format!("{}: {error}", path.display())).into()
+}
+
+/// The folder that a store is in, and the rights with which what is in there is touched by this
+/// thread and those that it starts.
+pub(super) fn enter(path: &Path) -> io::Result<(Folder, OsString, Acting)> {
+    let (folder, name) = Folder::of(path)?;
+    folder.refuse_company(Wanted::Names)?;
+    let acting = Acting::as_owner_of(&folder)?;
+    Ok((folder, name, acting))
 }
 
 /// How this process holds the store.
@@ -76,9 +105,8 @@ pub(super) enum Hold {
 
 /// Opens the lock file beside the database, making it where it is missing. A lock on it says that
 /// a process uses the store; the kernel drops it with the process.
-pub(super) fn open_lock(path: &Path) -> io::Result<File> {
-    let (folder, name) = Folder::of(path)?;
-    let lock = files::beside(&name, ".lock");
+pub(super) fn open_lock(folder: &Folder, name: &OsStr) -> io::Result<File> {
+    let lock = files::beside(name, ".lock");
     match folder.create(&lock, OWNERS_ALONE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.open_file(&lock),
         made => made,
@@ -115,15 +143,29 @@ pub(super) enum Access {
     Read,
 }
 
+/// Opens a connection to a database that exists, follows no link to it, and trusts nothing in it.
+pub(super) fn open(
+    folder: &Folder,
+    name: &OsStr,
+    flags: OpenFlags,
+    busy: Duration,
+) -> Result<Connection, Fault> {
+    refuse_journal(folder, name)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(folder.path(name), flags)?;
+    distrust(&connection)?;
+    connection.busy_timeout(busy)?;
+    Ok(connection)
+}
+
 /// Opens a connection to a database that exists, with every setting the store depends on, and
 /// reads back the two that durability depends on.
 pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Connection, Fault> {
     // A reader is opened for writing too, because in WAL mode it maps the shared-memory file;
     // query_only keeps it from changing anything.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    distrust(&connection)?;
-    connection.busy_timeout(busy)?;
+    let (folder, name) = Folder::of(path).map_err(|error| unavailable(path, &error))?;
+    let connection = open(&folder, &name, flags, busy)?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024)?;
     connection.execute_batch(
@@ -132,7 +174,10 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if journal_mode(&connection, "PRAGMA journal_mode")? != "wal" {
+        no_journal(&connection)?;
+    }
+    let mode = journal_mode(&connection, "PRAGMA journal_mode = WAL")?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if mode != "wal" || synchronous != 2 {
         return Err(Fault::Unavailable(Unavailable(format!(
@@ -144,6 +189,25 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
         connection.execute_batch("PRAGMA query_only = ON")?;
     }
     Ok(connection)
+}
+
+fn journal_mode(connection: &Connection, pragma: &str) -> rusqlite::Result<String> {
+    connection.query_row(pragma, [], |row| row.get(0))
+}
+
+/// Has a connection keep in memory what it would roll back to, so that no crash leaves a rollback
+/// journal ([`StrayJournal`]). It is for what a crash cannot tear: the switch to the write-ahead
+/// log, which writes one sector, and copies, which are made anew. A database with a write-ahead log
+/// gives it up.
+pub(super) fn no_journal(connection: &Connection) -> rusqlite::Result<()> {
+    match journal_mode(connection, "PRAGMA journal_mode = MEMORY")?.as_str() {
+        "memory" => Ok(()),
+        // It stays as it was where another connection uses it.
+        _ => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("the journal mode could not be changed".to_owned()),
+        )),
+    }
 }
 
 /// Has a connection run nothing that a file brings along: no trigger, no view, no function but the
@@ -164,6 +228,9 @@ pub(super) fn distrust(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Says in a sentence why the file under `path` cannot be used, where the file system tells.
 pub(super) fn explain(path: &Path, fault: &Fault) -> OpenError {
+    if let Fault::Journal(stray) = fault {
+        return stray.clone().into();
+    }
     if let Fault::Database(error) = fault {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => {

@@ -45,6 +45,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 pub use backup::{BackupError, backup, restore};
+pub use file::StrayJournal;
 pub use open::{OpenError, OpenOptions};
 
 use crate::domain::certificate::CertificateNames;

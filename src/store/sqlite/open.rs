@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::name::GroupName;
 use crate::domain::rules::PolicySettings;
+use crate::files::Folder;
 
 use super::fault::Fault;
-use super::file::{self, Access, Hold, Identity};
+use super::file::{self, Access, Hold, Identity, StrayJournal};
 use super::merge::Merges;
 use super::numbers::Numbering;
 use super::readers::Readers;
@@ -81,6 +82,15 @@ pub enum OpenError {
         /// What the system said.
         reason: String,
     },
+    /// There is nothing in the file.
+    #[error(
+        "{} is empty: restore a backup, or remove it and run 'doorward init'",
+        .0.display()
+    )]
+    Empty(PathBuf),
+    /// A rollback journal is beside the file.
+    #[error(transparent)]
+    Journal(#[from] StrayJournal),
     /// The file is something else.
     #[error("{} is not an SQLite database", .0.display())]
     NotADatabase(PathBuf),
@@ -146,11 +156,20 @@ impl OpenError {
             },
         }
     }
+
+    /// The same, with the user who could not write where that is not who ran the command.
+    fn met_by(mut self, user: Option<u32>) -> Self {
+        if let (Self::NotWritable { reason, .. }, Some(user)) = (&mut self, user) {
+            reason.push_str(&format!(" (as user {user}, to whom its folder belongs)"));
+        }
+        self
+    }
 }
 
 impl SqliteStore {
     /// Opens the store at `path`: checks the schema, migrates an older one after a backup beside
-    /// it, and starts the threads. Blocks for as long as that takes.
+    /// it, and starts the threads. Blocks for as long as that takes. Where root runs it and the
+    /// folder is somebody else's, all that touches the store has that somebody's rights.
     ///
     /// # Errors
     /// Says what stands in the way.
@@ -160,6 +179,21 @@ impl SqliteStore {
 
     /// Opens the store as a program would that knows these versions of the schema.
     pub(super) fn open_as(
+        path: &Path,
+        options: &OpenOptions,
+        schema: &Schema,
+    ) -> Result<Self, OpenError> {
+        let (_, _, acting) = file::enter(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                OpenError::FolderMissing(file::folder(path).to_owned())
+            }
+            _ => OpenError::io(path, &error),
+        })?;
+        // The threads that are started here keep the rights that this one has meanwhile.
+        Self::open_there(path, options, schema).map_err(|error| error.met_by(acting.user()))
+    }
+
+    fn open_there(
         path: &Path,
         options: &OpenOptions,
         schema: &Schema,
@@ -208,24 +242,22 @@ impl SqliteStore {
 /// Makes or finds the file and brings it to the known schema; the lock given back is shared.
 fn prepare(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<File, OpenError> {
     let broken = |error: std::io::Error| OpenError::io(path, &error);
-    if !file::folder(path).is_dir() {
-        return Err(OpenError::FolderMissing(file::folder(path).to_owned()));
-    }
-    if !path.exists() {
+    let (folder, name) = Folder::of(path).map_err(broken)?;
+    if !folder.has_file(&name).map_err(broken)? {
         if !options.create {
             return Err(OpenError::Missing(path.to_owned()));
         }
-        match file::create_owned(path) {
+        match folder.create(&name, file::OWNERS_ALONE) {
             Ok(made) => {
                 made.sync_all().map_err(broken)?;
-                file::sync_folder(path).map_err(broken)?;
+                folder.sync().map_err(broken)?;
             }
             // Another process was faster.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(broken(error)),
         }
     }
-    let lock = file::open_lock(path).map_err(broken)?;
+    let lock = file::open_lock(&folder, &name).map_err(broken)?;
     let mut refusal = OpenError::Held(path.to_owned());
     for _ in 0..file::tries(options.busy) {
         if file::hold(&lock, Hold::Shared).map_err(broken)? {
@@ -251,9 +283,10 @@ fn prepare(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<File, 
 
 /// Whether the file has the known schema; false where it is older or empty.
 fn look(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<bool, OpenError> {
-    let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .and_then(|connection| connection.busy_timeout(options.busy).map(|()| connection))
-        .map_err(|error| file::explain(path, &error.into()))?;
+    let (folder, name) = Folder::of(path).map_err(|error| OpenError::io(path, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = file::open(&folder, &name, flags, options.busy)
+        .map_err(|fault| file::explain(path, &fault))?;
     let known = schema.known();
     match schema::found(&connection).map_err(|fault| file::explain(path, &fault))? {
         Found::Foreign => Err(OpenError::Foreign(path.to_owned())),
@@ -263,7 +296,8 @@ fn look(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<bool, Ope
             known,
         }),
         Found::Version(found) => Ok(found == known),
-        Found::Empty => Ok(false),
+        Found::Empty if options.create => Ok(false),
+        Found::Empty => Err(OpenError::Empty(path.to_owned())),
     }
 }
 
@@ -280,7 +314,7 @@ fn migrate(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<(), Op
     if let Found::Version(version) = found {
         let kept = file::beside(path, &format!(".before-migration-{known}.db"));
         // One that stands there was made before an earlier try, from the same older schema.
-        if !kept.exists() {
+        if std::fs::symlink_metadata(&kept).is_err() {
             backup::copy(&connection, &kept).map_err(|error| failed(error.to_string()))?;
         }
         tracing::info!(from = version, to = known, backup = %kept.display(), "migrating the store");
