@@ -123,9 +123,9 @@ fn known_code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             BackupError::Exists(_) => NO,
             BackupError::Unreadable { .. } => NO_INPUT,
             BackupError::Unwritable { .. } => IO,
-            BackupError::Damaged { .. }
-            | BackupError::Foreign { .. }
-            | BackupError::Journal(_) => DATA,
+            BackupError::Damaged { .. } | BackupError::Foreign { .. } | BackupError::Journal(_) => {
+                DATA
+            }
             BackupError::InUse(_) => UNAVAILABLE,
         });
     }

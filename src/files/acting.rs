@@ -1,6 +1,7 @@
 //! Acting as the owner of a folder: what lies there can then have a command of root do no more
 //! than its owner could do anyway.
 
+use std::fmt::Display;
 use std::io;
 use std::marker::PhantomData;
 
@@ -81,8 +82,16 @@ impl Acting {
         Ok(acting)
     }
 
+    /// What went wrong, with the user who met it where that is not who runs this.
+    pub fn tell(&self, fault: &dyn Display) -> String {
+        match self.user() {
+            Some(user) => format!("{fault} (as user {user}, to whom its folder belongs)"),
+            None => fault.to_string(),
+        }
+    }
+
     /// The user whose rights this thread took.
-    pub fn user(&self) -> Option<u32> {
+    fn user(&self) -> Option<u32> {
         self.before.as_ref().map(|_| geteuid().as_raw())
     }
 }

@@ -127,7 +127,7 @@ fn journals_made(folder: &Path, work: impl FnOnce()) -> Vec<String> {
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
     inotify::add_watch(&watch, folder, inotify::WatchFlags::CREATE).unwrap();
     work();
-    let mut buffer = [std::mem::MaybeUninit::uninit(); 65_536];
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 8192];
     let mut events = inotify::Reader::new(watch, &mut buffer);
     let mut made = Vec::new();
     while let Ok(event) = events.next() {
@@ -224,7 +224,10 @@ async fn what_stands_beside_a_backup_is_not_restored_along() {
     // What is not even a database is copied nowhere.
     fs::write(made.copy(), "a secret of somebody else's").unwrap();
     let refused = restore(&made.copy(), &made.store()).unwrap_err();
-    assert!(matches!(refused, BackupError::Unreadable { .. }), "{refused}");
+    assert!(
+        matches!(refused, BackupError::Unreadable { .. }),
+        "{refused}"
+    );
     made.has_alice().await;
 }
 

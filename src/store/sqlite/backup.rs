@@ -105,7 +105,8 @@ pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
 pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     let failed = |error: std::io::Error| unwritable(to, &error);
     let (folder, name) = Folder::of(to).map_err(failed)?;
-    let _acting = Acting::as_owner_of(&folder).map_err(failed)?;
+    let acting = Acting::as_owner_of(&folder).map_err(failed)?;
+    let failed = |error: std::io::Error| unwritable(to, &acting.tell(&error));
     if folder.has(&name).map_err(failed)? {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -139,8 +140,8 @@ fn copy_in(
         .create(name, file::OWNERS_ALONE)
         .map_err(|error| unwritable(to, &error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let mut target = file::open(workshop, name, flags, PATIENCE)
-        .map_err(|fault| unwritable(to, &fault))?;
+    let mut target =
+        file::open(workshop, name, flags, PATIENCE).map_err(|fault| unwritable(to, &fault))?;
     file::no_journal(&target).map_err(failed)?;
     let backup = Backup::new(source, &mut target).map_err(failed)?;
     // All pages in one step: one moment of the source, and no starting over as others write.
@@ -168,7 +169,8 @@ fn make_whole(database: Connection) -> rusqlite::Result<()> {
 pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
     let mut given = open_given(from)?;
     let failed = |error: std::io::Error| unwritable(to, &error);
-    let (folder, name, _acting) = file::enter(to).map_err(failed)?;
+    let (folder, name, acting) = file::enter(to).map_err(failed)?;
+    let failed = |error: std::io::Error| unwritable(to, &acting.tell(&error));
     let lock = file::open_lock(&folder, &name).map_err(failed)?;
     if !file::hold(&lock, Hold::Alone).map_err(failed)? {
         return Err(BackupError::InUse(to.to_owned()));
@@ -284,7 +286,10 @@ fn set_aside(folder: &Folder, name: &OsStr) -> Result<OsString, BackupError> {
 
 /// Opens the store that is to be backed up.
 fn open_store(folder: &Folder, name: &OsStr, path: &Path) -> Result<Connection, BackupError> {
-    if !folder.has_file(name).map_err(|error| unreadable(path, &error))? {
+    if !folder
+        .has_file(name)
+        .map_err(|error| unreadable(path, &error))?
+    {
         return Err(unreadable(path, &"there is no such file"));
     }
     let open = |flags| {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::name::GroupName;
 use crate::domain::rules::PolicySettings;
-use crate::files::Folder;
+use crate::files::{Acting, Folder};
 
 use super::fault::Fault;
 use super::file::{self, Access, Hold, Identity, StrayJournal};
@@ -158,9 +158,9 @@ impl OpenError {
     }
 
     /// The same, with the user who could not write where that is not who ran the command.
-    fn met_by(mut self, user: Option<u32>) -> Self {
-        if let (Self::NotWritable { reason, .. }, Some(user)) = (&mut self, user) {
-            reason.push_str(&format!(" (as user {user}, to whom its folder belongs)"));
+    fn met_by(mut self, acting: &Acting) -> Self {
+        if let Self::NotWritable { reason, .. } = &mut self {
+            *reason = acting.tell(reason);
         }
         self
     }
@@ -190,14 +190,10 @@ impl SqliteStore {
             _ => OpenError::io(path, &error),
         })?;
         // The threads that are started here keep the rights that this one has meanwhile.
-        Self::open_there(path, options, schema).map_err(|error| error.met_by(acting.user()))
+        Self::open_there(path, options, schema).map_err(|error| error.met_by(&acting))
     }
 
-    fn open_there(
-        path: &Path,
-        options: &OpenOptions,
-        schema: &Schema,
-    ) -> Result<Self, OpenError> {
+    fn open_there(path: &Path, options: &OpenOptions, schema: &Schema) -> Result<Self, OpenError> {
         let lock = prepare(path, options, schema)?;
         let broken = |error: std::io::Error| OpenError::io(path, &error);
         let connection = file::connect(path, Access::Write, options.busy)
