@@ -256,11 +256,21 @@ impl Folder {
     /// Gives what has a name, a link itself and not where it leads, to a user and a group.
     ///
     /// # Errors
-    /// What the system says.
+    /// It is a file that has another name as well, and so may be somebody else's; or what the
+    /// system says.
     pub fn hand_over(&self, name: &OsStr, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = File::from(openat(&self.file, name, flags, Mode::empty())?);
+        let found = file.metadata()?;
+        if found.is_file() && found.nlink() != 1 {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{} has another name elsewhere", name.display()),
+            ));
+        }
         let (user, group) = (user.map(Uid::from_raw), group.map(Gid::from_raw));
-        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
-        Ok(fchownat(&self.file, name, user, group, flags)?)
+        // The very file that was looked at.
+        Ok(fchownat(&file, "", user, group, AtFlags::AT_EMPTY_PATH)?)
     }
 
     /// Gives the folder itself to a user and a group.
@@ -489,5 +499,27 @@ mod tests {
             });
             assert_eq!(found, [any, one], "{mode:o}");
         }
+    }
+
+    #[test]
+    fn what_is_handed_over_is_a_name_of_its_own_and_no_links_target() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let owner = |name: &str| fs::symlink_metadata(at(name)).unwrap().uid();
+        let opened = Folder::open(folder.path()).unwrap();
+        for name in ["file", "target", "victim"] {
+            fs::write(at(name), "").unwrap();
+        }
+        symlink("target", at("link")).unwrap();
+        fs::hard_link(at("victim"), at("planted")).unwrap();
+        let give = |name: &str| opened.hand_over(OsStr::new(name), Some(4242), Some(4242));
+        give("file").unwrap();
+        give("link").unwrap();
+        assert!(give("planted").is_err());
+        let owners = ["file", "link", "target", "victim"].map(owner);
+        assert_eq!(owners, [4242, 4242, 0, 0]);
     }
 }

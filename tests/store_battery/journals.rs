@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use doorward::store::changes::UserFilter;
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
-use doorward::store::{DirectoryStore as _, Store as _};
+use doorward::store::{DirectoryStore as _, EventStore as _, Store as _};
 use rusqlite::Connection;
 use rustix::fs::inotify;
 
@@ -229,6 +229,25 @@ async fn what_stands_beside_a_backup_is_not_restored_along() {
         "{refused}"
     );
     made.has_alice().await;
+}
+
+/// Believed, it would have the log emptied, or let it grow.
+#[tokio::test]
+async fn what_a_backup_says_its_log_takes_is_counted_anew() {
+    let made = Made::new().await;
+    let store = SqliteStore::open(&made.store(), &options()).unwrap();
+    let bytes = store.events_bytes().await.unwrap();
+    assert!(bytes > 0);
+    drop(store);
+    for said in [0, 1_i64 << 60] {
+        let connection = Connection::open(made.copy()).unwrap();
+        let sql = "UPDATE meta SET value = ?1 WHERE key = 'events_bytes'";
+        assert_eq!(connection.execute(sql, [said]).unwrap(), 1);
+        drop(connection);
+        restore(&made.copy(), &made.store()).unwrap();
+        let store = SqliteStore::open(&made.store(), &options()).unwrap();
+        assert_eq!(store.events_bytes().await.unwrap(), bytes);
+    }
 }
 
 /// As after `kill -9` in the middle of one.

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::files::{self, Acting, Folder};
 
+use super::events;
 use super::fault::Fault;
 use super::file::{self, Hold, StrayJournal};
 use super::schema::{self, Found, Schema};
@@ -231,6 +232,9 @@ fn take_in(
         file::open(workshop, name, flags, PATIENCE).map_err(|fault| unreadable(from, &fault))?;
     check_schema(&database, from)?;
     check_integrity(&database, from)?;
+    // In rollback mode from here on, and with no journal on disk.
+    file::no_journal(&database).map_err(|error| unreadable(from, &error))?;
+    events::count_bytes(&database).map_err(|fault| unreadable(from, &fault))?;
     make_whole(database).map_err(|error| unreadable(from, &error))?;
     file.sync_all().map_err(|error| unwritable(to, &error))
 }

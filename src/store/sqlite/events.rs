@@ -194,6 +194,17 @@ fn grow(connection: &Connection, bytes: i64) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Counts anew what the rows take, in a file that may say anything of it.
+pub(super) fn count_bytes(connection: &Connection) -> Result<(), Fault> {
+    let counted = concat!(
+        "UPDATE meta SET value = (SELECT coalesce(sum(",
+        size!(),
+        "), 0) FROM events) WHERE key = 'events_bytes'"
+    );
+    run(connection, counted, [])?;
+    Ok(())
+}
+
 /// Gives a recorded attempt another reason; nothing happens where it was forgotten already.
 pub(super) fn change_reason(
     connection: &Connection,
