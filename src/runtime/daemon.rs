@@ -105,7 +105,10 @@ impl Daemon {
         assemble::check_resources(&config)?;
         let secrets = secrets::read(&config)?;
         for warning in config.warnings().iter().chain(secrets.warnings()) {
-            tracing::warn!("{warning}");
+            // It points at a place in the file, on lines below.
+            for line in warning.to_string().lines() {
+                tracing::warn!("{line}");
+            }
         }
         descriptors::make_room(&config);
         let protections = Protections::of(&config)?;

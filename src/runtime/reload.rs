@@ -126,7 +126,11 @@ impl Reloader {
             }
             Err(error) => {
                 counter!("doorward_reloads_total", "outcome" => "refused").increment(1);
-                tracing::error!("the new configuration is refused and the old one stays: {error}");
+                tracing::error!("the new configuration is refused and the old one stays:");
+                // It points at places in the file, on lines below.
+                for line in error.to_string().lines() {
+                    tracing::error!("{line}");
+                }
             }
         }
     }
