@@ -438,7 +438,7 @@ async fn handle(
         Step::Reject(reason, reply) => {
             story.rejected(reason);
             story.replied(&reply.bytes);
-            report::rejected_without_asking(reason, client);
+            report::rejected_without_asking(reason, client, &shared.live.load().gates);
             report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
@@ -615,7 +615,8 @@ impl Flight {
             Step::Reject(reason, reply) => {
                 self.story.rejected(reason);
                 self.story.replied(&reply.bytes);
-                report::rejected_without_asking(reason, client);
+                let live = self.shared.live.load();
+                report::rejected_without_asking(reason, client, &live.gates);
                 report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }

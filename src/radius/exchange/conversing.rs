@@ -195,7 +195,7 @@ impl Exchanges {
                         Ok(match reason_of_failure(&failure) {
                             None => Step::Reply(reply),
                             Some(reason) => {
-                                tracing::info!(
+                                tracing::debug!(
                                     client.name = %envelope.client().name(),
                                     station.calling = dialogue.place.calling_station.as_deref(),
                                     reason = %failure,

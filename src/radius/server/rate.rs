@@ -1,9 +1,10 @@
 //! How many packets each client may send before they are dropped (CONTRACT.md 3.6).
 //!
 //! What only the client can have made has an allowance of its own: whoever forges its address, or
-//! sends again what it recorded, uses up another.
+//! sends again what it recorded, uses up another. What the log says of each client has one as well.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,11 @@ struct Allowances {
     requests: Limiter,
     repetitions: Limiter,
     unproven: Limiter,
+    words: Limiter,
 }
+
+/// How many lines a minute the log has about what one client brings about.
+const WORDS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 impl Allowances {
     fn of(&self, weight: Weight) -> &Limiter {
@@ -52,11 +57,12 @@ impl Allowances {
 impl Gates {
     pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
         let quota = Quota::per_second(settings.datagrams_per_second).allow_burst(settings.burst);
-        let limiter = || RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
+        let limiter = |quota| RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
         let allowances = || Allowances {
-            requests: limiter(),
-            repetitions: limiter(),
-            unproven: limiter(),
+            requests: limiter(quota),
+            repetitions: limiter(quota),
+            unproven: limiter(quota),
+            words: limiter(Quota::per_minute(WORDS)),
         };
         Self(
             settings
@@ -72,6 +78,14 @@ impl Gates {
         self.0
             .get(client)
             .is_some_and(|allowances| allowances.of(weight).check().is_ok())
+    }
+
+    /// Whether the log has room for one more line about what this client brought about: devices and
+    /// NASes bring about as much as they like.
+    pub(super) fn may_be_told_of(&self, client: &ClientName) -> bool {
+        self.0
+            .get(client)
+            .is_some_and(|allowances| allowances.words.check().is_ok())
     }
 
     /// How long the client must wait to send one more over a connection, where all is proven;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use metrics::{counter, gauge};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use super::rate::{Given, Limiter};
+use super::rate::{Gates, Given, Limiter};
 use crate::domain::time::Clock;
 use crate::radius::client::ClientSettings;
 use crate::radius::reason::{DropReason, RejectReason};
@@ -94,14 +94,23 @@ pub(super) fn replied(reply: &Reply, client: &ClientSettings) {
     }
 }
 
-pub(super) fn rejected_without_asking(reason: RejectReason, client: &ClientSettings) {
+pub(super) fn rejected_without_asking(
+    reason: RejectReason,
+    client: &ClientSettings,
+    gates: &Gates,
+) {
     counter!(
         "doorward_radius_rejects_without_asking_total",
         "reason" => reason.as_str(),
         "client" => client.name().as_str().to_owned(),
     )
     .increment(1);
-    debug!(client.name = %client.name(), reason = reason.as_str(), "rejected without asking");
+    let name = client.name();
+    if gates.may_be_told_of(name) {
+        info!(client.name = %name, reason = reason.as_str(), "rejected without asking");
+    } else {
+        debug!(client.name = %name, reason = reason.as_str(), "rejected without asking");
+    }
 }
 
 pub(super) fn resent(client: &ClientSettings) {
