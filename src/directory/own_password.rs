@@ -43,8 +43,8 @@ pub enum NotChanged {
 
 /// What front ends see of changing passwords.
 pub trait ChangeOwnPassword: Send + Sync {
-    /// Changes the password. The minimum age hinders it unless the change is required; a refused
-    /// new password is no failed attempt (CONTRACT.md 6).
+    /// Changes the password. The minimum age, and having changed it time and again just now, hinder
+    /// it unless the change is required; a refused new password is no failed attempt (CONTRACT.md 6).
     fn change_own_password<'a>(
         &'a self,
         owner: Owner<'a>,

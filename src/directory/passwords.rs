@@ -15,6 +15,7 @@ use crate::store::changes::{Applied, Change, ChangeRefused, DirectoryStore};
 use crate::store::records::{MailKind, UserRecord};
 use crate::store::{AttemptStore, EventStore};
 
+use super::changing::OWN_CHANGES;
 use super::own_password::{Changed, Owner};
 use super::users::mail;
 use super::{By, Directory, DirectoryError, UserView};
@@ -65,7 +66,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     }
 
     /// Changes the password of the user whose session this is. The minimum age hinders it unless
-    /// the change is required.
+    /// the change is required, and so does having changed it time and again just now: each change is
+    /// an event that goes last where the log is full.
     ///
     /// A locked user is refused: a lock ends by an administrator, a link or time, and not by
     /// whoever found the password out at a resource that lets the locked in (CONTRACT.md 1).
@@ -84,7 +86,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
             Owner::ChangeOnly(proof) => (proof.account(), proof.epoch()),
         };
         let turn = self.changing.begin(account);
-        let _turn = turn.ok_or(DirectoryError::Busy)?;
+        let turn = turn.ok_or(DirectoryError::Busy)?;
         let record = self.record(account).await?;
         if epoch != record.epoch {
             return Err(ChangeRefused::Moved.into());
@@ -94,9 +96,15 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         if holding.holds(Condition::Locked) {
             return Err(DirectoryError::Locked(record.username));
         }
-        if !change_is_required(holding) {
+        let required = change_is_required(holding);
+        if !required {
+            let refused = |broken| DirectoryError::PasswordRefused(vec![broken]);
             may_change_now(record.facts.password_set_at, &policy.password, now.wall)
-                .map_err(|broken| DirectoryError::PasswordRefused(vec![broken]))?;
+                .map_err(refused)?;
+            if !turn.take(now.mono) {
+                let again = now.wall.plus(OWN_CHANGES.refill);
+                return Err(refused(BrokenRule::MinAge(again)));
+            }
         }
         let actor = Actor::User {
             username: record.username.clone(),
@@ -104,7 +112,12 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
         let by = By { actor, now };
         let applied = self
             .put_password(&by, &record, &policy, password, false, Some(epoch))
-            .await?;
+            .await
+            .inspect_err(|_| {
+                if !required {
+                    turn.give_back(now.mono);
+                }
+            })?;
         Ok(match owner {
             Owner::User(proof) => proof
                 .renewed(&applied)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use doorward::authenticator::Authenticated;
 use doorward::directory::{BrokenRule, By, Changed, DirectoryError, Owner};
 use doorward::domain::event::Actor;
 use doorward::domain::name::Username;
@@ -204,6 +205,49 @@ async fn changes_of_one_password_come_one_at_a_time() {
     for _ in 0..2 {
         assert!(!broken(change(&renewed, OTHER).await).is_empty());
     }
+}
+
+/// Each change is an event that is kept as long as any: a user makes no log full of them.
+#[tokio::test]
+async fn one_s_own_password_changes_so_often_in_a_while() {
+    let world = World::new().await;
+    world.add("alice").await;
+    let mut proof = world.signed_in("alice").await;
+    let change = async |proof: Authenticated, new: &str| {
+        let new = password(new);
+        let now = world.now();
+        let owner = Owner::User(&proof);
+        match world.directory.change_own_password(owner, new, now).await {
+            Ok(Changed::SessionGoesOn(renewed)) => Ok(renewed),
+            other => Err((proof, broken(other))),
+        }
+    };
+    let another = |number: u32| format!("marble thunder kettle {number}");
+    for number in 0..5 {
+        // What changes nothing takes nothing.
+        let (same, _) = change(proof, "short").await.unwrap_err();
+        proof = change(same, &another(number)).await.unwrap();
+    }
+    let (kept, refused) = change(proof, &another(5)).await.unwrap_err();
+    let again = world.now().wall.plus(Duration::from_mins(10));
+    assert_eq!(refused, [BrokenRule::MinAge(again)]);
+    world.advance(Duration::from_mins(10));
+    let renewed = change(kept, &another(5)).await.unwrap();
+    let (_, refused) = change(renewed, &another(6)).await.unwrap_err();
+    assert_eq!(refused.len(), 1);
+    let mails = world.store.queued_mail(100).await.unwrap();
+    assert_eq!(mails.len(), 1, "one of them waits: {mails:?}");
+    // An administrator is not hindered.
+    world
+        .directory
+        .set_password(
+            &world.by(),
+            "alice",
+            password("brittle walnut canyon"),
+            false,
+        )
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

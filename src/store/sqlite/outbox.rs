@@ -8,7 +8,8 @@ use crate::store::records::{MailKind, NewMail, QueuedMail};
 use super::fault::Fault;
 use super::rows::{account_id, account_key, all, instant, limit, run};
 
-/// Queues a mail.
+/// Queues a mail, unless the same waits already: a second one would tell nothing new, and whoever
+/// causes it again and again would fill the disk.
 pub(super) fn queue_mail(
     connection: &Connection,
     at: Timestamp,
@@ -16,7 +17,8 @@ pub(super) fn queue_mail(
 ) -> Result<(), Fault> {
     run(
         connection,
-        "INSERT INTO outbox (queued, account, kind, details) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO outbox (queued, account, kind, details) SELECT ?1, ?2, ?3, ?4
+         WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE account = ?2 AND kind = ?3 AND details = ?4)",
         params![
             at.as_millis(),
             account_key(mail.account),

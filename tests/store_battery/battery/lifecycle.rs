@@ -193,3 +193,36 @@ pub(crate) async fn mail_waits_in_order(fixture: &impl Fixture) {
     assert_eq!(first[0].queued, START);
     assert_eq!(first[0].mail, mail(alice, MailKind::Activation));
 }
+
+/// However often the cause of a mail comes again, one of each waits for an account.
+pub(crate) async fn the_same_mail_waits_once(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let bob = add_user(&store, "bob").await;
+    for (number, account) in [alice, bob, alice, alice].into_iter().enumerate() {
+        let mut of_another_resource = mail(account, MailKind::StalePassword);
+        of_another_resource.details = serde_json::json!({ "resource": "mail" });
+        store
+            .apply(doorward::store::changes::Command {
+                at: START.plus(minutes(u64::try_from(number).unwrap())),
+                actor: admin(),
+                change: Change::Unlock { account },
+                mails: vec![
+                    mail(account, MailKind::PasswordChanged),
+                    mail(account, MailKind::StalePassword),
+                    of_another_resource,
+                ],
+            })
+            .await
+            .unwrap();
+    }
+    let waiting = store.queued_mail(100).await.unwrap();
+    let of = |account| {
+        let of = waiting
+            .iter()
+            .filter(|queued| queued.mail.account == account);
+        of.map(|queued| queued.queued).collect::<Vec<_>>()
+    };
+    assert_eq!(of(alice), [START; 3]);
+    assert_eq!(of(bob), [START.plus(minutes(1)); 3]);
+}

@@ -6,9 +6,9 @@ use doorward::domain::event::EventBody;
 use doorward::domain::id::{AccountId, EventId, FailureId};
 use doorward::domain::refusal::Refusal;
 use doorward::domain::time::Timestamp;
-use doorward::store::Store;
 use doorward::store::attempts::{Confirmation, PlaceAnswer, SettleAnswer};
 use doorward::store::records::MailKind;
+use doorward::store::{AttemptStore as _, Store};
 
 use crate::world::*;
 
@@ -133,8 +133,22 @@ pub(crate) async fn stale_mail_is_sent_once_a_day(fixture: &impl Fixture) {
         assert_eq!(mails(&store).await, [MailKind::StalePassword]);
     }
     let attempt = Attempt::new(&store, alice, START.plus(hours(25))).await;
-    let failure = fail(&store, &attempt).await;
-    confirm(&store, alice, attempt.at, failure, true).await;
+    let (failure, event) = fail(&store, &attempt).await;
+    // The same mail would wait once.
+    let mut about_another_resource = mail(alice, MailKind::StalePassword);
+    about_another_resource.details = serde_json::json!({ "resource": "mail" });
+    store
+        .confirm_failure(Confirmation {
+            failure,
+            event,
+            account: alice,
+            at: attempt.at,
+            stale: true,
+            limits: limits(true, attempt.at),
+            mail: Some(about_another_resource),
+        })
+        .await
+        .unwrap();
     assert_eq!(mails(&store).await, [MailKind::StalePassword; 2]);
 }
 
