@@ -41,7 +41,7 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
                 .await;
         };
-        report.resource.clone_from(&asked.name);
+        report.asked_by(asked.name.as_ref(), asked.kind());
         let named_by = certificate.named_by;
         let login = certificate
             .name

@@ -165,7 +165,7 @@ impl<S: AttemptStore> Core<S> {
                 .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
                 .await;
         };
-        report.resource.clone_from(&asked.name);
+        report.asked_by(asked.name.as_ref(), asked.kind());
         let login = match &attempt.claim {
             Claim::Typed(typed) => interpret(typed, &settings.realms),
             Claim::Malformed(_) => None,
@@ -301,7 +301,7 @@ impl<S: AttemptStore> Core<S> {
     pub(super) fn turns(&self, report: &Report) -> Turns<'_> {
         let at = report.begun().plus(COMPARE_WITHIN);
         let deadline = Deadline::new(Arc::clone(&self.clock), at);
-        let turns = self.pool.of(Lane::Attempt(report.resource.clone()));
+        let turns = self.pool.of(Lane::Attempt(report.resource().cloned()));
         turns.until(deadline)
     }
 

@@ -59,7 +59,9 @@ impl<S: AttemptStore> Core<S> {
         let now = self.clock.now();
         let report = |subject| {
             let mut report = Report::of_device(attempt, asking.clone(), subject);
-            report.resource = asked.map(|resource| resource.name.clone());
+            if let Some(resource) = asked {
+                report.asked_by(Some(&resource.name), resource.kind);
+            }
             report
         };
         match decide(client, asked, found.as_ref()) {

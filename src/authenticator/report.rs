@@ -6,11 +6,12 @@ use metrics::{counter, histogram};
 use crate::domain::event::{AttemptEvent, Credential, Keeping, Outcome, Subject};
 use crate::domain::id::RequestId;
 use crate::domain::name::ResourceName;
-use crate::domain::origin::{Origin, Protocol};
+use crate::domain::origin::{Origin, OriginKey, Protocol};
 use crate::domain::refusal::Refusal;
-use crate::domain::resource::Asking;
+use crate::domain::resource::{Asking, ResourceKind};
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::policy::asking::ssid_of;
+use crate::policy::origins::identify;
 use crate::store::attempts::AttemptStore;
 
 use super::announced::Announcement;
@@ -26,7 +27,8 @@ pub(super) struct Report {
     protocol: Protocol,
     asking: Asking,
     origin: Origin,
-    pub(super) resource: Option<ResourceName>,
+    origin_key: Option<OriginKey>,
+    resource: Option<ResourceName>,
     pub(super) subject: Subject,
     pub(super) credential: Option<Credential>,
 }
@@ -40,6 +42,7 @@ impl Report {
             protocol: attempt.protocol,
             asking: attempt.asking.clone(),
             origin: attempt.origin.clone(),
+            origin_key: None,
             resource: None,
             subject,
             credential: None,
@@ -54,6 +57,7 @@ impl Report {
             protocol: Protocol::Ldap,
             asking: Asking::Connection(attempt.circumstances.clone()),
             origin: Origin::of(attempt.circumstances.source.clone()),
+            origin_key: None,
             resource: None,
             subject,
             credential: None,
@@ -68,6 +72,7 @@ impl Report {
             protocol: Protocol::Radius,
             asking,
             origin: attempt.origin.clone(),
+            origin_key: None,
             resource: None,
             subject,
             credential: None,
@@ -82,6 +87,7 @@ impl Report {
             protocol: Protocol::AuthPolicy,
             asking: Asking::Announced(announcement.resource.clone()),
             origin: Origin::address(announcement.client),
+            origin_key: None,
             resource: Some(announcement.resource.clone()),
             subject,
             credential: None,
@@ -91,6 +97,18 @@ impl Report {
     /// When its decision began, which may be long after it arrived.
     pub(super) fn begun(&self) -> Monotonic {
         self.begun
+    }
+
+    /// Takes what it is that asks: its name, where it has one, and of which kind it is, by which
+    /// origins are told apart.
+    pub(super) fn asked_by(&mut self, resource: Option<&ResourceName>, kind: ResourceKind) {
+        self.resource = resource.cloned();
+        self.origin_key = Some(identify(kind, self.protocol, &self.origin).key);
+    }
+
+    /// The resource that asks, where one does.
+    pub(super) fn resource(&self) -> Option<&ResourceName> {
+        self.resource.as_ref()
     }
 
     /// The event of an outcome.
@@ -119,6 +137,7 @@ impl Report {
             resource: self.resource.clone(),
             subject: self.subject.clone(),
             origin: self.origin.clone(),
+            origin_key: self.origin_key.clone(),
             listener,
             client,
             ssid,

@@ -36,7 +36,7 @@ impl<S: AttemptStore> Core<S> {
         let Some(asked) = Asked::by(&settings, &attempt.asking) else {
             return self.refuse_uncompared(&report, Refusal::NoResource).await;
         };
-        report.resource.clone_from(&asked.name);
+        report.asked_by(asked.name.as_ref(), asked.kind());
         let key = AccountKey::Id(ground.account);
         let read = self.read(&key, &asked, None, attempt.protocol).await?;
         self.decide_uncompared(report, asked, read, Some(ground))

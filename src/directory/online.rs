@@ -171,7 +171,7 @@ where
             }
             let (actor, answers) = match &due.cause {
                 Cause::NoLonger(_) => (Actor::Gateway, None),
-                Cause::Asked { request, actor } => (actor.clone(), Some((*request, answered))),
+                Cause::Asked { request, actor } => (actor.clone(), Some(*request)),
             };
             let event = ChangeEvent {
                 actor,
@@ -181,15 +181,17 @@ where
                 resource: due.resource.clone(),
                 before: json!({
                     "client": due.client,
-                    "session": due.acct_session.shown(),
-                    "calling_station": said.calling_station.as_ref().map(Octets::shown),
+                    "session": due.acct_session.in_brief(),
+                    "calling_station": said.calling_station.as_ref().map(Octets::in_brief),
                     "reason": due.reason(),
                 }),
                 after,
             };
             let settled = self.store.settle_disconnect(DisconnectOutcome {
                 session: due.session,
+                client: due.client.clone(),
                 at: now.wall,
+                answered,
                 over: answered.is_of_unknown_session()
                     || (due.wanted == Wanted::End && answered == Answered::Acknowledged),
                 answers,
@@ -328,11 +330,16 @@ impl Due {
         }
     }
 
+    /// Whether somebody asked for it.
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(self.cause, Cause::Asked { .. })
+    }
+
     fn whose(&self) -> String {
         match (&self.username, self.device) {
             (Some(username), _) => username.to_string(),
             (None, Some(device)) => device.to_string(),
-            (None, None) => self.particulars.user_name.shown(),
+            (None, None) => self.particulars.user_name.in_brief(),
         }
     }
 }

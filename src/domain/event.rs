@@ -7,7 +7,7 @@ use super::certificate::CertificateNames;
 use super::device::MacAddress;
 use super::id::{AccountId, EventId, RequestId};
 use super::name::{ClientName, ListenerName, ResourceName, ServiceName, Username};
-use super::origin::{Origin, Protocol};
+use super::origin::{Origin, OriginKey, Protocol};
 use super::refusal::Refusal;
 use super::time::Timestamp;
 use super::user_certificate::CertificateIdentity;
@@ -141,6 +141,10 @@ pub struct AttemptEvent {
     pub subject: Subject,
     /// Where it came from.
     pub origin: Origin,
+    /// What of that the other end cannot choose, once it is known what asks: equal events share it.
+    /// Not kept, since the origin tells it.
+    #[serde(skip)]
+    pub origin_key: Option<OriginKey>,
     /// The LDAP listener it came in by.
     pub listener: Option<ListenerName>,
     /// The RADIUS client it came through.

@@ -29,6 +29,25 @@ impl Octets {
         }
     }
 
+    /// How much of them events keep, in characters.
+    pub const BRIEF: usize = 64;
+
+    /// As much of the text as events keep, with a sign in the place of what is no text: a client
+    /// chooses what it is, and none of it may fill a log or speak to a terminal.
+    pub fn in_brief(&self) -> String {
+        String::from_utf8_lossy(self.as_bytes())
+            .chars()
+            .take(Self::BRIEF)
+            .map(|c| {
+                if c.is_control() {
+                    char::REPLACEMENT_CHARACTER
+                } else {
+                    c
+                }
+            })
+            .collect()
+    }
+
     /// As text, with a sign in the place of what is none.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(self.as_bytes()).into_owned()
@@ -274,6 +293,17 @@ mod tests {
             let back: Octets = serde_json::from_str(&kept).unwrap();
             prop_assert_eq!(back.as_bytes(), bytes.as_slice());
             prop_assert_eq!(back, octets);
+        }
+    }
+
+    #[test]
+    fn what_events_keep_of_octets_is_short_and_takes_no_escapes() {
+        let brief = |bytes: &[u8]| Octets::from(bytes).in_brief();
+        assert_eq!(brief(b"0001"), "0001");
+        assert_eq!(brief(b"x\n\x1b[31m"), "x\u{fffd}\u{fffd}[31m");
+        for octet in 0..=u8::MAX {
+            let kept = serde_json::to_string(&brief(&[octet; 253])).unwrap();
+            assert!(kept.len() <= 3 * Octets::BRIEF + 2, "{kept}");
         }
     }
 

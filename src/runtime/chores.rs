@@ -86,15 +86,23 @@ pub(super) async fn forget_events<S: Store>(
     .await;
 }
 
-/// Keeps the log within its bytes, and says once when it comes near them.
+/// Keeps the log within its bytes, which are counted anew first, and says once when it comes near
+/// them.
 pub(super) async fn bound_events<S: Store>(
     store: Arc<S>,
     audit: impl Fn() -> Audit,
     shutdown: CancellationToken,
 ) {
     let told = AtomicBool::new(false);
+    let counted = AtomicBool::new(false);
     every(ROOM, shutdown, || async {
         let most = audit().max_bytes;
+        if !counted.load(Ordering::Relaxed) {
+            match store.count_events_anew().await {
+                Ok(()) => counted.store(true, Ordering::Relaxed),
+                Err(error) => tracing::warn!(%error, "the audit log was not counted anew yet"),
+            }
+        }
         let looked = async {
             let fill = audit::fill(&*store, most).await?;
             let gone = audit::keep_within(&*store, most).await?;

@@ -16,7 +16,7 @@ pub struct EventQuery {
     pub user: Option<String>,
     /// At this resource.
     pub resource: Option<String>,
-    /// At or after this instant.
+    /// At or after this instant; of several that are one, the newest.
     pub since: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
@@ -51,9 +51,13 @@ pub trait EventStore: Send + Sync + 'static {
     /// What the log takes, in bytes, its indexes included; near enough, and known without a scan.
     fn events_bytes(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
 
+    /// Counts anew what the log takes, once over all of it: the sum that is kept may have come from a
+    /// backup that somebody changed.
+    fn count_events_anew(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
     /// Where the log takes more than `most` bytes, removes at most `limit` events, and says how
-    /// many went: the oldest merged successes first, then other merged ones, then the oldest of
-    /// the rest.
+    /// many went: the oldest merged successes first, then what the gateway did by itself on a
+    /// client's word, then other merged ones, then the oldest of the rest.
     fn shed_events(
         &self,
         most: u64,

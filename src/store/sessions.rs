@@ -6,7 +6,7 @@ use crate::domain::account::AccountFacts;
 use crate::domain::device::MacAddress;
 use crate::domain::event::{Actor, ChangeEvent};
 use crate::domain::id::{AccountId, DeviceId, RequestId, SessionId};
-use crate::domain::name::{ResourceName, Username};
+use crate::domain::name::{ClientName, ResourceName, Username};
 use crate::domain::session::{Answered, Demand, Ending, Nas, Octets, Particulars, SessionReport};
 use crate::domain::time::Timestamp;
 
@@ -130,13 +130,18 @@ pub enum DemandState {
 pub struct DisconnectOutcome {
     /// The session.
     pub session: SessionId,
+    /// Who was asked.
+    pub client: ClientName,
     /// When.
     pub at: Timestamp,
+    /// How it answered.
+    pub answered: Answered,
     /// Whether it is over.
     pub over: bool,
-    /// The request that this answers, and how; none where the gateway asked by itself.
-    pub answers: Option<(RequestId, Answered)>,
-    /// The event that tells of it.
+    /// The request that this answers; none where the gateway asked by itself.
+    pub answers: Option<RequestId>,
+    /// The event that tells of it. Where the gateway asked by itself it is counted with its equals of
+    /// the same minute.
     pub event: ChangeEvent,
 }
 

@@ -27,16 +27,36 @@ pub(crate) fn access_request(
     user: &str,
     password: &str,
 ) -> Vec<u8> {
+    access_request_saying(identifier, authenticator, user, password, &[])
+}
+
+/// As [`access_request`], with these attributes besides.
+pub(crate) fn access_request_saying(
+    identifier: u8,
+    authenticator: [u8; 16],
+    user: &str,
+    password: &str,
+    said: &[(u8, &[u8])],
+) -> Vec<u8> {
+    let hidden = hidden(password.as_bytes(), &authenticator);
+    let mut attributes = vec![(1, user.as_bytes()), (2, &hidden[..])];
+    attributes.extend_from_slice(said);
+    sealed_request(identifier, authenticator, &attributes)
+}
+
+/// An Access-Request of these attributes with a Message-Authenticator, its bytes.
+pub(crate) fn sealed_request(
+    identifier: u8,
+    authenticator: [u8; 16],
+    attributes: &[(u8, &[u8])],
+) -> Vec<u8> {
     let mut packet = vec![1, identifier, 0, 0];
     packet.extend_from_slice(&authenticator);
-    let mut attribute = |kind: u8, value: &[u8]| {
-        packet.push(kind);
+    for (kind, value) in attributes.iter().chain(&[(80, &[0; 16][..])]) {
+        packet.push(*kind);
         packet.push(u8::try_from(value.len() + 2).unwrap());
         packet.extend_from_slice(value);
-    };
-    attribute(1, user.as_bytes());
-    attribute(2, &hidden(password.as_bytes(), &authenticator));
-    attribute(80, &[0; 16]);
+    }
     let length = u16::try_from(packet.len()).unwrap().to_be_bytes();
     packet[2..4].copy_from_slice(&length);
     let mut mac = Hmac::<Md5>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -67,9 +87,20 @@ fn hidden(password: &[u8], authenticator: &[u8; 16]) -> Vec<u8> {
 
 /// Asks once and waits.
 pub(crate) fn ask(server: SocketAddr, user: &str, password: &str, patience: Duration) -> Reply {
+    ask_saying(server, user, password, &[], patience)
+}
+
+/// As [`ask`], with these attributes besides.
+pub(crate) fn ask_saying(
+    server: SocketAddr,
+    user: &str,
+    password: &str,
+    said: &[(u8, &[u8])],
+    patience: Duration,
+) -> Reply {
     let mut authenticator = [0; 16];
     getrandom::fill(&mut authenticator).unwrap();
-    let request = access_request(authenticator[0], authenticator, user, password);
+    let request = access_request_saying(authenticator[0], authenticator, user, password, said);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(patience)).unwrap();
     socket.send_to(&request, server).unwrap();

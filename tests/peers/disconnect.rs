@@ -1,6 +1,7 @@
 //! Sessions are ended by Disconnect-Requests and changed by CoA-Requests (RFC 5176) to a NAS of our
 //! own, written from the RFCs with none of the gateway's code in it.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -340,4 +341,45 @@ fn an_unbinding_ends_the_session_and_a_nas_that_knows_it_no_more_is_believed() {
     nas.answer(&asked, 42, &attribute(101, &503_u32.to_be_bytes()));
     eventually(|| gateway.log(), || open(&gateway) == 0);
     assert_eq!(outcomes(&gateway)[0]["before"]["reason"], "not_bound");
+}
+
+/// A client that reports sessions of whom it may not let in, one after the other: it takes a row a
+/// minute, and what it says is no line of its own in the process's log (CONTRACT.md 9).
+#[test]
+fn contract_9_a_nas_neither_fills_the_log_nor_writes_lines_into_it() {
+    let gateway = Gateway::start(&Setting::default());
+    let nas = Nas::of(&gateway);
+    gateway.add_user("alice");
+    let forged = "2026-11-30T11:00:00.000000Z  INFO forged";
+    let sessions: Vec<String> = (0..12)
+        .map(|number| format!("{number:04}\n{forged}\u{1b}[31m{}", "\u{1}".repeat(180)))
+        .collect();
+    for session in &sessions {
+        nas.start("alice", session);
+    }
+    gateway.run(&["user", "suspend", "alice"]).assert_success();
+    let mut waiting: BTreeSet<&[u8]> = sessions.iter().map(String::as_bytes).collect();
+    while !waiting.is_empty() {
+        let asked = nas.asked(40);
+        nas.answer(&asked, 41, &[]);
+        waiting.retain(|session| !attributes(&asked.0).contains(&(44, session)));
+    }
+    eventually(|| gateway.log(), || open(&gateway) == 0);
+    let told = outcomes(&gateway);
+    let count: u64 = told
+        .iter()
+        .map(|event| event["count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(count, 12, "none is lost");
+    // A minute may have begun meanwhile.
+    assert!(told.len() <= 2, "{} rows", told.len());
+    let longest = told.iter().map(|event| event.to_string().len()).max();
+    assert!(longest < Some(1000), "{told:?}");
+    let log = gateway.log();
+    assert!(!log.lines().any(|line| line.starts_with(forged)), "{log}");
+    assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "{log:?}");
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("asked about a session"));
+    assert!(lines.count() <= 6 + 2, "{log}");
 }

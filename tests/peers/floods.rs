@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use crate::common::ldap::LdapClient;
-use crate::common::radius::{Reply, ask};
+use crate::common::radius::{Reply, ask, ask_saying, sealed_request};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
 
 const INVALID_CREDENTIALS: i64 = 49;
@@ -104,6 +104,79 @@ fn contract_9_a_right_password_that_is_refused_takes_a_row_a_minute() {
         || count(&refused()) == 120,
     );
     assert!(refused().len() <= 2 * 2, "{} rows", refused().len());
+}
+
+/// Over the VPN the origin is the address that the NAS reports, without the port (CONTRACT.md 3.2):
+/// who logs in from elsewhere within the owner's minute has an event.
+#[test]
+fn contract_9_logins_from_two_addresses_behind_one_nas_are_two_events() {
+    let gateway = Gateway::start(&Setting::default());
+    gateway.add_user("alice");
+    let owner = ["192.0.2.10[4500]", "192.0.2.10[4501]", "192.0.2.10"];
+    for station in owner.iter().chain(&["203.0.113.66"]) {
+        let said = [(31, station.as_bytes())];
+        for (user, answer) in [("alice", Reply::Accept), ("nobody", Reply::Reject)] {
+            let got = ask_saying(gateway.radius, user, PASSWORD, &said, PATIENCE);
+            assert_eq!(got, answer, "{user} from {station}");
+        }
+    }
+    for outcome in ["granted", "refused"] {
+        let told = events(&gateway, outcome);
+        let told = told.iter().map(|event| {
+            let station = event["origin"]["station"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            (station, event["count"].as_u64().unwrap())
+        });
+        let mut counts: BTreeMap<bool, u64> = BTreeMap::new();
+        for (station, count) in told {
+            *counts.entry(station == "203.0.113.66").or_default() += count;
+        }
+        assert_eq!(counts, BTreeMap::from([(false, 3), (true, 1)]), "{outcome}");
+    }
+}
+
+/// Whoever is in reach of an access point can have EAP fail as often as they like.
+#[test]
+fn contract_9_eap_that_fails_again_and_again_is_told_a_few_times_a_minute() {
+    let gateway = Gateway::start(&Setting::default());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.connect(gateway.radius).unwrap();
+    let mut identifier = 0;
+    let mut send = |eap: &[u8], state: Option<&[u8]>| {
+        identifier += 1;
+        let mut attributes = vec![(1, &b"x"[..]), (31, &[b'x'; 200][..]), (79, eap)];
+        attributes.extend(state.map(|state| (24, state)));
+        let request = sealed_request(identifier, [identifier; 16], &attributes);
+        socket.send(&request).unwrap();
+        let mut reply = [0; 4096];
+        let length = socket.recv(&mut reply).unwrap();
+        reply[..length].to_vec()
+    };
+    let before = gateway.log().len();
+    for _ in 0..40 {
+        let question = send(&[2, 1, 0, 6, 1, b'x'], None);
+        assert_eq!(question[0], 11, "a challenge");
+        let attribute = |kind| {
+            let mut rest = &question[20..];
+            while rest[0] != kind {
+                rest = &rest[usize::from(rest[1])..];
+            }
+            rest[2..usize::from(rest[1])].to_vec()
+        };
+        // No method at all is offered in its place.
+        let refused = send(&[2, attribute(79)[1], 0, 6, 3, 0], Some(&attribute(24)));
+        assert_eq!(refused[0], 3, "a reject");
+    }
+    let log = gateway.log().split_off(before);
+    let told = log
+        .lines()
+        .filter(|line| line.contains("eap_no_common_method"));
+    // Half a minute may bring some more.
+    assert!((1..=10).contains(&told.count()), "{log}");
+    assert!(log.len() < 10 * 200, "{} bytes:\n{log}", log.len());
 }
 
 /// The page's counters and gauges that an attempt may move, by name and labels.

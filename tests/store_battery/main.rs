@@ -159,6 +159,7 @@ mod on_sqlite {
             a_full_log_sheds_merged_successes_first,
             the_logs_size_follows_what_comes_and_goes,
             old_events_are_forgotten_in_portions,
+            a_row_is_found_by_the_newest_that_it_stands_for,
             a_renamed_user_is_found_under_both_names,
             every_change_is_recorded_with_its_values,
             a_refused_command_leaves_nothing_behind;
@@ -176,6 +177,7 @@ mod on_sqlite {
             open_sessions_show_what_decides_about_them,
             a_session_of_a_device_is_no_accounts,
             a_disconnect_is_claimed_once_and_settled,
+            what_a_client_brings_about_merges_and_is_shed_before_changes_by_people,
             what_was_ended_here_takes_the_last_word_of_its_client,
             old_sessions_are_forgotten_in_portions;
         demands:
@@ -185,7 +187,8 @@ mod on_sqlite {
             the_cursor_moves_for_one_only,
             users_touched_by_time_are_found_span_by_span,
             touched_users_come_in_pages,
-            mail_waits_in_order;
+            mail_waits_in_order,
+            the_same_mail_waits_once;
         whole:
             a_second_handle_sees_what_the_first_wrote,
             two_handles_share_one_threshold,

@@ -645,3 +645,39 @@ async fn the_logs_bytes_are_those_of_its_pages() {
         "{sum} is told where {taken} are taken"
     );
 }
+
+/// The sum is believed for as long as the log is kept: what a backup says of it is not.
+#[tokio::test]
+async fn a_sum_that_somebody_changed_is_counted_anew() {
+    for wrong in [0, 1 << 60, i64::MAX, -5] {
+        let folder = fixture();
+        let store = folder.open();
+        let event = |number: u64| {
+            let at = START.plus(std::time::Duration::from_secs(number));
+            store.record_attempt(at, attempt_event(AccountId::new(START), None, HERE))
+        };
+        for number in 0..200 {
+            event(number * 60).await.unwrap();
+        }
+        let right = store.events_bytes().await.unwrap();
+        let beside = Connection::open(folder.path()).unwrap();
+        beside
+            .execute(
+                "UPDATE meta SET value = ?1 WHERE key = 'events_bytes'",
+                [wrong],
+            )
+            .unwrap();
+        store.count_events_anew().await.unwrap();
+        assert_eq!(store.events_bytes().await.unwrap(), right, "from {wrong}");
+        store.count_events_anew().await.unwrap();
+        assert_eq!(store.events_bytes().await.unwrap(), right, "from {wrong}");
+        // And what is recorded before it is counted is no reason to fail.
+        beside
+            .execute(
+                "UPDATE meta SET value = ?1 WHERE key = 'events_bytes'",
+                [wrong],
+            )
+            .unwrap();
+        event(60_000).await.unwrap();
+    }
+}

@@ -393,6 +393,7 @@ pub(crate) fn attempt_event(
             username: username("alice"),
         },
         origin: Origin::address(origin.parse().unwrap()),
+        origin_key: None,
         listener: None,
         client: None,
         ssid: None,

@@ -121,8 +121,10 @@ async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
     let outcome = match ask(shared, way, due).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            warn!(client.name = %way.client, client.address = %way.to, %error,
-                "a client cannot be asked about a session");
+            if shared.live.load().gates.may_be_told_of(&way.client) {
+                warn!(client.name = %way.client, client.address = %way.to, %error,
+                    "a client cannot be asked about a session");
+            }
             Answered::Unanswered
         }
     };
@@ -133,9 +135,14 @@ async fn disconnect(shared: &Shared, way: &Way, due: &Due) {
         Wanted::Change(_) => "doorward_radius_reauthorizations_total",
     };
     counter!(counted, "outcome" => word, "client" => way.client.as_str().to_owned()).increment(1);
-    info!(client.name = %way.client, client.address = %way.to, outcome = word,
-        session = %due.acct_session.shown(), action = due.wanted.action(),
-        "a client was asked about a session");
+    let session = due.acct_session.in_brief();
+    if due.is_asked_for() || shared.live.load().gates.may_be_told_of(&way.client) {
+        info!(client.name = %way.client, client.address = %way.to, outcome = word, session,
+            action = due.wanted.action(), "a client was asked about a session");
+    } else {
+        debug!(client.name = %way.client, client.address = %way.to, outcome = word, session,
+            action = due.wanted.action(), "a client was asked about a session");
+    }
     let now = shared.clock.now();
     if let Err(error) = shared.sessions.disconnected(due, outcome, now).await {
         warn!(%error, "what a client answered about a session was not recorded");

@@ -1,5 +1,7 @@
 //! The audit log: recording, merging, queries, retention (CONTRACT.md 9).
 
+use std::time::Duration;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use uuid::Uuid;
@@ -11,9 +13,10 @@ use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::store::events::EventQuery;
+use crate::store::sessions::DisconnectOutcome;
 
 use super::fault::Fault;
-use super::merge::{Merged, merge_key};
+use super::merge::{LONGEST_SPAN, Merged, key_of_disconnect, merge_key};
 use super::rows::{Key, account_key, all, first, instant, limit, maybe_instant, meta, millis, run};
 
 /// What a row takes, in SQL: its text, once in the table and once in each index that has it, and
@@ -39,6 +42,8 @@ macro_rules! merged_rows {
     };
 }
 
+/// How far apart the first and the newest may be of the events that one row stands for.
+const SPAN: Duration = Duration::from_secs(LONGEST_SPAN.unsigned_abs());
 /// How many rows go at a time where the log is full, so that no more go than must.
 const PORTION: usize = 100;
 
@@ -104,6 +109,16 @@ pub(super) fn record_change(
 ) -> Result<EventId, Fault> {
     let body = EventBody::Change(change.clone());
     insert(connection, at, None, &body, None)
+}
+
+/// Records what the gateway asked a client by itself, or counts it in the row of its equals.
+pub(super) fn count_disconnect(
+    connection: &Connection,
+    outcome: &DisconnectOutcome,
+) -> Result<EventId, Fault> {
+    let key = key_of_disconnect(outcome);
+    let body = EventBody::Change(outcome.event.clone());
+    insert(connection, outcome.at, None, &body, Some((&key, 1)))
 }
 
 /// Records an attempt, or counts it in the row of its equals; names the row.
@@ -188,8 +203,9 @@ fn insert(
 fn grow(connection: &Connection, bytes: i64) -> Result<(), Fault> {
     run(
         connection,
-        "UPDATE meta SET value = max(value + ?1, 0) WHERE key = 'events_bytes'",
-        [bytes],
+        "UPDATE meta SET value = max(min(value, ?2) + ?1, 0) WHERE key = 'events_bytes'",
+        // A damaged sum is no reason to record nothing.
+        [bytes, i64::MAX / 2],
     )?;
     Ok(())
 }
@@ -265,7 +281,9 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
         add("resource = #", resource.to_ascii_lowercase().into());
     }
     if let Some(since) = query.since {
-        add("at >= #", since.as_millis().into());
+        // The index knows only when the first happened of those that a row stands for.
+        add("at >= #", since.minus(SPAN).as_millis().into());
+        add("coalesce(last, at) >= #", since.as_millis().into());
     }
     if let Some(until) = query.until {
         add("at < #", until.as_millis().into());
@@ -296,14 +314,14 @@ pub(super) fn query(connection: &Connection, query: &EventQuery) -> Result<Vec<E
     Ok(found)
 }
 
-/// When the newest event happened. Rows merge within a minute, so that the newest of those the
-/// last minute's rows stand for is the newest of all.
+/// When the newest event happened: the newest of those that the rows of the last [`SPAN`] stand for
+/// is the newest of all.
 pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, Fault> {
     Ok(first(
         connection,
         "SELECT max(coalesce(last, at)) FROM events
-         WHERE at >= (SELECT max(at) FROM events) - 60000",
-        [],
+         WHERE at >= (SELECT max(at) FROM events) - ?1",
+        [LONGEST_SPAN.saturating_mul(1000)],
         |row| maybe_instant(row, 0),
     )?
     .flatten())
@@ -331,11 +349,38 @@ pub(super) fn bytes(connection: &Connection) -> Result<u64, Fault> {
     Ok(u64::try_from(meta(connection, "events_bytes")?).unwrap_or(0))
 }
 
+/// By how much the sum that is kept is wrong, both taken at one moment; goes over the whole log.
+pub(super) fn miscounted(connection: &Connection) -> Result<i64, Fault> {
+    let found = first(
+        connection,
+        concat!(
+            "SELECT coalesce(sum(",
+            size!(),
+            "), 0), (SELECT value FROM meta WHERE key = 'events_bytes') FROM events"
+        ),
+        [],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)),
+    )?;
+    let (sum, believed) = found.unwrap_or_default();
+    Ok(sum.saturating_sub(believed.unwrap_or(0)))
+}
+
+/// Adds what [`miscounted`] found to the sum, whatever came and went since.
+pub(super) fn correct(connection: &Connection, by: i64) -> Result<(), Fault> {
+    run(
+        connection,
+        "UPDATE meta SET value = max(value + ?1, 0) WHERE key = 'events_bytes' AND ?1 <> 0",
+        [by],
+    )?;
+    Ok(())
+}
+
 /// What goes first where the log is full, and what after it. An index has merged rows by outcome
 /// and age; what is left after them is found in the order of time without looking further.
-const FIRST_TO_GO: [&str; 4] = [
+const FIRST_TO_GO: [&str; 5] = [
     merged_rows!("granted"),
     merged_rows!("change_only"),
+    merged_rows!("change"),
     merged_rows!("refused"),
     concat!(
         "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY at LIMIT ?1) RETURNING ",

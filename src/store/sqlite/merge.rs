@@ -8,11 +8,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::device::MacAddress;
 use crate::domain::event::{AttemptEvent, Credential, Outcome, Subject};
 use crate::domain::name::ResourceName;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
+use crate::store::sessions::DisconnectOutcome;
 
+/// How long most equal events are one, in seconds.
+const MINUTE: i64 = 60;
+/// How long any are, in seconds.
+pub(super) const LONGEST_SPAN: i64 = 3600;
 /// The most distinct events that may wait.
 const ROOM: usize = 4096;
 /// How many of them may be about nobody that is known: strangers push out strangers alone.
@@ -150,19 +156,18 @@ fn is_stranger(subject: &Subject) -> bool {
     }
 }
 
-/// Events with equal keys are one: the same account, source, resource, reason (or outcome, where
-/// there is none), protocol, credential and minute. What one subscriber may choose is no part of
-/// it: the address within an IPv6 network, the station, the name that nobody has. Refused devices try
-/// again all day long, each of them: theirs merge by the hour.
+/// Events with equal keys are one: the same account, origin, resource, reason (or outcome, where
+/// there is none), protocol, credential and minute. What the other end may choose is no part of it:
+/// the address within an IPv6 network, the station of a device on Wi-Fi, the name that nobody has.
+/// Refused devices try again all day long, each of them: theirs merge by the hour.
 ///
 /// A key begins with its span of time, so that the index over keys grows at its end, and has the
 /// same length whatever it stands for.
 pub(super) fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
     let span = match (&event.subject, event.outcome) {
-        (Subject::Device { .. } | Subject::Devices, Outcome::Refused) => 3600,
-        _ => 60,
+        (Subject::Device { .. } | Subject::Devices, Outcome::Refused) => LONGEST_SPAN,
+        _ => MINUTE,
     };
-    let span = at.as_seconds().div_euclid(span);
     let subject = match &event.subject {
         Subject::Account { account, .. } => format!("account:{account}"),
         Subject::Service { service } => format!("service:{}", service.folded()),
@@ -181,17 +186,47 @@ pub(super) fn merge_key(at: Timestamp, event: &AttemptEvent) -> String {
         Some(Credential::Session) => "session".to_owned(),
         Some(Credential::Certificate(identity)) => format!("certificate:{identity}"),
     };
-    let source = event.origin.source.aggregate().to_string();
+    let origin = match &event.origin_key {
+        Some(key) => key.as_str().to_owned(),
+        None => event.origin.source.aggregate().to_string(),
+    };
     let reason = event.reason.map_or(event.outcome.as_str(), Refusal::as_str);
-    let mut digest = Sha256::new();
-    for part in [
+    let parts = [
         subject.as_str(),
-        &source,
+        &origin,
         &resource,
         reason,
         event.protocol.as_str(),
         &credential,
-    ] {
+    ];
+    key_of(at, span, &parts)
+}
+
+/// As [`merge_key`], of what the gateway asked a client by itself: the same client, account (or
+/// device), resource, action, answer and minute. Nothing that the client says is part of it.
+pub(super) fn key_of_disconnect(outcome: &DisconnectOutcome) -> String {
+    let event = &outcome.event;
+    let whose = match (event.account, MacAddress::parse(&event.target)) {
+        (Some(account), _) => format!("account:{account}"),
+        (None, Ok(device)) => format!("device:{device}"),
+        (None, Err(_)) => String::new(),
+    };
+    let resource = event.resource.as_ref().map(ResourceName::folded);
+    let resource = resource.unwrap_or_default();
+    let parts = [
+        event.action.as_str(),
+        outcome.client.as_str(),
+        &whose,
+        &resource,
+        outcome.answered.as_str(),
+    ];
+    key_of(outcome.at, MINUTE, &parts)
+}
+
+fn key_of(at: Timestamp, span: i64, parts: &[&str]) -> String {
+    let span = at.as_seconds().div_euclid(span);
+    let mut digest = Sha256::new();
+    for part in parts {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
@@ -205,7 +240,7 @@ mod tests {
     use super::*;
     use crate::domain::id::{AccountId, RequestId};
     use crate::domain::name::Username;
-    use crate::domain::origin::{Origin, Protocol};
+    use crate::domain::origin::{Origin, OriginKey, Protocol};
 
     const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -216,6 +251,7 @@ mod tests {
             resource: None,
             subject,
             origin: Origin::address(source.parse().unwrap()),
+            origin_key: None,
             listener: None,
             client: None,
             ssid: None,
@@ -255,6 +291,30 @@ mod tests {
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].1.count, 100_000);
         assert!(merges.is_empty());
+    }
+
+    #[test]
+    fn one_nas_is_as_many_sources_as_there_are_origins_behind_it() {
+        let through = |key: Option<&str>, station: &str| {
+            let mut event = event(known(), "192.0.2.1");
+            event.subject = unknown(0);
+            event.origin.station = Some(station.to_owned());
+            event.origin_key = key.map(|key| OriginKey::new(key.to_owned()));
+            event
+        };
+        let merges = Merges::default();
+        for station in ["192.0.2.10", "192.0.2.10[4500]", "192.0.2.10[4501]"] {
+            merges.add(AT, through(Some("192.0.2.1|192.0.2.10"), station));
+        }
+        merges.add(AT, through(Some("192.0.2.1|203.0.113.66"), "203.0.113.66"));
+        // A device on Wi-Fi makes up as many as it likes.
+        for number in 0..1000 {
+            let station = format!("02-00-00-00-{:02x}-{:02x}", number / 256, number % 256);
+            merges.add(AT, through(Some("192.0.2.1|00-10-a4-23-19-c0"), &station));
+        }
+        let mut counts: Vec<u32> = merges.take().iter().map(|(_, one)| one.count).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 3, 1000]);
     }
 
     #[test]

@@ -617,6 +617,15 @@ impl EventStore for SqliteStore {
         Ok(bytes)
     }
 
+    async fn count_events_anew(&self) -> Result<(), Unavailable> {
+        let by = self
+            .read(Lane::Scans, |view| events::miscounted(view.connection))
+            .await?;
+        self.write(move |connection| events::correct(connection, by))
+            .await?;
+        Ok(())
+    }
+
     async fn shed_events(&self, most: u64, limit: usize) -> Result<usize, Unavailable> {
         let gone = self
             .write(move |connection| events::shed(connection, most, limit))

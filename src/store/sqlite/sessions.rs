@@ -21,7 +21,7 @@ use crate::store::sessions::{
 use super::attempts::{BOUND, FACTS, facts};
 use super::demands;
 use super::devices::{self, address, device_id, device_key};
-use super::events::record_change;
+use super::events::{count_disconnect, record_change};
 use super::fault::Fault;
 use super::rows::{
     Key, account_id, account_key, after, all, exists, first, instant, limit, maybe_instant, name,
@@ -430,10 +430,15 @@ pub(super) fn settle(connection: &Connection, outcome: &DisconnectOutcome) -> Re
             ),
         )?;
     }
-    if let Some((request, answered)) = outcome.answers {
-        demands::settle(connection, request, answered)?;
+    match outcome.answers {
+        Some(request) => {
+            demands::settle(connection, request, outcome.answered)?;
+            record_change(connection, outcome.at, &outcome.event)?;
+        }
+        None => {
+            count_disconnect(connection, outcome)?;
+        }
     }
-    record_change(connection, outcome.at, &outcome.event)?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ fn event() -> AttemptEvent {
             length: 7,
         },
         origin: Origin::address([192, 0, 2, 1].into()),
+        origin_key: None,
         listener: None,
         client: None,
         ssid: None,

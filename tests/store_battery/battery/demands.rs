@@ -52,7 +52,8 @@ pub(crate) async fn a_demand_is_taken_once_and_its_outcome_is_found(fixture: &im
     for answered in [Answered::Unanswered, Answered::Refused(Some(503))] {
         let outcome = DisconnectOutcome {
             over: false,
-            answers: Some((request, answered)),
+            answered,
+            answers: Some(request),
             ..disconnected(session, alice, START)
         };
         other.settle_disconnect(outcome).await.unwrap();

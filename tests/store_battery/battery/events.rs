@@ -1,8 +1,10 @@
 //! The audit log (CONTRACT.md 9).
 
+use doorward::domain::device::MacAddress;
 use doorward::domain::event::{Event, EventBody, Keeping, Outcome, Subject};
 use doorward::domain::id::AccountId;
 use doorward::domain::refusal::Refusal;
+use doorward::domain::time::Timestamp;
 use doorward::store::attempts::{Confirmation, SettleAnswer};
 use doorward::store::changes::{Change, UserPatch};
 use doorward::store::events::EventQuery;
@@ -578,4 +580,38 @@ pub(crate) async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixtu
             EventBody::Change(_) => true,
         });
     assert!(outcome);
+}
+
+/// A row that stands for several is found by the newest of them as by the first: who looks for what
+/// happened since an instant misses nothing that was counted in an older row.
+pub(crate) async fn a_row_is_found_by_the_newest_that_it_stands_for(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let refused = |at| {
+        let mut event = attempt_event(AccountId::new(START), Some(Refusal::UnknownDevice), HERE);
+        let device = MacAddress::from_octets([2, 0, 0, 0, 0, 1]).unwrap();
+        event.subject = Subject::Device { device };
+        store.record_attempt(at, event)
+    };
+    // On the hour, from where on a device's refusals are one row.
+    let hour = Timestamp::from_millis(START.as_millis().div_euclid(3_600_000) * 3_600_000);
+    let row = refused(hour.plus(minutes(1))).await.unwrap();
+    for minute in 2..10 {
+        let event = attempt_event(AccountId::new(START), None, HERE);
+        let at = hour.plus(minutes(minute));
+        store.record_attempt(at, event).await.unwrap();
+    }
+    let newest = hour.plus(minutes(59));
+    assert_eq!(refused(newest).await.unwrap(), row);
+    let since = |since| EventQuery {
+        since: Some(since),
+        limit: 10,
+        ..EventQuery::default()
+    };
+    let recent = found(&store, since(newest)).await;
+    assert_eq!(recent.len(), 1, "{recent:?}");
+    assert_eq!((recent[0].id, recent[0].count), (row, 2));
+    assert_eq!(found(&store, since(hour.plus(minutes(8)))).await.len(), 3);
+    let later = newest.plus(std::time::Duration::from_millis(1));
+    assert_eq!(found(&store, since(later)).await, []);
+    assert_eq!(store.newest_event().await.unwrap(), Some(newest));
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use doorward::domain::device::MacAddress;
-use doorward::domain::event::{Actor, ChangeEvent};
-use doorward::domain::id::{AccountId, DeviceId, SessionId};
+use doorward::domain::event::{Actor, ChangeEvent, EventBody};
+use doorward::domain::id::{AccountId, DeviceId, RequestId, SessionId};
 use doorward::domain::login::LoginName;
 use doorward::domain::name::ClientName;
 use doorward::domain::session::{
-    Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+    Answered, Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
 use doorward::domain::time::Timestamp;
 use doorward::store::changes::{Change, NewDevice};
 use doorward::store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord, Standing};
-use doorward::store::{SessionStore as _, Store};
+use doorward::store::{EventStore as _, SessionStore as _, Store};
 
 use crate::world::*;
 
@@ -492,7 +492,9 @@ pub(super) fn disconnected(
 ) -> DisconnectOutcome {
     DisconnectOutcome {
         session,
+        client: nas().client,
         at,
+        answered: Answered::Acknowledged,
         over: true,
         answers: None,
         event: ChangeEvent {
@@ -537,10 +539,77 @@ pub(crate) async fn a_disconnect_is_claimed_once_and_settled(fixture: &impl Fixt
         .unwrap();
     let ended = Some((again, Ending::Disconnected));
     assert_eq!(only(&store).await.ended, ended);
-    let told = actions(&store).await;
-    let told = told.iter().filter(|action| *action == "session.disconnect");
-    assert_eq!(told.count(), 2);
+    let told = events(&store).await;
+    let told = told.iter().filter(|event| match &event.body {
+        EventBody::Change(change) => change.action == "session.disconnect",
+        EventBody::Attempt(_) => false,
+    });
+    let told: Vec<u32> = told.map(|event| event.count).collect();
+    assert_eq!(told, [2]);
     assert!(!claim(again.plus(seconds(60))).await, "it is over");
+}
+
+/// What the gateway asks by itself, on the word of a client, is counted; what somebody asked for is
+/// told each time. Where the log is full the former goes first.
+pub(crate) async fn what_a_client_brings_about_merges_and_is_shed_before_changes_by_people(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.open();
+    let alice = add_user(&store, "alice").await;
+    let bob = AccountId::new(START);
+    record(&store, &began()).await;
+    let session = only(&store).await.id;
+    let before = actions(&store).await;
+    let ways = |account, answered: Answered, number: u64| {
+        let mut outcome = disconnected(session, account, START.plus(seconds(number)));
+        outcome.event.before = serde_json::json!({
+            "client": "vpn-gateway",
+            "session": format!("{number}"),
+            "reason": "suspended",
+        });
+        outcome.answered = answered;
+        outcome
+    };
+    for number in 0..20 {
+        for outcome in [
+            ways(alice, Answered::Acknowledged, number),
+            ways(alice, Answered::Refused(u32::try_from(number).ok()), number),
+            ways(bob, Answered::Acknowledged, number),
+        ] {
+            store.settle_disconnect(outcome).await.unwrap();
+        }
+    }
+    let disconnects = || async {
+        let mut found = events(&store).await;
+        found.retain(|event| match &event.body {
+            EventBody::Change(change) => change.action == "session.disconnect",
+            EventBody::Attempt(_) => false,
+        });
+        found
+    };
+    let counts: Vec<u32> = disconnects()
+        .await
+        .iter()
+        .map(|event| event.count)
+        .collect();
+    assert_eq!(counts, [20; 3]);
+    for number in 0..2 {
+        let mut asked = ways(alice, Answered::Acknowledged, number);
+        asked.event.actor = admin();
+        asked.answers = Some(RequestId::new(START));
+        store.settle_disconnect(asked).await.unwrap();
+    }
+    assert_eq!(disconnects().await.len(), 5);
+    let full = store.events_bytes().await.unwrap();
+    assert_eq!(store.shed_events(full - 1, 3).await.unwrap(), 3);
+    let left: Vec<u32> = disconnects()
+        .await
+        .iter()
+        .map(|event| event.count)
+        .collect();
+    assert_eq!(left, [1, 1], "what somebody asked for stays");
+    let kept = actions(&store).await;
+    assert_eq!(kept[..before.len()], before[..], "so do changes by people");
 }
 
 pub(crate) async fn what_was_ended_here_takes_the_last_word_of_its_client(fixture: &impl Fixture) {
