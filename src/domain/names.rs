@@ -49,6 +49,26 @@ impl NameList {
         sorted
     }
 
+    /// Adds the names of another list behind these.
+    pub fn append(&mut self, other: &Self) {
+        for name in other.iter() {
+            self.push(name);
+        }
+    }
+
+    /// The same names, sorted, each of them once.
+    #[must_use]
+    pub fn distinct(self) -> Self {
+        let mut order: Vec<&str> = self.iter().collect();
+        order.sort_unstable();
+        order.dedup();
+        let mut distinct = Self::default();
+        for name in order {
+            distinct.push(name);
+        }
+        distinct
+    }
+
     /// How many names.
     pub const fn len(&self) -> usize {
         self.ends.len()
@@ -165,7 +185,12 @@ mod tests {
             let list = NameList::sorted(&names);
             let mut sorted = names;
             sorted.sort();
-            prop_assert_eq!(list.iter().collect::<Vec<_>>(), sorted);
+            prop_assert_eq!(list.iter().collect::<Vec<_>>(), sorted.clone());
+            let mut twice = list.clone();
+            twice.append(&list);
+            sorted.dedup();
+            let once = twice.distinct();
+            prop_assert_eq!(once.iter().collect::<Vec<_>>(), sorted);
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::store::records::{Binding, BoundTo, GroupRecord, ServiceSummary};
 use super::fault::Fault;
 use super::lists::{Allowance, room};
 use super::rows::{
-    Key, Page, account_key, all, exists, first, group_id, group_key, instant, name, number, posix,
+    Key, Page, account_id, account_key, all, exists, first, group_id, group_key, instant, name,
+    number, posix,
 };
 
 const SELECT: &str = "SELECT id, name, gid_number, description, created, modified FROM groups";
@@ -63,9 +64,45 @@ pub(super) fn entries(
     Ok(entries)
 }
 
-/// What is in a group.
-pub(super) fn members_of(connection: &Connection, group: GroupId) -> Result<Members, Fault> {
-    members(connection, group_key(group), i64::MAX)
+/// A group and the groups in it, directly or through others.
+pub(super) fn inside(connection: &Connection, group: GroupId) -> Result<Vec<GroupId>, Fault> {
+    let sql = format!("{INSIDE} SELECT DISTINCT id FROM inside");
+    all(connection, &sql, [group_key(group)], |row| {
+        Ok(group_id(row.get(0)?))
+    })
+}
+
+/// Groups in a group directly.
+pub(super) fn groups_in(connection: &Connection, group: GroupId) -> Result<NameList, Fault> {
+    direct_group_names(connection, group_key(group), i64::MAX)
+}
+
+/// Some of the users that are in a group directly, and the last of them, where there may be more.
+pub(super) fn some_users_in(
+    connection: &Connection,
+    group: GroupId,
+    after: Option<AccountId>,
+    most: usize,
+) -> Result<(NameList, Option<AccountId>), Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT accounts.username, accounts.id FROM group_users
+         JOIN accounts ON accounts.id = group_users.account
+         WHERE group_users.container = ?1 AND (?2 IS NULL OR group_users.account > ?2)
+         ORDER BY group_users.account LIMIT ?3",
+    )?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let after = after.map(account_key);
+    let mut rows = statement.query((group_key(group), after, limit))?;
+    let mut names = NameList::default();
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let found = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        Username::parse(found)?;
+        names.push(found);
+        last = Some(row.get::<_, Key>(1)?);
+    }
+    let last = last.filter(|_| names.len() >= most).map(account_id);
+    Ok((names, last))
 }
 
 /// The group and the groups in it, directly or through others (parameter: the group).
@@ -91,14 +128,7 @@ fn members(connection: &Connection, key: Key, most: i64) -> Result<Members, Faul
         [key],
     )?;
     let groups = if nested {
-        names_of(
-            connection,
-            "SELECT groups.name FROM group_groups
-             JOIN groups ON groups.id = group_groups.member
-             WHERE group_groups.container = ?1 LIMIT ?2",
-            (key, most),
-            GroupName::parse,
-        )?
+        direct_group_names(connection, key, most)?
     } else {
         NameList::default()
     };
@@ -120,6 +150,17 @@ fn members(connection: &Connection, key: Key, most: i64) -> Result<Members, Faul
         )?
     };
     Ok(Members { users, groups })
+}
+
+fn direct_group_names(connection: &Connection, key: Key, most: i64) -> Result<NameList, Fault> {
+    names_of(
+        connection,
+        "SELECT groups.name FROM group_groups
+         JOIN groups ON groups.id = group_groups.member
+         WHERE group_groups.container = ?1 LIMIT ?2",
+        (key, most),
+        GroupName::parse,
+    )
 }
 
 /// The names that a statement finds, held in little room from the first on.

@@ -88,6 +88,9 @@ use numbers::Numbering;
 use readers::{Lane, Readers, View};
 use writer::{Asked, Message};
 
+/// How many users of a group one read finds at most, where all of them are wanted.
+const PIECE: usize = 2000;
+
 /// The store in one SQLite file. Clones share its threads; when the last one goes, what was
 /// queued is committed and the file closed.
 #[derive(Clone)]
@@ -145,6 +148,36 @@ impl SqliteStore {
             .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
         let answer = readers.ask(lane, work)?;
         self.answer(answer).await
+    }
+
+    /// What is in a group, each piece by a read of its own, so that others are read in between.
+    /// Whoever was in it all the while is found, whatever changed meanwhile.
+    async fn members_in_pieces(&self, group: GroupId) -> Result<Members, Fault> {
+        let read = move |view: &mut View<'_>| {
+            let containers = groups::inside(view.connection, group)?;
+            Ok((containers, groups::groups_in(view.connection, group)?))
+        };
+        let (containers, groups) = self.read(Lane::Scans, read).await?;
+        let mut users = NameList::default();
+        for container in containers {
+            let mut after = None;
+            loop {
+                let read = move |view: &mut View<'_>| {
+                    groups::some_users_in(view.connection, container, after, PIECE)
+                };
+                let (names, last) = self.read(Lane::Scans, read).await?;
+                users.append(&names);
+                after = last;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        // As much work as a few pieces, and done where they are.
+        let users = self
+            .read(Lane::Scans, move |_| Ok(users.distinct()))
+            .await?;
+        Ok(Members { users, groups })
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, Fault>
@@ -402,12 +435,7 @@ impl DirectoryStore for SqliteStore {
     }
 
     async fn members_of(&self, group: GroupId) -> Result<Members, Unavailable> {
-        let found = self
-            .read(Lane::Scans, move |view| {
-                groups::members_of(view.connection, group)
-            })
-            .await?;
-        Ok(found)
+        Ok(self.members_in_pieces(group).await?)
     }
 
     async fn sudo_rules(

@@ -312,3 +312,49 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
     let kept = SqliteStore::open_as(&kept, &options(), &first).unwrap();
     assert_eq!(group_names(&kept).await, ["staff"]);
 }
+
+#[tokio::test]
+async fn long_lists_of_members_are_read_in_pieces_and_nobody_is_left_out_or_there_twice() {
+    const USERS: usize = 2 * PIECE + 1;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for name in ["outer", "inner"] {
+        add_group(&store, name, String::new()).await.unwrap();
+    }
+    let group = store
+        .write(|connection| {
+            connection.execute_batch(&format!(
+                "WITH RECURSIVE numbers (n) AS (
+                     SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {USERS}
+                 )
+                 INSERT INTO accounts (id, username, username_folded, email, email_folded,
+                     uid_number, gid_number, admin, suspended, never_expires, must_change, epoch,
+                     created, modified)
+                 SELECT unhex(printf('e%031x', n)), printf('u%05d', n), printf('u%05d', n),
+                     'u' || n || '@example.org', 'u' || n || '@example.org', 30000 + n, 20000,
+                     0, 0, 0, 0, 1, 0, 0
+                 FROM numbers;
+                 INSERT INTO group_users SELECT groups.id, accounts.id FROM groups, accounts
+                     WHERE groups.name = 'inner' OR accounts.username < 'u00100';
+                 INSERT INTO group_groups SELECT outside.id, inside.id
+                     FROM groups AS outside, groups AS inside
+                     WHERE outside.name = 'outer' AND inside.name = 'inner';"
+            ))?;
+            let sql = "SELECT id FROM groups WHERE name = 'outer'";
+            Ok(connection.query_row(sql, [], |row| row.get(0))?)
+        })
+        .await
+        .unwrap();
+    let members = store.members_of(rows::group_id(group)).await.unwrap();
+    let expected: Vec<String> = (1..=USERS).map(|number| format!("u{number:05}")).collect();
+    assert_eq!(members.users.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(members.groups.iter().collect::<Vec<_>>(), ["inner"]);
+    // One read finds no more than it is asked for.
+    let read = move |view: &mut View<'_>| {
+        let inside = groups::inside(view.connection, rows::group_id(group))?;
+        let found = groups::some_users_in(view.connection, inside[1], None, PIECE)?;
+        Ok((inside.len(), found.0.len(), found.1.is_some()))
+    };
+    let found = store.read(Lane::Scans, read).await.unwrap();
+    assert_eq!(found, (2, PIECE, true));
+}
