@@ -5,7 +5,7 @@
 
 use super::attribute::Entry;
 use super::decode::{Compare, Scope};
-use super::filter::{Comparison, Progress};
+use super::filter::{Comparison, Progress, preparing};
 use super::result::{LdapResult, ResultCode};
 use super::schema::{AttributeType, MEMBER, MEMBER_OF, MEMBER_UID};
 use super::search::{Needs, Pace, View};
@@ -27,7 +27,9 @@ pub async fn run(compare: &Compare, view: &View<'_>) -> Result<LdapResult, Undec
     if let Err(refusal) = view.admit(&place, Scope::Base) {
         return Ok(refusal);
     }
+    view.pace.enter().await;
     let comparison = Comparison::new(&compare.attribute, &compare.value);
+    view.pace.prepared(preparing(&compare.value)).await;
     let asks = |kind: &AttributeType| match &comparison {
         Ok(comparison) => comparison.present.asks(kind),
         Err(_) => false,

@@ -6,7 +6,8 @@
 
 use super::dn::{DistinguishedName, Rdn};
 use super::schema::{
-    AttributeType, COMMON_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, USER_ID, prepare,
+    AttributeType, COMMON_NAME, LONGEST_ASSERTION, ORGANIZATION, ORGANIZATIONAL_UNIT, USER_ID,
+    prepare,
 };
 use crate::domain::name::{GroupName, ServiceName, SudoRuleName, Username, ViewName};
 
@@ -252,7 +253,18 @@ impl Tree {
 /// A name as users and groups are looked up by: without regard to case, spaces or compatibility
 /// variants, as the matching rules of `uid`, `cn` and names compare (RFC 4517 section 4.2.11).
 pub(crate) fn name_key(text: &str) -> String {
-    let prepared = prepare::whole(text, prepare::Case::Fold);
+    key_of(&prepare::whole(text, prepare::Case::Fold))
+}
+
+/// The same of what a client asserts; none where it is longer than a value can be.
+pub(crate) fn asserted_key(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok();
+    let text = text.filter(|text| text.len() <= LONGEST_ASSERTION)?;
+    let prepared = prepare::whole_within(text, prepare::Case::Fold, LONGEST_ASSERTION)?;
+    Some(key_of(&prepared))
+}
+
+fn key_of(prepared: &str) -> String {
     prepared.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -20,6 +20,9 @@ use super::schema::{self, AttributeType, prepare};
 
 /// The longest name read, in bytes.
 pub const MAX_DN_BYTES: usize = 2048;
+/// The most bytes that the values of a name may make as they are compared, which is more than they
+/// ever make in ASCII.
+const MAX_NORMAL_BYTES: usize = 2 * MAX_DN_BYTES;
 /// The most relative names in one name.
 pub const MAX_RDNS: usize = 32;
 /// The most attributes in one relative name.
@@ -28,7 +31,8 @@ pub const MAX_RDN_ATTRIBUTES: usize = 8;
 /// Why text is no distinguished name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DnError {
-    /// Longer than [`MAX_DN_BYTES`], or more parts than [`MAX_RDNS`] or [`MAX_RDN_ATTRIBUTES`].
+    /// Longer than [`MAX_DN_BYTES`], as it is or as it is compared, or more parts than
+    /// [`MAX_RDNS`] or [`MAX_RDN_ATTRIBUTES`].
     #[error("the name is too long")]
     TooLong,
     /// The text, or a value after its escapes are undone, is not UTF-8.
@@ -69,7 +73,9 @@ pub struct NamePart {
 }
 
 impl NamePart {
-    fn new(attribute: &str, value: Value) -> Self {
+    /// A part whose value makes no more than `left` bytes of normal form, which it uses up; none
+    /// where it makes more.
+    fn within(attribute: &str, value: Value, left: &mut usize) -> Option<Self> {
         // Known types by their first schema name, so that aliases and OIDs are one; the others
         // have no regard for case (RFC 4512 section 2.5).
         let attribute = schema::attribute(attribute).map_or_else(
@@ -79,17 +85,18 @@ impl NamePart {
         let mut normal = attribute.to_ascii_lowercase();
         normal.push('=');
         if let Some(text) = value_text(&value) {
-            let prepared = prepare::whole(text, prepare::Case::Fold);
+            let prepared = prepare::whole_within(text, prepare::Case::Fold, *left)?;
+            *left = left.saturating_sub(prepared.len());
             write::escape_into(&mut normal, prepared.trim_matches(' '));
         } else if let Value::Ber(bytes) = &value {
             normal.push('#');
             normal.push_str(&write::hexadecimal(bytes));
         }
-        Self {
+        Some(Self {
             attribute,
             value,
             normal,
-        }
+        })
     }
 
     /// The attribute type: the schema's name, or lower case where the schema does not know it.
@@ -137,10 +144,9 @@ pub struct Rdn {
 impl Rdn {
     /// One attribute with text.
     pub fn new(attribute: &AttributeType, value: impl Into<String>) -> Self {
-        Self::of(vec![NamePart::new(
-            attribute.name(),
-            Value::Text(value.into()),
-        )])
+        let (value, mut left) = (Value::Text(value.into()), usize::MAX);
+        let part = NamePart::within(attribute.name(), value, &mut left);
+        Self::of(part.into_iter().collect())
     }
 
     fn of(parts: Vec<NamePart>) -> Self {

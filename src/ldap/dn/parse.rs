@@ -1,6 +1,6 @@
 //! The parser of RFC 4514 section 3.
 
-use super::{DnError, MAX_RDN_ATTRIBUTES, MAX_RDNS, NamePart, Rdn, Value};
+use super::{DnError, MAX_NORMAL_BYTES, MAX_RDN_ATTRIBUTES, MAX_RDNS, NamePart, Rdn, Value};
 use crate::ldap::decode::ber::Reader;
 use crate::ldap::schema::names;
 
@@ -8,6 +8,7 @@ use crate::ldap::schema::names;
 pub(super) fn name(text: &str) -> Result<Vec<Rdn>, DnError> {
     let mut cursor = Cursor {
         rest: text.as_bytes(),
+        left: MAX_NORMAL_BYTES,
     };
     let mut rdns = Vec::new();
     cursor.skip_spaces();
@@ -38,6 +39,8 @@ pub(super) fn name(text: &str) -> Result<Vec<Rdn>, DnError> {
 
 struct Cursor<'a> {
     rest: &'a [u8],
+    /// How many bytes the values may still make, as they are compared.
+    left: usize,
 }
 
 impl Cursor<'_> {
@@ -82,7 +85,7 @@ impl Cursor<'_> {
         } else {
             Value::Text(self.text()?)
         };
-        Ok(NamePart::new(&attribute, value))
+        NamePart::within(&attribute, value, &mut self.left).ok_or(DnError::TooLong)
     }
 
     fn at_separator(&self) -> bool {

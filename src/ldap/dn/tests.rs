@@ -120,6 +120,11 @@ fn refused_text() {
     );
     let long = format!("cn={}", "a".repeat(MAX_DN_BYTES));
     assert_eq!(DistinguishedName::parse(&long), Err(DnError::TooLong));
+    // One character that is compared as eighteen.
+    let swelling = format!("cn={}", "\u{fdfa}".repeat(600));
+    assert_eq!(DistinguishedName::parse(&swelling), Err(DnError::TooLong));
+    let spaces = format!("cn={}", "a ".repeat(1000));
+    assert!(DistinguishedName::parse(&spaces).is_ok());
     let deep = vec!["dc=a"; MAX_RDNS + 1].join(",");
     assert_eq!(DistinguishedName::parse(&deep), Err(DnError::TooLong));
     assert!(DistinguishedName::parse(&vec!["dc=a"; MAX_RDNS].join(",")).is_ok());
@@ -236,11 +241,16 @@ prop_compose! {
     }
 }
 
+fn part(attribute: &str, value: &str) -> NamePart {
+    let (value, mut left) = (Value::Text(value.to_owned()), usize::MAX);
+    NamePart::within(attribute, value, &mut left).unwrap()
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(parts in proptest::collection::vec(any_part(), 0..5)) {
         let rdns = parts.iter().map(|(attribute, value)| {
-            Rdn::of(vec![NamePart::new(attribute, Value::Text(value.clone()))])
+            Rdn::of(vec![part(attribute, value)])
         });
         let name = DistinguishedName { rdns: rdns.collect() };
         let read = dn(&name.to_string());
@@ -254,7 +264,7 @@ proptest! {
     #[test]
     fn the_normal_form_is_a_name_that_is_the_same(parts in proptest::collection::vec(any_part(), 0..5)) {
         let rdns = parts.iter().map(|(attribute, value)| {
-            Rdn::of(vec![NamePart::new(attribute, Value::Text(value.clone()))])
+            Rdn::of(vec![part(attribute, value)])
         });
         let name = DistinguishedName { rdns: rdns.collect() };
         prop_assert_eq!(dn(&name.normalised()), name);

@@ -10,7 +10,7 @@ use super::{Assertion, Extensible, Filter, Substrings};
 use crate::ldap::dn::{DistinguishedName, Rdn};
 use crate::ldap::result::ResultCode;
 use crate::ldap::schema::prepare::Part;
-use crate::ldap::schema::{self, AttributeType, Key, MatchingRule, RuleKind};
+use crate::ldap::schema::{self, AttributeType, Key, LONGEST_ASSERTION, MatchingRule, RuleKind};
 use crate::ldap::values::ValueSet;
 
 /// A truth value of X.511.
@@ -125,7 +125,7 @@ impl Comparison {
         }
         let equal = match kind.equality() {
             None => Err(ResultCode::InappropriateMatching),
-            Some(rule) => match rule.key(value) {
+            Some(rule) => match rule.assertion(value) {
                 None => Err(ResultCode::InvalidAttributeSyntax),
                 Some(key) => Ok(Matcher::of(kind, Test::Equal(rule, key))),
             },
@@ -225,12 +225,45 @@ pub struct Matcher {
     root: Node,
 }
 
+/// A filter whose assertions are being prepared, one after the other, so that others can go first
+/// in between.
+#[derive(Debug)]
+pub struct Preparing<'a> {
+    filter: &'a Filter,
+    items: std::vec::IntoIter<&'a Filter>,
+    done: Vec<Option<Leaf>>,
+}
+
+impl<'a> Preparing<'a> {
+    /// Nothing is prepared yet.
+    pub fn new(filter: &'a Filter) -> Self {
+        Self {
+            filter,
+            items: filter.items().into_iter(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Prepares the next item, and returns it; none where all are.
+    pub fn step(&mut self) -> Option<&'a Filter> {
+        let item = self.items.next()?;
+        self.done.push(Leaf::new(item));
+        Some(item)
+    }
+
+    /// The filter, the rest of it prepared as well.
+    pub fn finish(mut self) -> Matcher {
+        while self.step().is_some() {}
+        Matcher {
+            root: Node::new(self.filter, &mut self.done.into_iter().enumerate()),
+        }
+    }
+}
+
 impl Matcher {
     /// Prepares a filter.
     pub fn new(filter: &Filter) -> Self {
-        Self {
-            root: Node::new(filter, &mut 0),
-        }
+        Preparing::new(filter).finish()
     }
 
     const fn of(kind: &'static AttributeType, test: Test) -> Self {
@@ -302,34 +335,19 @@ enum Test {
 }
 
 impl Node {
-    fn new(filter: &Filter, leaves: &mut usize) -> Self {
+    /// The tree of a filter over its items, which come in their order.
+    fn new(filter: &Filter, leaves: &mut impl Iterator<Item = (usize, Option<Leaf>)>) -> Self {
         let mut each =
             |filters: &[Filter]| filters.iter().map(|own| Self::new(own, leaves)).collect();
-        let leaf = match filter {
-            Filter::And(filters) => return Self::All(each(filters)),
-            Filter::Or(filters) => return Self::Any(each(filters)),
-            Filter::Not(filter) => return Self::Not(Box::new(Self::new(filter, leaves))),
-            Filter::Present(attribute) => {
-                readable(attribute).map(|kind| Leaf::Test(kind, Test::Any))
-            }
-            Filter::Equality(assertion) | Filter::Approximate(assertion) => {
-                Leaf::test(assertion, AttributeType::equality, Test::Equal)
-            }
-            Filter::GreaterOrEqual(assertion) => {
-                Leaf::test(assertion, AttributeType::ordering, Test::AtLeast)
-            }
-            Filter::LessOrEqual(assertion) => {
-                Leaf::test(assertion, AttributeType::ordering, Test::AtMost)
-            }
-            Filter::Substrings(substrings) => Leaf::substrings(substrings),
-            Filter::Extensible(extensible) => Leaf::extensible(extensible),
-        };
-        let Some(leaf) = leaf else {
-            return Self::Undefined;
-        };
-        let number = *leaves;
-        *leaves += 1;
-        Self::Leaf(number, leaf)
+        match filter {
+            Filter::And(filters) => Self::All(each(filters)),
+            Filter::Or(filters) => Self::Any(each(filters)),
+            Filter::Not(filter) => Self::Not(Box::new(Self::new(filter, leaves))),
+            _ => match leaves.next() {
+                Some((number, Some(leaf))) => Self::Leaf(number, leaf),
+                _ => Self::Undefined,
+            },
+        }
     }
 
     fn advance(&self, entry: &dyn AttributeSource, progress: &mut Progress) -> Option<Truth> {
@@ -379,6 +397,27 @@ impl Node {
 }
 
 impl Leaf {
+    /// What an item asks; none where that cannot be true of anything.
+    fn new(item: &Filter) -> Option<Self> {
+        match item {
+            Filter::Present(attribute) => {
+                readable(attribute).map(|kind| Self::Test(kind, Test::Any))
+            }
+            Filter::Equality(assertion) | Filter::Approximate(assertion) => {
+                Self::test(assertion, AttributeType::equality, Test::Equal)
+            }
+            Filter::GreaterOrEqual(assertion) => {
+                Self::test(assertion, AttributeType::ordering, Test::AtLeast)
+            }
+            Filter::LessOrEqual(assertion) => {
+                Self::test(assertion, AttributeType::ordering, Test::AtMost)
+            }
+            Filter::Substrings(substrings) => Self::substrings(substrings),
+            Filter::Extensible(extensible) => Self::extensible(extensible),
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => None,
+        }
+    }
+
     fn test(
         assertion: &Assertion,
         rule: fn(&AttributeType) -> Option<MatchingRule>,
@@ -386,22 +425,28 @@ impl Leaf {
     ) -> Option<Self> {
         let kind = readable(&assertion.attribute)?;
         let rule = rule(kind)?;
-        Some(Self::Test(kind, test(rule, rule.key(&assertion.value)?)))
+        let key = rule.assertion(&assertion.value)?;
+        Some(Self::Test(kind, test(rule, key)))
     }
 
     fn substrings(substrings: &Substrings) -> Option<Self> {
         let kind = readable(&substrings.attribute)?;
         let rule = kind.substring()?;
-        let end = |piece: &Option<Vec<u8>>, part| match piece {
-            Some(piece) => rule.piece(piece, part),
+        // No value has more bytes than that, so that neither have its pieces together.
+        let mut left = LONGEST_ASSERTION;
+        let mut prepared = |piece: &[u8], part| {
+            let prepared = rule.piece(piece, part, left)?;
+            left = left.saturating_sub(prepared.len());
+            Some(prepared)
+        };
+        let mut end = |piece: &Option<Vec<u8>>, part| match piece {
+            Some(piece) => prepared(piece, part),
             None => Some(String::new()),
         };
         let initial = end(&substrings.initial, Part::Initial)?;
         let last = end(&substrings.last, Part::Final)?;
-        let any = substrings
-            .any
-            .iter()
-            .map(|piece| rule.piece(piece, Part::Any));
+        let any = substrings.any.iter();
+        let any = any.map(|piece| prepared(piece, Part::Any));
         let any = any.collect::<Option<Vec<String>>>()?;
         let shortest = any.iter().map(String::len).sum::<usize>() + initial.len() + last.len();
         Some(Self::Test(
@@ -428,7 +473,7 @@ impl Leaf {
         if attribute.is_some_and(|kind| !rule.fits(kind.syntax())) {
             return None;
         }
-        let key = rule.key(&extensible.value)?;
+        let key = rule.assertion(&extensible.value)?;
         let test = match rule.kind() {
             RuleKind::Equality => Test::Equal(rule, key),
             RuleKind::Ordering => Test::Before(rule, key),

@@ -14,7 +14,8 @@ mod tests;
 use std::fmt;
 
 pub use evaluate::{
-    AttributeSource, Comparison, Matcher, Progress, Truth, VALUE_WORK, Values, compare, evaluate,
+    AttributeSource, Comparison, Matcher, Preparing, Progress, Truth, VALUE_WORK, Values, compare,
+    evaluate,
 };
 pub use text::FilterParseError;
 pub use wire::FilterDecodeError;
@@ -44,6 +45,18 @@ pub enum Filter {
     Approximate(Assertion),
     /// A rule named in the filter.
     Extensible(Extensible),
+}
+
+/// How much more it is to prepare a byte that is not ASCII: one character can become eighteen.
+const SWELLING: usize = 64;
+
+/// How much work it is to prepare an assertion value, as [`Progress`] counts it.
+pub fn preparing(value: &[u8]) -> usize {
+    if value.is_ascii() {
+        value.len()
+    } else {
+        value.len().saturating_mul(SWELLING)
+    }
 }
 
 /// An attribute description and a value.
@@ -102,6 +115,43 @@ impl Filter {
             Self::Not(filter) => filter.terms(),
             Self::Substrings(substrings) => 2 + substrings.any.len(),
             _ => 1,
+        }
+    }
+
+    /// Its items that ask an entry, in order.
+    pub fn items(&self) -> Vec<&Self> {
+        let mut items = Vec::new();
+        self.collect_items(&mut items);
+        items
+    }
+
+    /// As deep as the filter, which its decoder bounds.
+    fn collect_items<'a>(&'a self, items: &mut Vec<&'a Self>) {
+        match self {
+            Self::And(filters) | Self::Or(filters) => {
+                for filter in filters {
+                    filter.collect_items(items);
+                }
+            }
+            Self::Not(filter) => filter.collect_items(items),
+            item => items.push(item),
+        }
+    }
+
+    /// How much work it is to prepare an item's values, as [`Progress`] counts it.
+    pub fn work(&self) -> usize {
+        match self {
+            Self::Equality(assertion)
+            | Self::Approximate(assertion)
+            | Self::GreaterOrEqual(assertion)
+            | Self::LessOrEqual(assertion) => preparing(&assertion.value),
+            Self::Extensible(extensible) => preparing(&extensible.value),
+            Self::Substrings(substrings) => {
+                let ends = substrings.initial.iter().chain(&substrings.last);
+                let pieces = ends.chain(&substrings.any);
+                pieces.map(|piece| preparing(piece)).sum()
+            }
+            Self::Present(_) | Self::And(_) | Self::Or(_) | Self::Not(_) => 0,
         }
     }
 

@@ -24,7 +24,7 @@ use classes::ALL_CLASSES;
 pub use classes::{ClassKind, ObjectClass, *};
 pub use describe::{attribute_types, ldap_syntaxes, matching_rules, object_classes};
 pub use rules::MatchingRule;
-pub(crate) use rules::{Key, RuleKind};
+pub(crate) use rules::{Key, LONGEST_ASSERTION, RuleKind};
 pub use syntax::Syntax;
 
 /// What an attribute is for (RFC 4512 section 4.1.2).

@@ -34,28 +34,52 @@ pub(crate) fn whole(text: &str, case: Case) -> String {
     part(text, case, Part::Whole)
 }
 
+/// Prepares a whole value; none where that makes more than so many bytes of it.
+pub(crate) fn whole_within(text: &str, case: Case, most: usize) -> Option<String> {
+    part_within(text, case, Part::Whole, most)
+}
+
 /// Prepares a value or a piece of one.
 pub(crate) fn part(text: &str, case: Case, part: Part) -> String {
+    part_within(text, case, part, usize::MAX).unwrap_or_default()
+}
+
+/// Prepares a value or a piece of one; none where that makes more than so many bytes of it, spaces
+/// that are added aside. One character can become eighteen, so that what a client sends is given up
+/// as soon as it is too long.
+pub(crate) fn part_within(text: &str, case: Case, part: Part, most: usize) -> Option<String> {
     let prepared = if text.is_ascii() {
-        map(text)
-            .map(|character| fold_ascii(character, case))
-            .collect::<String>()
+        let folded = map(text).map(|character| fold_ascii(character, case));
+        collect(folded, most)
     } else {
         match case {
             // Folding can undo the normal form, so it is made after, and by way of upper case,
             // which joins what lower case alone keeps apart (ς and σ, ß and ss); lower case goes
             // before it as well, for the capitals that have a small form of their own (ẞ).
-            Case::Fold => map(text)
-                .nfkc()
-                .flat_map(char::to_lowercase)
-                .flat_map(char::to_uppercase)
-                .flat_map(char::to_lowercase)
-                .nfkc()
-                .collect(),
-            Case::Keep => map(text).nfkc().collect(),
+            Case::Fold => {
+                let folded = map(text)
+                    .nfkc()
+                    .flat_map(char::to_lowercase)
+                    .flat_map(char::to_uppercase)
+                    .flat_map(char::to_lowercase)
+                    .nfkc();
+                collect(folded, most)
+            }
+            Case::Keep => collect(map(text).nfkc(), most),
         }
     };
-    spaces(&prepared, part)
+    prepared.map(|prepared| spaces(&prepared, part))
+}
+
+fn collect(characters: impl Iterator<Item = char>, most: usize) -> Option<String> {
+    let mut text = String::new();
+    for character in characters {
+        text.push(character);
+        if text.len() > most {
+            return None;
+        }
+    }
+    Some(text)
 }
 
 fn fold_ascii(character: char, case: Case) -> char {
@@ -155,6 +179,20 @@ mod tests {
         assert_eq!(whole("Straße", Case::Fold), whole("STRASSE", Case::Fold));
         assert_eq!(whole("ὈΔΥΣΣΕΎΣ", Case::Fold), whole("ὀδυσσεύς", Case::Fold));
         assert_ne!(whole("Alice", Case::Keep), whole("alice", Case::Keep));
+    }
+
+    #[test]
+    fn what_grows_too_long_is_given_up() {
+        let long = "\u{fdfa}".repeat(100);
+        let prepared = whole(&long, Case::Fold);
+        // Spaces between words are doubled after the bytes are counted.
+        let bytes = prepared.len() - 2 - prepared.matches("  ").count();
+        assert!(bytes > 10 * long.len());
+        let within = |most| whole_within(&long, Case::Fold, most);
+        assert_eq!(within(bytes), Some(prepared));
+        assert_eq!(within(bytes - 1), None);
+        assert_eq!(whole_within("ABCDE", Case::Fold, 4), None);
+        assert_eq!(whole_within("ABCD", Case::Keep, 4).unwrap(), " ABCD ");
     }
 
     #[test]

@@ -82,6 +82,10 @@ pub(crate) enum RuleKind {
     Substrings,
 }
 
+/// The longest assertion value that is looked at, in bytes: as it comes, and as it is prepared. No
+/// value here is as long.
+pub(crate) const LONGEST_ASSERTION: usize = 4 * 1024;
+
 /// A value as a rule sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
@@ -163,7 +167,7 @@ impl MatchingRule {
         )
     }
 
-    fn text(self, bytes: &[u8], part: Part) -> Option<String> {
+    fn text(self, bytes: &[u8], part: Part, most: usize) -> Option<String> {
         let text = std::str::from_utf8(bytes).ok()?;
         if self.is_ascii_only() && !text.is_ascii() {
             return None;
@@ -172,12 +176,24 @@ impl MatchingRule {
         if self.syntax() == Syntax::DirectoryString && text.is_empty() {
             return None;
         }
-        Some(prepare::part(text, self.case(), part))
+        prepare::part_within(text, self.case(), part, most)
     }
 
-    /// The key of a value or of an assertion about a whole value; `None` where the bytes do not
-    /// fit the rule.
+    /// The key of a value; `None` where the bytes do not fit the rule.
     pub(crate) fn key(self, bytes: &[u8]) -> Option<Key> {
+        self.key_within(bytes, usize::MAX)
+    }
+
+    /// The key of an assertion about a whole value; `None` where the bytes do not fit the rule, or
+    /// are more than [`LONGEST_ASSERTION`].
+    pub(crate) fn assertion(self, bytes: &[u8]) -> Option<Key> {
+        if bytes.len() > LONGEST_ASSERTION {
+            return None;
+        }
+        self.key_within(bytes, LONGEST_ASSERTION)
+    }
+
+    fn key_within(self, bytes: &[u8], most: usize) -> Option<Key> {
         match self {
             Self::CaseIgnore
             | Self::CaseIgnoreOrdering
@@ -188,7 +204,7 @@ impl MatchingRule {
             | Self::CaseExactIa5
             | Self::CaseIgnoreIa5
             | Self::CaseIgnoreIa5Substrings
-            | Self::CaseExactIa5Substrings => self.text(bytes, Part::Whole).map(Key::Text),
+            | Self::CaseExactIa5Substrings => self.text(bytes, Part::Whole, most).map(Key::Text),
             Self::Boolean => syntax::boolean(bytes).map(Key::Boolean),
             Self::Integer | Self::IntegerOrdering => syntax::integer(bytes).map(Key::Integer),
             Self::OctetString | Self::OctetStringOrdering => Some(Key::Bytes(bytes.to_vec())),
@@ -215,10 +231,13 @@ impl MatchingRule {
         }
     }
 
-    /// The text of a piece of a value, for a rule of substrings.
-    pub(crate) fn piece(self, bytes: &[u8], part: Part) -> Option<String> {
+    /// The text of a piece of a value, for a rule of substrings; `None` also where it is more than
+    /// `most` bytes.
+    pub(crate) fn piece(self, bytes: &[u8], part: Part, most: usize) -> Option<String> {
         match self.kind() {
-            RuleKind::Substrings if !bytes.is_empty() => self.text(bytes, part),
+            RuleKind::Substrings if (1..=most).contains(&bytes.len()) => {
+                self.text(bytes, part, most)
+            }
             _ => None,
         }
     }

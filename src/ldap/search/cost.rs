@@ -1,15 +1,15 @@
-//! What an operation may cost, told before it runs: how many terms, of how many entries, with how
-//! many values.
+//! What an operation may cost, told before it runs: how long its assertion values are, how many
+//! terms it has, of how many entries, with how many values.
 //!
 //! What SSSD, Dovecot and Postfix send all day is quick: a few terms about one user. Everything
 //! else is heavy, by what it may be and not by what it turns out to be.
 
 use super::Needs;
 use super::plan::{Candidates, Plan, Query};
-use super::walk::holds;
+use super::walk::{Position, holds};
 use crate::ldap::attribute::Selection;
 use crate::ldap::decode::Scope;
-use crate::ldap::filter::Matcher;
+use crate::ldap::filter::{Filter, Matcher, preparing};
 use crate::ldap::schema::{self, AttributeType, MEMBER, MEMBER_OF, MEMBER_UID};
 use crate::ldap::session::{Identity, Job};
 use crate::ldap::tree::{Fixed, Place, Tree};
@@ -25,6 +25,9 @@ pub enum Class {
     Heavy,
 }
 
+/// The most work that preparing the assertion values of a quick operation is: two hundred bytes of
+/// them, or sixteen thousand where they are ASCII.
+const QUICK_PREPARING: usize = 16 * 1024;
 /// The most values that a quick operation compares with a term.
 const QUICK_TESTS: usize = 2048;
 /// The most entries that it looks up.
@@ -38,9 +41,9 @@ const ROOT_VALUES: usize = 40;
 const SCHEMA_VALUES: usize = 1500;
 
 /// How many bytes of records and entries an operation may hold at once: a few users, or a batch,
-/// and what is kept of each entry while it is sorted.
+/// and what is kept of each entry while many are sorted.
 const QUICK_BYTES: usize = 16 * 1024;
-const HEAVY_BYTES: usize = 256 * 1024;
+pub(super) const HEAVY_BYTES: usize = 256 * 1024;
 const SORTED_BYTES: usize = 256;
 
 /// The class of an operation in a tree, and the plan of its search where one was made.
@@ -49,26 +52,50 @@ pub fn judge(job: &Job, identity: &Identity, tree: &Tree) -> (Class, Option<Plan
     let quick = match job {
         Job::Search(wanted) => is_quick(wanted, identity, tree, &mut plan),
         Job::Compare(compare) => {
-            schema::attribute(&compare.attribute).is_none_or(|kind| !is_of_lists(kind))
+            preparing(&compare.value) <= QUICK_PREPARING
+                && schema::attribute(&compare.attribute).is_none_or(|kind| !is_of_lists(kind))
         }
     };
     let class = if quick { Class::Quick } else { Class::Heavy };
     (class, plan)
 }
 
-/// How many bytes an operation may hold, `most` being the most entries of a search.
-pub fn bytes(job: &Job, class: Class, most: u32) -> usize {
-    let own = match class {
+/// How many bytes an operation may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Of records and entries, while it works.
+    pub working: usize,
+    /// Of a sorted list, until the last of it is sent.
+    pub list: usize,
+}
+
+/// How many bytes an operation in a tree may hold, `most` being the most entries of a search.
+pub fn room(job: &Job, identity: &Identity, class: Class, tree: &Tree, most: u32) -> Room {
+    let working = match class {
         Class::Quick => QUICK_BYTES,
         Class::Heavy => HEAVY_BYTES,
     };
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     match job {
-        Job::Search(wanted) if wanted.sort.keys().is_some() => {
-            own.saturating_add(most.saturating_mul(SORTED_BYTES))
-        }
-        _ => own,
+        Job::Search(wanted) if sorts_many(wanted, identity, tree) => Room {
+            working: working.saturating_add(most.saturating_mul(SORTED_BYTES)),
+            list: most.saturating_mul(size_of::<Position>()),
+        },
+        _ => Room { working, list: 0 },
     }
+}
+
+/// Whether a search puts more than a few entries in order: others than a user's own, which are
+/// looked for below an entry.
+fn sorts_many(wanted: &Wanted, identity: &Identity, tree: &Tree) -> bool {
+    let search = &wanted.search;
+    let many = matches!(identity, Identity::Service(proof) if proof.may_search())
+        && wanted.sort.keys().is_some()
+        && search.scope != Scope::Base;
+    many && search.base.parse().is_ok_and(|base| {
+        let tree = tree.around(&base);
+        matches!(tree.locate(&base), Place::Fixed(_))
+    })
 }
 
 /// Whether an attribute, or a subtype of it, can have values without number.
@@ -80,7 +107,13 @@ fn is_of_lists(kind: &AttributeType) -> bool {
 
 fn is_quick(wanted: &Wanted, identity: &Identity, tree: &Tree, plan: &mut Option<Plan>) -> bool {
     let search = &wanted.search;
-    if wanted.sort.keys().is_some() {
+    let long = search
+        .filter
+        .items()
+        .into_iter()
+        .map(Filter::work)
+        .sum::<usize>();
+    if wanted.sort.keys().is_some() || long > QUICK_PREPARING {
         return false;
     }
     let Ok(base) = search.base.parse() else {
@@ -168,7 +201,11 @@ impl Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authenticator::AuthenticatedService;
+    use crate::authenticator::{Authenticated, AuthenticatedService};
+    use crate::domain::id::AccountId;
+    use crate::ldap::controls::{Sort, SortKey};
+    use crate::ldap::decode::{Compare, UnparsedDn};
+    use crate::ldap::schema::{COMMON_NAME, MatchingRule};
     use crate::ldap::session::Identity;
     use crate::ldap::stubs;
 
@@ -241,6 +278,80 @@ mod tests {
             &[],
         );
         assert_eq!(class_of(schema, &Identity::Anonymous), Class::Heavy);
+    }
+
+    #[test]
+    fn long_assertion_values_are_heavy_wherever_they_are_looked_for() {
+        let filter = |value: &str, count: usize| format!("(cn={})", value.repeat(count));
+        for (filter, class) in [
+            (filter("a", 16_000), Class::Quick),
+            (filter("a", 17_000), Class::Heavy),
+            (filter("\u{fdfa}", 80), Class::Quick),
+            (filter("\u{fdfa}", 90), Class::Heavy),
+            (format!("(cn=*{}*)", "\u{fdfa}".repeat(90)), Class::Heavy),
+            (format!("(cn:=x{})", "\u{fdfa}".repeat(90)), Class::Heavy),
+        ] {
+            let root = wanted("", Scope::Base, &filter, &[]);
+            assert_eq!(class_of(root, &Identity::Anonymous), class);
+            let own = wanted(
+                "uid=Alice,ou=people,dc=example,dc=org",
+                Scope::Base,
+                &filter,
+                &[],
+            );
+            assert_eq!(class_of(own, &service()), class);
+        }
+        let class_of = |value: &str| {
+            let compare = Job::Compare(Compare {
+                entry: UnparsedDn::new(BASE.as_bytes().to_vec()),
+                attribute: "cn".to_owned(),
+                value: value.as_bytes().to_vec(),
+            });
+            judge(&compare, &service(), &stubs::settings().tree).0
+        };
+        assert_eq!(class_of("staff"), Class::Quick);
+        assert_eq!(class_of(&"\u{fdfa}".repeat(90)), Class::Heavy);
+    }
+
+    #[test]
+    fn only_what_is_sorted_takes_room_for_it() {
+        let room_of = |base: &str, scope: Scope, identity: &Identity| {
+            let key = SortKey {
+                attribute: &COMMON_NAME,
+                rule: MatchingRule::CaseIgnoreOrdering,
+                reverse: false,
+            };
+            let wanted = Wanted {
+                sort: Sort::By(vec![key]),
+                ..wanted(base, scope, "(objectClass=*)", &[])
+            };
+            let job = Job::Search(Box::new(wanted));
+            room(
+                &job,
+                identity,
+                Class::Heavy,
+                &stubs::settings().tree,
+                10_000,
+            )
+        };
+        let own = "uid=Alice,ou=people,dc=example,dc=org";
+        let alice = Identity::User(
+            Authenticated::for_tests(AccountId::from_uuid(uuid::Uuid::nil()), "alice", None).into(),
+        );
+        let few = Room {
+            working: HEAVY_BYTES,
+            list: 0,
+        };
+        assert_eq!(room_of("cn=subschema", Scope::Subtree, &alice), few);
+        assert_eq!(room_of(own, Scope::Base, &alice), few);
+        assert_eq!(room_of(BASE, Scope::Subtree, &alice), few);
+        assert_eq!(room_of(BASE, Scope::Base, &service()), few);
+        assert_eq!(room_of(own, Scope::Subtree, &service()), few);
+        let many = Room {
+            working: HEAVY_BYTES + 10_000 * SORTED_BYTES,
+            list: 10_000 * size_of::<Position>(),
+        };
+        assert_eq!(room_of(BASE, Scope::Subtree, &service()), many);
     }
 
     #[test]

@@ -24,15 +24,16 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use self::pace::{Capacity, Pace};
-use self::page::Sender;
 pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
-use self::plan::Plan;
+use self::page::{Sender, Tally};
+use self::plan::{Candidates, Plan};
 pub use self::shares::Share;
 pub use self::sort::Sorted;
 pub use self::walk::Position;
 use self::walk::{Walk, first};
-use super::attribute::Entry;
+use super::attribute::{Entry, Selection};
 use super::decode::Scope;
+use super::dn::DistinguishedName;
 use super::entries;
 use super::result::{LdapResult, ResultCode, SearchEntry};
 use super::sasl::Mechanism;
@@ -123,6 +124,20 @@ impl View<'_> {
         }
     }
 
+    /// Where to look, if that does not follow from what is looked for.
+    fn confined(&self) -> Option<Plan> {
+        let people = match self.reach() {
+            Reach::Everything => return None,
+            Reach::Own(name) => Candidates::These(vec![PersonQuery::Username(name_key(name))]),
+            Reach::OwnAlone(_) | Reach::Public => Candidates::None,
+        };
+        Some(Plan {
+            people,
+            groups: Candidates::None,
+            sudo_roles: Candidates::None,
+        })
+    }
+
     /// Whether the entry of this user may be looked for at all. Asked before the directory is,
     /// so that not even time tells who else exists.
     fn may_read_person(&self, name: &str) -> bool {
@@ -207,24 +222,43 @@ impl View<'_> {
 
 /// Where the entries that a search finds go.
 pub trait Found: Sync {
-    /// Takes an entry and the room that it has, and gives the turn back where it must wait to;
-    /// false where nobody wants any more.
+    /// Takes an entry and the room that it has, and gives the turn back where it must wait to. It
+    /// waits for a moment at most.
     fn take(
         &self,
         entry: SearchEntry,
         held: Option<Share>,
         pace: &Pace<'_>,
-    ) -> impl Future<Output = bool> + Send;
+    ) -> impl Future<Output = Taken> + Send;
+
+    /// Waits, however long it takes, until what was not taken last will be; false where nobody
+    /// wants any more.
+    fn ready(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is on its way.
+    Yes,
+    /// Others before it are still waited for: it is to be looked up again once they are gone.
+    NotYet,
+    /// Nobody wants any more.
+    Never,
 }
 
 /// Why a search stops before its end.
 enum Stop {
+    /// The client does not read. It goes on from there when it does.
+    NotYet,
     /// The page is full, and there is more.
     PageFull,
     /// As many entries as there may be were found, and one more.
     SizeLimit,
     /// Nobody takes the entries any more.
     Gone,
+    /// There is nothing to find anything in.
+    Refused(LdapResult),
     /// The directory cannot answer.
     Undecided(Undecided),
 }
@@ -256,15 +290,47 @@ pub async fn run<F: Found>(
     if let Err(refusal) = view.admit(&place, search.scope) {
         return Ok(refusal.into());
     }
-    let mut sender = Sender::new(wanted, view, found);
+    let mut tally = Tally::new(wanted, view.settings.search.size);
+    // Whose client does not read holds nothing but the request and where it stands, a sorted list
+    // perhaps.
+    while found.ready().await {
+        view.pace.enter().await;
+        let went = go_on(wanted, &base, &place, view, found, &mut tally).await;
+        if let Err(Stop::NotYet) = went {
+            view.pace.leave();
+            continue;
+        }
+        return tally.end(wanted, went);
+    }
+    tally.end(wanted, Err(Stop::Gone))
+}
+
+/// Prepares a search, and goes on with it from where it stands.
+async fn go_on<F: Found>(
+    wanted: &Wanted,
+    base: &DistinguishedName,
+    place: &Place,
+    view: &View<'_>,
+    found: &F,
+    tally: &mut Tally,
+) -> Result<(), Stop> {
+    let search = &wanted.search;
+    let confined = view.confined();
+    let unplanned = matches!(place, Place::Fixed(_)) && confined.is_none() && view.plan.is_none();
+    let tree = unplanned.then(|| view.tree());
+    let (matcher, made) = view.pace.prepare(&search.filter, tree).await;
+    let selection = Selection::new(&search.attributes);
     let view = &View {
-        needs: sender.needs(),
+        needs: Needs::of(&matcher, &selection, wanted),
         ..*view
     };
-    view.pace.begin().await;
-    let outcome = match &place {
+    let mut sender = Sender::new(wanted, view, found, matcher, selection, tally);
+    match place {
         Place::Fixed(which) => {
-            let walk = Walk::new(view, &base, *which, search);
+            let Some(plan) = confined.as_ref().or(view.plan).or(made.as_ref()) else {
+                return Ok(());
+            };
+            let walk = Walk::new(view, base, *which, search, plan);
             match wanted.sort.keys() {
                 Some(keys) => sender.send_sorted(&walk, keys).await,
                 None => sender.send_all(walk).await,
@@ -272,11 +338,11 @@ pub async fn run<F: Found>(
         }
         // The root DSE is no part of any tree (RFC 4512 section 5.1).
         Place::Root if search.scope != Scope::Base => {
-            return Ok(view.no_such_object(&place).into());
+            Err(Stop::Refused(view.no_such_object(place)))
         }
         _ => {
-            let Some(entry) = view.entry(&place).await? else {
-                return Ok(view.no_such_object(&place).into());
+            let Some(entry) = view.entry(place).await? else {
+                return Err(Stop::Refused(view.no_such_object(place)));
             };
             // Nothing stands below it.
             if search.scope == Scope::OneLevel {
@@ -286,6 +352,5 @@ pub async fn run<F: Found>(
                 sender.offer(entry).await.map(drop)
             }
         }
-    };
-    sender.end(outcome)
+    }
 }

@@ -2,16 +2,19 @@
 //! so much in memory at once.
 //!
 //! A quick operation is of a source's few at a time. A heavy one, and a quick one that turns out to
-//! be no such thing, has a turn for each slice; whoever else waits goes first once it is over. No
-//! turn is kept while a client is waited for, or room: it would keep others from working.
+//! be no such thing, has a turn for each slice; whoever else waits goes first once it is over. Neither
+//! a turn nor room in memory is kept while a client is waited for: it would keep others from
+//! working.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cost::Class;
+use super::cost::{Class, Room};
+use super::plan::{Plan, Planning};
 use super::shares::{Share, Shares};
 use crate::domain::origin::Source;
 use crate::ldap::attribute::Entry;
-use crate::ldap::filter::{Matcher, Progress, VALUE_WORK};
+use crate::ldap::filter::{Filter, Matcher, Preparing, Progress, VALUE_WORK};
+use crate::ldap::tree::Tree;
 
 /// The work of one slice, as [`Progress`] counts it: less than a millisecond.
 const SLICE: usize = 64 * 1024;
@@ -29,6 +32,12 @@ const QUICK_MEMORY_EACH: usize = 1 << 20;
 /// The same for long lists of names.
 const LISTS: usize = 32 << 20;
 const LISTS_EACH: usize = 8 << 20;
+/// The same for sorted lists, of which a client that does not read keeps what it has begun.
+const SORTED: usize = 16 << 20;
+const SORTED_EACH: usize = 4 << 20;
+/// The same for long requests, from before they are read until they are answered.
+const REQUESTS: usize = 32 << 20;
+const REQUESTS_EACH: usize = 8 << 20;
 
 /// What all operations share.
 #[derive(Debug)]
@@ -38,6 +47,8 @@ pub struct Capacity {
     turns: Arc<Shares>,
     memory: Arc<Shares>,
     lists: Arc<Shares>,
+    sorted: Arc<Shares>,
+    requests: Arc<Shares>,
 }
 
 impl Capacity {
@@ -50,12 +61,19 @@ impl Capacity {
             turns: Shares::new(turns, turns),
             memory: Shares::new(MEMORY, MEMORY_EACH),
             lists: Shares::new(LISTS, LISTS_EACH),
+            sorted: Shares::new(SORTED, SORTED_EACH),
+            requests: Shares::new(REQUESTS, REQUESTS_EACH),
         }
     }
 
-    /// Room in memory for an operation, held until the share is dropped. Heavy ones keep theirs
-    /// while a client reads nothing, and so take none of what look-ups need.
-    pub async fn room(&self, source: &Source, class: Class, bytes: usize) -> Share {
+    /// Room for a long request, held until the share is dropped.
+    pub async fn request(&self, source: &Source, bytes: usize) -> Share {
+        self.requests.take(source, bytes).await
+    }
+
+    /// Room in memory for an operation, held until the share is dropped. Heavy ones take none of
+    /// what look-ups need.
+    async fn room(&self, source: &Source, class: Class, bytes: usize) -> Share {
         let memory = match class {
             Class::Quick => &self.quick_memory,
             Class::Heavy => &self.memory,
@@ -70,12 +88,16 @@ pub struct Pace<'a> {
     capacity: &'a Capacity,
     source: &'a Source,
     class: Class,
+    /// How much room in memory it needs.
+    needs: Room,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     turn: Option<Share>,
+    room: Option<Share>,
+    sorted: Option<Share>,
     /// What is left of this slice.
     left: usize,
     /// Whether a slice was used up.
@@ -83,14 +105,22 @@ struct State {
 }
 
 impl<'a> Pace<'a> {
-    /// That of an operation of a source.
-    pub const fn new(capacity: &'a Capacity, source: &'a Source, class: Class) -> Self {
+    /// That of an operation of a source, which may hold so much.
+    pub const fn new(
+        capacity: &'a Capacity,
+        source: &'a Source,
+        class: Class,
+        needs: Room,
+    ) -> Self {
         Self {
             capacity,
             source,
             class,
+            needs,
             state: Mutex::new(State {
                 turn: None,
+                room: None,
+                sorted: None,
                 left: SLICE,
                 went_on: false,
             }),
@@ -100,6 +130,38 @@ impl<'a> Pace<'a> {
     /// What kind of operation it was taken for before it began.
     pub const fn class(&self) -> Class {
         self.class
+    }
+
+    /// Waits for room in memory, unless it has some, and then for a turn. Room for a sorted list
+    /// comes first, since it is kept while the other is waited for.
+    pub async fn enter(&self) {
+        if self.needs.list > 0 && self.state().sorted.is_none() {
+            let sorted = self.capacity.sorted.take(self.source, self.needs.list);
+            let sorted = sorted.await;
+            self.state().sorted = Some(sorted);
+        }
+        if self.state().room.is_none() {
+            let room = self
+                .capacity
+                .room(self.source, self.class, self.needs.working);
+            let room = room.await;
+            self.state().room = Some(room);
+        }
+        self.begin().await;
+    }
+
+    /// Gives turn and room back: nothing is held any more but a sorted list.
+    pub fn leave(&self) {
+        let mut state = self.state();
+        state.turn = None;
+        state.room = None;
+    }
+
+    /// Gives back the room that is more than so many bytes.
+    pub fn keep(&self, bytes: usize) {
+        if let Some(room) = &mut self.state().room {
+            room.shrink(bytes);
+        }
     }
 
     /// Waits for a turn, unless it has one.
@@ -121,6 +183,27 @@ impl<'a> Pace<'a> {
     /// Gives the turn back for as long as something else is waited for.
     pub fn rest(&self) {
         self.state().turn = None;
+    }
+
+    /// Prepares a filter, and where to look for what it is true of, if that is to be told as well.
+    pub async fn prepare(&self, filter: &Filter, tree: Option<&Tree>) -> (Matcher, Option<Plan>) {
+        let mut preparing = Preparing::new(filter);
+        let mut planning = Planning::default();
+        loop {
+            self.begin().await;
+            let Some(item) = preparing.step() else { break };
+            if let Some(tree) = tree {
+                planning.add(item, tree);
+            }
+            self.spend(item.work()).await;
+        }
+        let plan = tree.map(|_| planning.finish(filter));
+        (preparing.finish(), plan)
+    }
+
+    /// Notes that a single value was prepared.
+    pub async fn prepared(&self, work: usize) {
+        self.spend(work).await;
     }
 
     /// Notes that an entry was made.
@@ -180,6 +263,26 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn long_requests_have_room_for_so_many_bytes_of_a_source() {
+        const LONG: usize = 512 * 1024;
+        let capacity = Capacity::new(1);
+        let [one, other] = [1, 2].map(|number| {
+            let address = std::net::IpAddr::from([192, 0, 2, number]);
+            Source::from(address)
+        });
+        let mut held = Vec::new();
+        for _ in 0..REQUESTS_EACH / LONG {
+            held.push(capacity.request(&one, LONG).await);
+        }
+        let mut waits = Box::pin(capacity.request(&one, LONG));
+        let now = async |future: &mut _| tokio::time::timeout(Duration::ZERO, future).await.is_ok();
+        assert!(!now(&mut waits).await);
+        drop(capacity.request(&other, LONG).await);
+        held.pop();
+        assert!(now(&mut waits).await);
+    }
 
     #[tokio::test]
     async fn look_ups_have_room_while_scans_that_nobody_reads_hold_all_of_theirs() {

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use super::cost::HEAVY_BYTES;
 use super::sort::Sorted;
 use super::walk::{Position, Visit, Walk, entry_at};
-use super::{Found, Needs, Shown, Stop, View};
+use super::{Found, Shown, Stop, Taken, View};
 use crate::authenticator::Undecided;
 use crate::ldap::attribute::Selection;
 use crate::ldap::controls::{Sort, SortKey, SortOutcome};
@@ -114,6 +115,11 @@ pub(super) struct Sender<'a, F> {
     matcher: Matcher,
     progress: Progress,
     selection: Selection,
+    tally: &'a mut Tally,
+}
+
+/// How far a search has come.
+pub(super) struct Tally {
     /// How many entries the size limit leaves.
     left: u32,
     /// How many entries the page leaves.
@@ -122,21 +128,13 @@ pub(super) struct Sender<'a, F> {
     rest: Rest,
 }
 
-impl<'a, F: Found> Sender<'a, F> {
-    pub(super) fn new(wanted: &'a Wanted, view: &'a View<'a>, found: &'a F) -> Self {
-        let own = view.settings.search.size;
-        let search = &wanted.search;
-        let limit = search
-            .size_limit
-            .map_or(own, |wanted| wanted.get().min(own));
+impl Tally {
+    /// Nothing is sent yet; `own` is the most entries that the listener sends.
+    pub(super) fn new(wanted: &Wanted, own: u32) -> Self {
+        let asked = wanted.search.size_limit;
+        let limit = asked.map_or(own, |wanted| wanted.get().min(own));
         let page = wanted.page.as_ref();
         Self {
-            view,
-            wanted,
-            found,
-            matcher: Matcher::new(&search.filter),
-            progress: Progress::new(),
-            selection: Selection::new(&search.attributes),
             // The limit is on the search, not on each page of it.
             left: limit.saturating_sub(page.map_or(0, |page| page.sent)),
             page_left: page.map(|page| page.size),
@@ -144,10 +142,27 @@ impl<'a, F: Found> Sender<'a, F> {
             rest: page.map_or(Rest::Behind(None), |page| page.rest.clone()),
         }
     }
+}
 
-    /// What the search needs of lists that may be long.
-    pub(super) fn needs(&self) -> Needs {
-        Needs::of(&self.matcher, &self.selection, self.wanted)
+impl<'a, F: Found> Sender<'a, F> {
+    /// Goes on from a tally.
+    pub(super) const fn new(
+        wanted: &'a Wanted,
+        view: &'a View<'a>,
+        found: &'a F,
+        matcher: Matcher,
+        selection: Selection,
+        tally: &'a mut Tally,
+    ) -> Self {
+        Self {
+            view,
+            wanted,
+            found,
+            matcher,
+            progress: Progress::new(),
+            selection,
+            tally,
+        }
     }
 
     /// Sends the entry if the filter is true of it; whether it did.
@@ -160,27 +175,30 @@ impl<'a, F: Found> Sender<'a, F> {
         {
             return Ok(false);
         }
-        let left = self.left.checked_sub(1).ok_or(Stop::SizeLimit)?;
-        if let Some(page_left) = &mut self.page_left {
-            *page_left = page_left.checked_sub(1).ok_or(Stop::PageFull)?;
-        }
-        self.left = left;
-        self.sent += 1;
+        let left = self.tally.left.checked_sub(1).ok_or(Stop::SizeLimit)?;
+        let page_left = match self.tally.page_left {
+            Some(page_left) => Some(page_left.checked_sub(1).ok_or(Stop::PageFull)?),
+            None => None,
+        };
         let selected = self.selection.apply(entry, self.wanted.search.types_only);
-        if self.found.take(selected, held, pace).await {
-            Ok(true)
-        } else {
-            Err(Stop::Gone)
+        match self.found.take(selected, held, pace).await {
+            Taken::Yes => {}
+            Taken::NotYet => return Err(Stop::NotYet),
+            Taken::Never => return Err(Stop::Gone),
         }
+        self.tally.left = left;
+        self.tally.page_left = page_left;
+        self.tally.sent += 1;
+        Ok(true)
     }
 
     /// Sends what the walk finds from where the last page ended.
     pub(super) async fn send_all(&mut self, walk: Walk<'_>) -> Result<(), Stop> {
-        let behind = match &self.rest {
+        let behind = match &self.tally.rest {
             Rest::Behind(position) => *position,
             Rest::Sorted(_) => None,
         };
-        let wanted = self.page_left.unwrap_or(u32::MAX);
+        let wanted = self.tally.page_left.unwrap_or(u32::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         walk.behind(behind, wanted).run(self).await
     }
@@ -192,13 +210,16 @@ impl<'a, F: Found> Sender<'a, F> {
         walk: &Walk<'_>,
         keys: &[SortKey],
     ) -> Result<(), Stop> {
-        let mut sorted = match &self.rest {
+        let pace = self.view.pace;
+        let mut sorted = match &self.tally.rest {
             Rest::Sorted(sorted) => sorted.clone(),
             Rest::Behind(_) => {
-                let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
-                Sorted::gather(walk, self.view.pace, &self.matcher, keys, limit).await?
+                let limit = usize::try_from(self.tally.left).unwrap_or(usize::MAX);
+                Sorted::gather(walk, pace, &self.matcher, keys, limit).await?
             }
         };
+        // What was gathered to be sorted is gone.
+        pace.keep(HEAVY_BYTES);
         let list = Arc::clone(&sorted.list);
         for position in list.iter().skip(sorted.next) {
             let sent = match entry_at(walk.view(), *position).await? {
@@ -206,7 +227,7 @@ impl<'a, F: Found> Sender<'a, F> {
                 None => Ok(()),
             };
             if let Err(stop) = sent {
-                self.rest = Rest::Sorted(sorted);
+                self.tally.rest = Rest::Sorted(sorted);
                 return Err(stop);
             }
             sorted.next += 1;
@@ -216,25 +237,32 @@ impl<'a, F: Found> Sender<'a, F> {
         }
         Ok(())
     }
+}
 
+impl Tally {
     /// How the search ended.
-    pub(super) fn end(self, outcome: Result<(), Stop>) -> Result<Ended, Undecided> {
+    pub(super) fn end(
+        self,
+        wanted: &Wanted,
+        outcome: Result<(), Stop>,
+    ) -> Result<Ended, Undecided> {
         let code = match outcome {
             Ok(()) | Err(Stop::PageFull) => ResultCode::Success,
             Err(Stop::SizeLimit) => ResultCode::SizeLimitExceeded,
-            Err(Stop::Gone) => ResultCode::Other,
+            Err(Stop::Gone | Stop::NotYet) => ResultCode::Other,
+            Err(Stop::Refused(refusal)) => return Ok(refusal.into()),
             Err(Stop::Undecided(undecided)) => return Err(undecided),
         };
         let more = matches!(outcome, Err(Stop::PageFull));
         let before = |page: &Page| page.sent.saturating_add(self.sent);
-        let turned = self.wanted.page.as_ref().map(|page| Turned {
+        let turned = wanted.page.as_ref().map(|page| Turned {
             request: page.request,
             rest: more.then(|| (self.rest.clone(), before(page))),
         });
         Ok(Ended {
             result: code.into(),
             turned: turned.filter(|_| code == ResultCode::Success),
-            sorted: self.wanted.sort.outcome().filter(|_| self.sent > 0),
+            sorted: wanted.sort.outcome().filter(|_| self.sent > 0),
         })
     }
 }
@@ -242,7 +270,7 @@ impl<'a, F: Found> Sender<'a, F> {
 impl<F: Found> Visit for Sender<'_, F> {
     async fn visit(&mut self, position: Position, entry: Shown) -> Result<(), Stop> {
         if self.offer(entry).await? {
-            self.rest = Rest::Behind(Some(position));
+            self.tally.rest = Rest::Behind(Some(position));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::ldap::schema::{
     self, AttributeType, COMMON_NAME, ENTRY_DN, ENTRY_UUID, GID_NUMBER, MAIL, MEMBER, MEMBER_OF,
     MEMBER_UID, OBJECT_CLASS, ObjectClass, UID_NUMBER, USER_ID,
 };
-use crate::ldap::tree::{Place, Tree, name_key};
+use crate::ldap::tree::{Place, Tree, asserted_key, name_key};
 
 /// Where the entries of one kind are to be looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +45,36 @@ pub struct Plan {
 impl Plan {
     /// Plans a search of the tree.
     pub fn new(filter: &Filter, tree: &Tree) -> Self {
-        Self {
-            people: candidates::<PersonQuery>(filter, tree),
-            groups: candidates::<GroupQuery>(filter, tree),
-            sudo_roles: candidates::<SudoQuery>(filter, tree),
+        let mut planning = Planning::default();
+        for item in filter.items() {
+            planning.add(item, tree);
+        }
+        planning.finish(filter)
+    }
+}
+
+/// A plan that is being made, one item of its filter after the other.
+#[derive(Debug, Default)]
+pub(super) struct Planning {
+    people: Vec<Candidates<PersonQuery>>,
+    groups: Vec<Candidates<GroupQuery>>,
+    sudo_roles: Vec<Candidates<SudoQuery>>,
+}
+
+impl Planning {
+    /// Adds the next item.
+    pub(super) fn add(&mut self, item: &Filter, tree: &Tree) {
+        self.people.push(of_item(item, tree));
+        self.groups.push(of_item(item, tree));
+        self.sudo_roles.push(of_item(item, tree));
+    }
+
+    /// The plan, all items of the filter being added.
+    pub(super) fn finish(self, filter: &Filter) -> Plan {
+        Plan {
+            people: candidates(filter, &mut self.people.into_iter()),
+            groups: candidates(filter, &mut self.groups.into_iter()),
+            sudo_roles: candidates(filter, &mut self.sudo_roles.into_iter()),
         }
     }
 }
@@ -93,25 +119,41 @@ fn union<Q: Query>(one: Candidates<Q>, other: Candidates<Q>) -> Candidates<Q> {
     }
 }
 
-/// As deep as the filter, which its decoder bounds.
-fn candidates<Q: Query>(filter: &Filter, tree: &Tree) -> Candidates<Q> {
+/// Those of a filter by those of its items, in order; as deep as the filter, which its decoder
+/// bounds.
+fn candidates<Q: Query>(
+    filter: &Filter,
+    items: &mut impl Iterator<Item = Candidates<Q>>,
+) -> Candidates<Q> {
     match filter {
         Filter::And(filters) => filters
             .iter()
-            .map(|filter| candidates(filter, tree))
+            .map(|filter| candidates(filter, items))
             .min_by_key(weight)
             .unwrap_or(Candidates::All),
         Filter::Or(filters) => filters
             .iter()
-            .map(|filter| candidates(filter, tree))
+            .map(|filter| candidates(filter, items))
             .fold(Candidates::None, union),
+        Filter::Not(filter) => {
+            // Its items are passed over.
+            candidates(filter, items);
+            Candidates::All
+        }
+        _ => items.next().unwrap_or(Candidates::All),
+    }
+}
+
+/// Those of one item.
+fn of_item<Q: Query>(item: &Filter, tree: &Tree) -> Candidates<Q> {
+    match item {
         Filter::Equality(assertion) | Filter::Approximate(assertion) => equality(assertion, tree),
         Filter::Present(attribute) => can_hold::<Q>(attribute),
         Filter::Substrings(substrings) => can_hold::<Q>(&substrings.attribute),
         Filter::GreaterOrEqual(assertion) | Filter::LessOrEqual(assertion) => {
             can_hold::<Q>(&assertion.attribute)
         }
-        Filter::Not(_) | Filter::Extensible(_) => Candidates::All,
+        Filter::Extensible(_) | Filter::And(_) | Filter::Or(_) | Filter::Not(_) => Candidates::All,
     }
 }
 
@@ -146,10 +188,6 @@ fn equality<Q: Query>(assertion: &Assertion, tree: &Tree) -> Candidates<Q> {
     Q::of(kind, &assertion.value, tree)
 }
 
-fn text_key(value: &[u8]) -> Option<String> {
-    std::str::from_utf8(value).ok().map(name_key)
-}
-
 fn number(value: &[u8]) -> Option<u32> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
@@ -170,11 +208,11 @@ impl Query for PersonQuery {
 
     fn of(kind: &AttributeType, value: &[u8], tree: &Tree) -> Candidates<Self> {
         let query = if *kind == USER_ID {
-            text_key(value).map(Self::Username)
+            asserted_key(value).map(Self::Username)
         } else if *kind == UID_NUMBER {
             number(value).map(Self::UidNumber)
         } else if *kind == MAIL {
-            text_key(value).map(Self::Mail)
+            asserted_key(value).map(Self::Mail)
         } else if *kind == ENTRY_UUID {
             uuid(value).map(|uuid| Self::Id(AccountId::from_uuid(uuid)))
         } else if *kind == ENTRY_DN {
@@ -208,11 +246,11 @@ impl Query for GroupQuery {
 
     fn of(kind: &AttributeType, value: &[u8], tree: &Tree) -> Candidates<Self> {
         let query = if *kind == COMMON_NAME {
-            text_key(value).map(Self::Name)
+            asserted_key(value).map(Self::Name)
         } else if *kind == GID_NUMBER {
             number(value).map(Self::GidNumber)
         } else if *kind == MEMBER_UID {
-            text_key(value).map(Self::HasUser)
+            asserted_key(value).map(Self::HasUser)
         } else if *kind == ENTRY_UUID {
             uuid(value).map(|uuid| Self::Id(GroupId::from_uuid(uuid)))
         } else if *kind == ENTRY_DN {
@@ -247,7 +285,7 @@ impl Query for SudoQuery {
 
     fn of(kind: &AttributeType, value: &[u8], tree: &Tree) -> Candidates<Self> {
         let query = if *kind == COMMON_NAME {
-            text_key(value).map(Self::Name)
+            asserted_key(value).map(Self::Name)
         } else if *kind == ENTRY_UUID {
             uuid(value).map(|uuid| Self::Id(SudoRuleId::from_uuid(uuid)))
         } else if *kind == ENTRY_DN {

@@ -92,6 +92,16 @@ impl Shares {
     }
 }
 
+impl Share {
+    /// Gives back what is more than so much.
+    pub(super) fn shrink(&mut self, weight: usize) {
+        if let Some(more) = self.weight.checked_sub(weight).filter(|more| *more > 0) {
+            self.weight = weight;
+            self.shares.give_back(&self.source, more);
+        }
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.shares.give_back(&self.source, self.weight);
@@ -337,6 +347,23 @@ mod tests {
         assert_eq!(ledger.next(), None);
         ledger.give_back(&'a', 8);
         assert_eq!((ledger.next(), ledger.next()), (Some('b'), Some('c')));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_longer_needed_is_given_back() {
+        let shares = Shares::new(10, 10);
+        let mut share = shares.take(&source(1), 8).await;
+        let second = source(2);
+        let mut waits = Box::pin(shares.take(&second, 7));
+        assert!(waits_for(&mut waits));
+        share.shrink(9);
+        assert_eq!(shares.used(), 8);
+        share.shrink(3);
+        assert_eq!(shares.used(), 10);
+        let other = waits.await;
+        drop(share);
+        assert_eq!(shares.used(), 7);
+        drop(other);
     }
 
     #[tokio::test]

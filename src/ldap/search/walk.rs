@@ -17,7 +17,7 @@ use crate::ldap::attribute::Entry;
 use crate::ldap::decode::{Scope, Search};
 use crate::ldap::dn::DistinguishedName;
 use crate::ldap::entries;
-use crate::ldap::tree::{Fixed, name_key};
+use crate::ldap::tree::Fixed;
 
 /// How many entries are read at a time: so many that a reader is busy for a few milliseconds.
 pub(super) const BATCH: usize = 64;
@@ -346,6 +346,7 @@ pub(super) struct Walk<'a> {
     base: &'a DistinguishedName,
     which: Fixed,
     search: &'a Search,
+    plan: &'a Plan,
     behind: Option<Position>,
     batch: usize,
 }
@@ -357,12 +358,14 @@ impl<'a> Walk<'a> {
         base: &'a DistinguishedName,
         which: Fixed,
         search: &'a Search,
+        plan: &'a Plan,
     ) -> Self {
         Self {
             view,
             base,
             which,
             search,
+            plan,
             behind: None,
             batch: match view.pace.class() {
                 Class::Quick => LEAST,
@@ -390,23 +393,7 @@ impl<'a> Walk<'a> {
         let Some(viewer) = self.view.identity.viewer() else {
             return Ok(());
         };
-        let made;
-        let plan = match (self.view.reach(), self.view.plan) {
-            (Reach::Everything, Some(plan)) => plan,
-            (Reach::Everything, None) => {
-                made = Plan::new(&self.search.filter, self.view.tree());
-                &made
-            }
-            (Reach::Own(name), _) => {
-                made = Plan {
-                    people: Candidates::These(vec![PersonQuery::Username(name_key(name))]),
-                    groups: Candidates::None,
-                    sudo_roles: Candidates::None,
-                };
-                &made
-            }
-            (Reach::OwnAlone(_) | Reach::Public, _) => return Ok(()),
-        };
+        let plan = self.plan;
         if self.holds(Fixed::People) {
             self.kind(viewer, &plan.people, visitor).await?;
         }

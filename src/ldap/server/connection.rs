@@ -5,6 +5,7 @@
 //! A client that does not read stops being read, and is closed when it stays so; one that hangs up
 //! is noticed while it is not read, and ends what it asked for.
 
+mod admission;
 mod lag;
 mod operations;
 mod writing;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error};
 use zeroize::Zeroize as _;
 
+use self::admission::Admission;
 use self::operations::{Event, Running, check, still};
 use super::story::Story;
 use super::stream::Stream;
@@ -225,6 +227,9 @@ struct Talk<S> {
     tasks: JoinSet<()>,
     running: HashMap<u64, Running>,
     begun: u64,
+    /// Whether the next request may be read, and how long the last one was.
+    admission: Admission,
+    last_bytes: usize,
     answers: mpsc::Receiver<(u64, Event)>,
     answer_with: mpsc::Sender<(u64, Event)>,
     /// Room for bytes of entries that wait to be written.
@@ -255,6 +260,8 @@ impl<S: Stream> Talk<S> {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             begun: 0,
+            admission: Admission::default(),
+            last_bytes: 0,
             answers,
             answer_with,
             room: Arc::new(Semaphore::new(BYTES_IN_FLIGHT)),
@@ -296,11 +303,13 @@ impl<S: Stream> Talk<S> {
     async fn talk(&mut self) -> Result<Arc<ServerConfig>, CloseReason> {
         let mut idle = self.idle();
         loop {
-            while !self.shutdown.is_cancelled() && self.has_room() {
+            while !self.shutdown.is_cancelled() && self.has_room() && self.admits() {
                 let Some(incoming) = self.next_message()? else {
                     break;
                 };
-                match self.take(incoming).await? {
+                let next = self.take(incoming).await?;
+                self.admission = Admission::Short;
+                match next {
                     Next::On => idle = self.idle(),
                     Next::Handshake(config) => return Ok(config),
                 }
@@ -314,7 +323,7 @@ impl<S: Stream> Talk<S> {
             if stopping && self.running.is_empty() {
                 return Err(CloseReason::Shutdown);
             }
-            let may_read = !stopping && self.has_room();
+            let may_read = !stopping && self.has_room() && self.admits();
             let room = match self.conversation.phase() {
                 Phase::Anonymous => STRANGERS_ROOM,
                 Phase::Bound => READ_ROOM,
@@ -331,6 +340,7 @@ impl<S: Stream> Talk<S> {
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     check(&ended)?;
                 }
+                () = self.admission.room() => idle = self.idle(),
                 () = self.shutdown.cancelled(), if !stopping => {}
                 read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
@@ -358,13 +368,16 @@ impl<S: Stream> Talk<S> {
             Phase::Anonymous => 1,
             Phase::Bound => self.conversation.settings().search.at_once.max(1),
         };
-        self.running.len() < at_once
+        self.running.len() < at_once && self.has_room_for_requests()
     }
 
-    /// The time until the next request. It begins with the last one, whatever single bytes come.
+    /// The time until the next request. It begins with the last one, whatever single bytes come. A
+    /// long one that has room takes it from others.
     fn idle(&self) -> Pin<Box<Sleep>> {
         let timeouts = &self.conversation.settings().timeouts;
-        Box::pin(sleep(if self.conversation.session().is_bound() {
+        Box::pin(sleep(if matches!(self.admission, Admission::Admitted(_)) {
+            timeouts.handshake
+        } else if self.conversation.session().is_bound() {
             timeouts.bound_idle
         } else {
             timeouts.anonymous_idle
@@ -373,8 +386,12 @@ impl<S: Stream> Talk<S> {
 
     fn next_message(&mut self) -> Result<Option<Incoming>, CloseReason> {
         self.codec.set_phase(self.conversation.phase());
+        let bytes = self.inbox.len();
         match self.codec.decode(&mut self.inbox) {
-            Ok(incoming) => Ok(incoming),
+            Ok(incoming) => {
+                self.last_bytes = bytes.saturating_sub(self.inbox.len());
+                Ok(incoming)
+            }
             Err(CodecError::Io(_)) => Err(CloseReason::Gone),
             Err(CodecError::Refused(refused)) => {
                 self.story.malformed(refused.reason.label());

@@ -1,10 +1,9 @@
 //! What reads the directory beside the connection: begun, answered, abandoned.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -12,6 +11,7 @@ use tracing::{Instrument as _, debug_span, error};
 
 use super::super::Searches;
 use super::super::stream::Stream;
+use super::admission::weight;
 use super::{BYTES_IN_FLIGHT, LOOK, Talk};
 use crate::authenticator::{Decide, Undecided};
 use crate::directory::Read;
@@ -22,9 +22,13 @@ use crate::ldap::decode::{MessageId, RequestKind};
 use crate::ldap::result::{ResultCode, SearchEntry};
 use crate::ldap::search::cost::{self, Class};
 use crate::ldap::search::plan::Plan;
-use crate::ldap::search::{self, Ended, Found, Needs, Pace, Share, View};
+use crate::ldap::search::{self, Ended, Found, Needs, Pace, Share, Taken, View};
 use crate::ldap::session::{CloseReason, Identity, Job, Step, Work};
 use crate::ldap::settings::Settings;
+
+/// How long an operation that found an entry holds what it has while a client reads nothing. Then
+/// it gives it back, and looks the entry up again when there is room for it.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What an operation hands over.
 pub(super) enum Event {
@@ -46,6 +50,9 @@ pub(super) struct Running {
     kind: RequestKind,
     begun: Now,
     task: AbortHandle,
+    /// What its request weighs, and the room that it has where it is long.
+    pub(super) weight: usize,
+    _request: Option<Share>,
 }
 
 impl<S: Stream> Talk<S> {
@@ -71,6 +78,7 @@ impl<S: Stream> Talk<S> {
         let serial = self.begun;
         self.begun += 1;
         let (id, kind) = (work.id, work.job.kind());
+        let weight = weight(&work.job, self.last_bytes);
         let settings = self.conversation.settings();
         let (class, plan) = cost::judge(&work.job, &work.identity, &settings.tree);
         let operation = Operation {
@@ -86,6 +94,7 @@ impl<S: Stream> Talk<S> {
                 serial,
                 answers: self.answer_with.clone(),
                 room: Arc::clone(&self.room),
+                next: Mutex::default(),
             },
         };
         let span = debug_span!("operation", message.id = id.get(), operation = kind.label());
@@ -102,6 +111,8 @@ impl<S: Stream> Talk<S> {
                 kind,
                 begun: now,
                 task,
+                weight,
+                _request: self.admission.take(),
             },
         );
     }
@@ -183,9 +194,10 @@ impl Operation {
 
     async fn work_off(&self) -> Result<Ended, Undecided> {
         let capacity = self.searches.capacity.as_ref();
-        let bytes = cost::bytes(&self.work.job, self.class, self.settings.search.size);
-        let _room = capacity.room(&self.source, self.class, bytes).await;
-        let pace = Pace::new(capacity, &self.source, self.class);
+        let Work { job, identity, .. } = &self.work;
+        let (tree, most) = (&self.settings.tree, self.settings.search.size);
+        let room = cost::room(job, identity, self.class, tree, most);
+        let pace = Pace::new(capacity, &self.source, self.class, room);
         let view = View {
             settings: &self.settings,
             identity: &self.work.identity,
@@ -209,42 +221,85 @@ struct Outlet {
     serial: u64,
     answers: mpsc::Sender<(u64, Event)>,
     room: Arc<Semaphore>,
+    next: Mutex<Next>,
+}
+
+/// The entry that comes next among those that wait to be written.
+#[derive(Default)]
+struct Next {
+    /// How many bytes it takes, where it was found before.
+    bytes: u32,
+    /// Room for it.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Outlet {
-    /// Room for an entry among those that wait to be written; none where nobody wants any more.
-    async fn room(&self, entry: &SearchEntry, pace: &Pace<'_>) -> Option<OwnedSemaphorePermit> {
-        let bytes = entry.held().min(BYTES_IN_FLIGHT);
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = || Arc::clone(&self.room);
-        if let Ok(permit) = room().try_acquire_many_owned(bytes) {
-            return Some(permit);
-        }
-        pace.rest();
-        room().acquire_many_owned(bytes).await.ok()
+    fn next(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for an entry of so many bytes, and a place; none where nobody wants any more.
+    async fn place(
+        &self,
+        bytes: u32,
+    ) -> Option<(OwnedSemaphorePermit, mpsc::Permit<'_, (u64, Event)>)> {
+        let had = self.next().room.take();
+        let room = match had.filter(|room| room.num_permits() >= widened(bytes)) {
+            Some(room) => room,
+            None => {
+                let room = Arc::clone(&self.room).acquire_many_owned(bytes);
+                room.await.ok()?
+            }
+        };
+        let place = self.answers.reserve().await.ok()?;
+        Some((room, place))
     }
 }
 
 impl Found for Outlet {
-    async fn take(&self, entry: SearchEntry, held: Option<Share>, pace: &Pace<'_>) -> bool {
-        let Some(waiting) = self.room(&entry, pace).await else {
-            return false;
-        };
-        let handed = Handed {
-            entry,
-            _waiting: waiting,
-            _held: held,
-        };
-        let event = (self.serial, Event::Found(Box::new(handed)));
-        match self.answers.try_send(event) {
-            Ok(()) => true,
-            Err(TrySendError::Closed(_)) => false,
-            Err(TrySendError::Full(event)) => {
+    async fn take(&self, entry: SearchEntry, held: Option<Share>, pace: &Pace<'_>) -> Taken {
+        let bytes = entry.held().clamp(1, BYTES_IN_FLIGHT);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let mut place = std::pin::pin!(self.place(bytes));
+        let found = tokio::select! {
+            biased;
+            found = &mut place => Ok(found),
+            () = std::future::ready(()) => {
                 pace.rest();
-                self.answers.send(event).await.is_ok()
+                timeout(PATIENCE, place).await
+            }
+        };
+        match found {
+            Ok(Some((waiting, place))) => {
+                let handed = Handed {
+                    entry,
+                    _waiting: waiting,
+                    _held: held,
+                };
+                place.send((self.serial, Event::Found(Box::new(handed))));
+                Taken::Yes
+            }
+            Ok(None) => Taken::Never,
+            Err(_) => {
+                self.next().bytes = bytes;
+                Taken::NotYet
             }
         }
     }
+
+    async fn ready(&self) -> bool {
+        let bytes = self.next().bytes;
+        let Some((room, _)) = self.place(bytes.max(1)).await else {
+            return false;
+        };
+        // Where nothing was found yet, what is found may be long in coming.
+        self.next().room = Some(room).filter(|_| bytes > 0);
+        true
+    }
+}
+
+fn widened(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Whether the session that an operation came on still stands.

@@ -1,6 +1,9 @@
 //! Work without measure: filters of many terms, groups of many members, clients that ask much and
 //! leave.
 
+use std::io::Write as _;
+
+use super::client::{message, sorted};
 use super::*;
 use crate::ldap::stubs::members;
 
@@ -139,4 +142,131 @@ fn who_does_not_read_holds_up_nobody_else_of_its_source() {
         assert_eq!(found(&mut client, &scan).len(), 3);
     }
     drop(deaf);
+}
+
+/// Clients that ask sixteen times each for what is found at once, and read nothing.
+fn deaf(
+    served: &Served,
+    count: usize,
+    search: &Search,
+    name: &str,
+    own: &[Vec<u8>],
+) -> Vec<Client> {
+    let requests: Vec<u8> = (2..18)
+        .flat_map(|id| message(id, &search.bytes(), own))
+        .collect();
+    let deaf = (0..count).map(|_| {
+        let mut client = Client::over(with_little_room(served.address));
+        assert_eq!(client.ask(&bind(name, PASSWORD)).code(), 0);
+        client.stream.write_all(&requests).unwrap();
+        client
+    });
+    deaf.collect()
+}
+
+/// A connection into which little fits.
+fn with_little_room(address: SocketAddr) -> std::net::TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.into()
+}
+
+/// Never closes anybody for reading nothing.
+fn patient() -> Settings {
+    let mut patient = settings();
+    patient.search.time = Duration::from_mins(5);
+    patient.timeouts.write = Duration::from_mins(5);
+    patient
+}
+
+#[test]
+fn who_reads_nothing_takes_no_room_from_quick_searches_of_its_source() {
+    let served = Served::with(World::new(), patient());
+    let schema = Search::new("cn=subschema", Scope::Base).attributes(&["*", "+"]);
+    // Six times sixteen are more than a source's quick searches have room for.
+    let deaf = deaf(&served, 6, &schema, ALICE, &[]);
+    let mut client = served.bound_as(SSSD);
+    for _ in 0..20 {
+        let lookup = Search::new(BASE, Scope::Sub).filter(equals("uid", "alice"));
+        assert_eq!(found(&mut client, &lookup), [ALICE]);
+    }
+    drop(deaf);
+}
+
+#[test]
+fn who_reads_nothing_of_what_it_wants_sorted_takes_no_room_from_others() {
+    let served = Served::with(World::new(), patient());
+    let schema = Search::new("cn=subschema", Scope::Base).attributes(&["*", "+"]);
+    let sort = sorted(false, &[("cn", None, false)]);
+    // Five at once had all of a source's room, each 2.8 MB of 16 MiB.
+    let deaf = deaf(&served, 6, &schema, ALICE, &[sort]);
+    let mut client = served.bound_as(SSSD);
+    for _ in 0..20 {
+        assert_eq!(
+            found(&mut client, &Search::new(STAFF, Scope::Base)),
+            [STAFF]
+        );
+        let scan = Search::new(PEOPLE, Scope::One).attributes(&["uid"]);
+        assert_eq!(found(&mut client, &scan).len(), 3);
+    }
+    drop(deaf);
+}
+
+#[test]
+fn who_reads_late_gets_everything_once_and_in_order() {
+    let mut world = World::new();
+    world.people = (0..3000)
+        .map(|number| person(&format!("u{number:04}"), 30_000 + number))
+        .collect();
+    let served = Served::with(world, patient());
+    let mut client = Client::over(with_little_room(served.address));
+    assert_eq!(client.ask(&bind(SSSD, PASSWORD)).code(), 0);
+    let all = Search::new(PEOPLE, Scope::One).bytes();
+    client.stream.write_all(&message(2, &all, &[])).unwrap();
+    let reads = || served.world.reads.load(Ordering::SeqCst);
+    while reads() == 0 {
+        std::thread::yield_now();
+    }
+    // Longer than an operation has patience, several times.
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(300));
+        for _ in 0..50 {
+            assert_eq!(client.read().unwrap().tag, 0x64);
+        }
+    }
+    let mut names = Vec::new();
+    loop {
+        let answer = client.read().unwrap();
+        if answer.tag == 0x65 {
+            assert_eq!(answer.code(), 0);
+            break;
+        }
+        names.push(answer.entry().0);
+    }
+    let expected: Vec<String> = (150..3000)
+        .map(|number| format!("uid=u{number:04},{PEOPLE}"))
+        .collect();
+    assert_eq!(names, expected);
+    println!("{} reads", reads());
+}
+
+#[test]
+fn behind_a_long_request_that_runs_nothing_is_read() {
+    let mut hurried = settings();
+    hurried.search.time = Duration::from_secs(2);
+    let served = Served::with(World::new(), hurried);
+    let first_answer = |bytes: usize| {
+        let mut client = served.bound_as(ALICE);
+        served.world.hangs.store(true, Ordering::SeqCst);
+        let filter = equals("cn", &"a".repeat(bytes));
+        client.send(&Search::new(ALICE, Scope::Base).filter(filter).bytes());
+        client.send(&extended(WHO_AM_I, None));
+        let tags = [client.read().unwrap().tag, client.read().unwrap().tag];
+        served.world.hangs.store(false, Ordering::SeqCst);
+        tags
+    };
+    assert_eq!(first_answer(10), [0x78, 0x65]);
+    assert_eq!(first_answer(3500), [0x78, 0x65]);
+    assert_eq!(first_answer(40_000), [0x65, 0x78]);
 }
