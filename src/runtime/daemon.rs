@@ -286,13 +286,8 @@ impl Daemon {
         systemd::stopping();
         tracing::info!("doorward stops");
         shutdown.cancel();
-        let drained = async {
-            while parts.join_next().await.is_some() {}
-            authenticator.drained().await;
-        };
-        if tokio::time::timeout(deadline, drained).await.is_err() {
+        if !wind_up(parts, authenticator.drained(), deadline).await {
             tracing::warn!("what was under way did not end within the deadline");
-            parts.shutdown().await;
         }
         drop(searching);
         pool.close();
@@ -397,6 +392,22 @@ impl Daemon {
         }
         parts
     }
+}
+
+/// Lets the parts end, and then what was being decided be settled. A part that does not end has
+/// not all of the time: what others were deciding is settled all the same.
+async fn wind_up<T: 'static>(
+    mut parts: JoinSet<T>,
+    settled: impl Future<Output = ()>,
+    deadline: Duration,
+) -> bool {
+    let until = tokio::time::Instant::now() + deadline;
+    let ended = async { while parts.join_next().await.is_some() {} };
+    let ended = tokio::time::timeout(deadline * 4 / 5, ended).await.is_ok();
+    if !ended {
+        parts.shutdown().await;
+    }
+    tokio::time::timeout_at(until, settled).await.is_ok() && ended
 }
 
 /// Spawns what tells operators what happens.
@@ -554,4 +565,28 @@ fn radsec_listen(
 fn tls_source(protection: &Arc<ArcSwapOption<Protection>>) -> TlsSource {
     let protection = Arc::clone(protection);
     Arc::new(move |clients| protection.load().as_ref()?.config(clients))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_does_not_end_leaves_time_to_settle_what_others_began() {
+        let mut parts = JoinSet::new();
+        parts.spawn(std::future::pending::<()>());
+        let mut settled = false;
+        let settling = async { settled = true };
+        assert!(!wind_up(parts, settling, Duration::from_millis(200)).await);
+        assert!(settled);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_settled_is_waited_for_no_longer_than_the_deadline() {
+        let parts = JoinSet::<()>::new();
+        let never = std::future::pending();
+        assert!(!wind_up(parts, never, Duration::from_millis(50)).await);
+        let done = std::future::ready(());
+        assert!(wind_up(JoinSet::<()>::new(), done, Duration::from_mins(1)).await);
+    }
 }
