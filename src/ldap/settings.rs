@@ -82,6 +82,9 @@ pub struct Timeouts {
     pub bound_idle: Duration,
     /// Until a client has taken what was sent to it.
     pub write: Duration,
+    /// Until it is looked again whether who is bound still may be, whether or not something is
+    /// asked meanwhile.
+    pub look_again: Duration,
 }
 
 impl Default for Timeouts {
@@ -91,6 +94,7 @@ impl Default for Timeouts {
             anonymous_idle: Duration::from_mins(1),
             bound_idle: Duration::from_mins(15),
             write: Duration::from_secs(30),
+            look_again: Duration::from_mins(1),
         }
     }
 }

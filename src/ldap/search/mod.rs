@@ -28,6 +28,7 @@ pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
 use self::page::{Sender, Tally};
 use self::plan::{Candidates, Plan};
 pub use self::shares::Share;
+pub(in crate::ldap) use self::shares::Shares;
 pub use self::sort::Sorted;
 pub use self::walk::Position;
 use self::walk::{Walk, first};

@@ -12,7 +12,7 @@ use crate::domain::origin::Source;
 
 /// Something of which there is so much for all, and so much for each source.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(in crate::ldap) struct Shares {
     ledger: Mutex<Ledger<Source, oneshot::Sender<()>>>,
 }
 
@@ -26,14 +26,14 @@ pub struct Share {
 
 impl Shares {
     /// So much for all, and so much of that for each source at most.
-    pub(super) fn new(total: usize, each: usize) -> Arc<Self> {
+    pub(in crate::ldap) fn new(total: usize, each: usize) -> Arc<Self> {
         Arc::new(Self {
             ledger: Mutex::new(Ledger::new(total, each)),
         })
     }
 
     /// Takes a share, or what there is at most where that is less; waits for its source's turn.
-    pub(super) async fn take(self: &Arc<Self>, source: &Source, weight: usize) -> Share {
+    pub(in crate::ldap) async fn take(self: &Arc<Self>, source: &Source, weight: usize) -> Share {
         let waiting = {
             let mut ledger = self.lock();
             let weight = ledger.clamp(weight);

@@ -11,7 +11,7 @@ mod operations;
 mod writing;
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ const LAST_OPERATIONS: Duration = Duration::from_secs(5);
 /// How many bytes are read at once, from a stranger and from who has bound.
 const STRANGERS_ROOM: usize = 1024;
 const READ_ROOM: usize = 8 * 1024;
+/// How often a stranger is read for one message until that, too, takes turns: an ordinary bind is
+/// there at once.
+const FREE_READS: usize = 4;
 
 /// Serves one accepted connection to its end.
 pub(super) async fn serve<S>(
@@ -156,6 +159,8 @@ async fn protected<S>(
 where
     S: Stream,
 {
+    // Whoever was bound before is not under TLS, and waits for the handshake as a stranger.
+    talk.permit.note_bound(false);
     let accepting = TlsAcceptor::from(config).accept(Wiping::new(stream));
     let accepted = tokio::select! {
         accepted = timeout(handshake, accepting) => accepted,
@@ -208,6 +213,8 @@ enum Ending<S> {
 /// What to do after a step.
 enum Next {
     On,
+    /// Go on; it was a login, or what needs the same decision.
+    Decided,
     Handshake(Arc<ServerConfig>),
 }
 
@@ -215,6 +222,8 @@ struct Talk<S> {
     stream: S,
     codec: MessageCodec,
     inbox: BytesMut,
+    /// How often it was read since the last message, or turn.
+    reads: usize,
     /// What is still to be written, behind a message in part or whole ones.
     outbox: BytesMut,
     /// Whether the last message of the outbox is whole. Behind a part no other can follow.
@@ -250,6 +259,7 @@ impl<S: Stream> Talk<S> {
             stream,
             codec: MessageCodec::new(conversation.settings().limits),
             inbox: BytesMut::new(),
+            reads: 0,
             outbox: BytesMut::new(),
             tail: Written::Whole,
             conversation,
@@ -302,15 +312,21 @@ impl<S: Stream> Talk<S> {
     /// Talks until the connection is to be protected, or ends.
     async fn talk(&mut self) -> Result<Arc<ServerConfig>, CloseReason> {
         let mut idle = self.idle();
+        let look_again = self.conversation.settings().timeouts.look_again;
+        let mut again = Box::pin(sleep(look_again));
         loop {
             while !self.shutdown.is_cancelled() && self.has_room() && self.admits() {
                 let Some(incoming) = self.next_message()? else {
                     break;
                 };
+                self.reads = 0;
+                if !is_bind(&incoming) {
+                    self.turn().await?;
+                }
                 let next = self.take(incoming).await?;
                 self.admission = Admission::Short;
                 match next {
-                    Next::On => idle = self.idle(),
+                    Next::On | Next::Decided => idle = self.idle(),
                     Next::Handshake(config) => return Ok(config),
                 }
                 self.give_room_back();
@@ -324,6 +340,10 @@ impl<S: Stream> Talk<S> {
                 return Err(CloseReason::Shutdown);
             }
             let may_read = !stopping && self.has_room() && self.admits();
+            if may_read && self.reads >= FREE_READS {
+                self.turn().await?;
+                self.reads = 0;
+            }
             let room = match self.conversation.phase() {
                 Phase::Anonymous => STRANGERS_ROOM,
                 Phase::Bound => READ_ROOM,
@@ -342,9 +362,18 @@ impl<S: Stream> Talk<S> {
                 }
                 () = self.admission.room() => idle = self.idle(),
                 () = self.shutdown.cancelled(), if !stopping => {}
+                () = &mut again => {
+                    if self.conversation.session().is_bound() && !self.look_again().await {
+                        idle = self.idle();
+                    }
+                    again = Box::pin(sleep(look_again));
+                }
                 read = self.stream.read_buf(&mut inbox), if may_read => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::Gone),
-                    Ok(read) => overwrite_freed(read),
+                    Ok(read) => {
+                        overwrite_freed(read);
+                        self.reads += 1;
+                    }
                 },
                 () = &mut idle, if self.running.is_empty() => return Err(CloseReason::Idle),
                 () = sleep(LOOK), if !may_read => self.look()?,
@@ -431,9 +460,9 @@ impl<S: Stream> Talk<S> {
                 log(&request);
                 self.story.request(&request, &self.conversation, now.mono);
                 let next = self.step(*request, arrival).instrument(span).await?;
-                if matches!(kind, RequestKind::Bind) {
-                    let bound = self.conversation.session().is_bound();
-                    self.permit.note_bound(bound);
+                self.note_who(Some(kind));
+                if kind == RequestKind::Bind && !matches!(next, Next::Decided) {
+                    self.turn().await?;
                 }
                 if matches!(kind, RequestKind::Bind | RequestKind::Extended) {
                     self.took(kind, now);
@@ -444,7 +473,48 @@ impl<S: Stream> Talk<S> {
                 self.story.malformed(refused.reason.label());
                 malformed(refused.reason.label());
                 let step = self.conversation.refused(&refused);
+                self.note_who(None);
                 self.settle(step, self.services.clock.now())
+            }
+        }
+    }
+
+    /// Lets the place follow who is bound. A bind alone makes somebody of nobody, and its source
+    /// known; much else may make nobody of somebody.
+    fn note_who(&self, kind: Option<RequestKind>) {
+        let bound = self.conversation.session().is_bound();
+        if !bound || kind == Some(RequestKind::Bind) {
+            self.permit.note_bound(bound);
+        }
+    }
+
+    /// Looks whether who is bound still may be, for a client that asks for nothing which would
+    /// tell. Where it cannot be told now, it is at the next look.
+    async fn look_again(&mut self) -> bool {
+        let identity = self.conversation.session().identity();
+        let stands = still(self.services.decide.as_ref(), &identity).await;
+        if matches!(stands, Ok(false)) {
+            self.conversation.stands_no_more();
+            self.note_who(None);
+        }
+        self.conversation.session().is_bound()
+    }
+
+    /// Waits until a stranger may have something done; whoever is bound need not. What it is owed
+    /// is written first, since a turn that has come is waited for by others.
+    async fn turn(&mut self) -> Result<(), CloseReason> {
+        if self.conversation.phase() == Phase::Bound {
+            return Ok(());
+        }
+        self.flush().await?;
+        let permit = Arc::clone(&self.permit);
+        let mut turn = pin!(permit.turn());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut turn => return Ok(()),
+                () = self.shutdown.cancelled() => return Err(CloseReason::Shutdown),
+                () = sleep(LOOK) => self.look()?,
             }
         }
     }
@@ -453,6 +523,7 @@ impl<S: Stream> Talk<S> {
     async fn step(&mut self, request: Request, arrival: Arrival) -> Result<Next, CloseReason> {
         let id = request.id;
         let mut step = self.conversation.receive(request, arrival);
+        let mut decided = false;
         loop {
             step = match step {
                 Step::WaitForOperations(request) => {
@@ -465,6 +536,7 @@ impl<S: Stream> Talk<S> {
                     self.flush().await?;
                     let verdict = self.services.decide.decide(*attempt).await;
                     self.story.verdict(id, &verdict);
+                    decided = true;
                     self.conversation.user_decided(bind, verdict)
                 }
                 Step::AskService(attempt, bind) => {
@@ -472,6 +544,7 @@ impl<S: Stream> Talk<S> {
                     self.flush().await?;
                     let verdict = self.services.decide.decide_service(*attempt).await;
                     self.story.service_verdict(id, &verdict);
+                    decided = true;
                     self.conversation.service_decided(bind, verdict)
                 }
                 Step::AskOwner(attempt, check) => {
@@ -508,7 +581,10 @@ impl<S: Stream> Talk<S> {
                     self.flush().await?;
                     return Ok(Next::Handshake(config));
                 }
-                other => return self.settle(other, arrival.now),
+                other => {
+                    let next = self.settle(other, arrival.now)?;
+                    return Ok(if decided { Next::Decided } else { next });
+                }
             };
         }
     }
@@ -534,6 +610,10 @@ impl<S: Stream> Talk<S> {
         }
         closing.reason
     }
+}
+
+fn is_bind(incoming: &Incoming) -> bool {
+    matches!(incoming, Incoming::Request(request) if request.operation.kind() == RequestKind::Bind)
 }
 
 /// Waits until the daemon has been stopping for so long.

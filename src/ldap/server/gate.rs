@@ -3,6 +3,7 @@
 //!
 //! Where there is no room, connections on which nobody has bound give way (see [`places`]). A
 //! quarter of the room is kept for relays and for sources where somebody has bound within a day.
+//! What they may have done together is bounded as well (see [`turns`]).
 //!
 //! One gate serves all listeners. It is asked right after `accept`, before a byte is read. An
 //! IPv6 source is its /64, since a single host has all of it; on a local socket it is the peer's
@@ -10,6 +11,7 @@
 
 mod known;
 mod places;
+mod turns;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 use self::known::KnownSources;
 pub use self::places::MAX_LEAVING;
 use self::places::{PlaceId, Places, Room, Standing};
+#[cfg(test)]
+pub(super) use self::turns::AT_ONCE;
+use self::turns::Turns;
 use crate::domain::origin::{Relays, Source};
 use crate::domain::time::Clock;
 
@@ -136,6 +141,7 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     rules: ArcSwap<Rules>,
     inside: Mutex<Inside>,
+    turns: Turns,
     available: watch::Sender<bool>,
     doubt: Notify,
 }
@@ -148,6 +154,7 @@ impl Gate {
     pub fn new(caps: Caps, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Rules::new(caps, &clock)),
+            turns: Turns::new(GivenClock(Arc::clone(&clock))),
             clock,
             inside: Mutex::default(),
             available: watch::Sender::new(true),
@@ -208,6 +215,7 @@ impl Gate {
         Ok(Permit {
             gate: Arc::clone(self),
             source,
+            standing,
             place,
             lost,
             bound: AtomicBool::new(false),
@@ -229,6 +237,8 @@ impl Gate {
 pub struct Permit {
     gate: Arc<Gate>,
     source: Source,
+    /// That of the source when the connection came.
+    standing: Standing,
     place: PlaceId,
     lost: CancellationToken,
     bound: AtomicBool,
@@ -238,6 +248,12 @@ impl Permit {
     /// Waits until the place is another's, and the connection must end.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
+    }
+
+    /// Waits until something may be done for a connection on which nobody is bound. Drop it to give
+    /// the turn up; whoever waits must do nothing else meanwhile that takes long.
+    pub async fn turn(&self) {
+        self.gate.turns.take(&self.source, self.standing).await;
     }
 
     /// Notes whether somebody is bound now. Whoever is keeps the place, and its source is known

@@ -7,7 +7,9 @@ mod ends;
 mod loads;
 mod pages;
 mod passwords;
+mod places;
 mod slow;
+mod strangers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +55,10 @@ impl Served {
     }
 
     fn with(world: World, settings: Settings) -> Self {
+        Self::with_tls(world, settings, Arc::new(|_| None))
+    }
+
+    fn with_tls(world: World, settings: Settings, tls: TlsSource) -> Self {
         let world = Arc::new(world);
         let runtime = Runtime::new().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
@@ -63,7 +69,7 @@ impl Served {
             searches: Searches::new(runtime.handle().clone(), 2),
             passwords: Arc::clone(&world) as Arc<dyn ChangeOwnPassword>,
             clock,
-            tls: Arc::new(|_| None),
+            tls,
             gate: Arc::clone(&gate),
             watch: Watch::default(),
         };

@@ -212,15 +212,20 @@ impl Conversation {
                         circumstances.service = None;
                     }
                 } else {
-                    if matches!(self.session, Session::Service(_)) {
-                        self.last_service = None;
-                    }
-                    self.session = self.end_session().nobody();
+                    self.stands_no_more();
                 }
                 self.start(id, task)
             }
             Err(undecided) => undecided_answer(id, task.kind(), &undecided),
         }
+    }
+
+    /// Ends a session whose ground has gone, which may be seen while nothing is asked.
+    pub fn stands_no_more(&mut self) {
+        if matches!(self.session, Session::Service(_)) {
+            self.last_service = None;
+        }
+        self.session = self.end_session().nobody();
     }
 
     fn start(&mut self, id: MessageId, task: Task) -> Step {

@@ -12,7 +12,7 @@ use crate::ldap::settings::TlsMode;
 
 impl Served {
     /// Stops, and waits for the end: as long as nothing that is waited for takes.
-    fn stop(self) {
+    pub(super) fn stop(self) {
         self.shutdown.cancel();
         self.ends();
     }
