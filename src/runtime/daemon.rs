@@ -33,6 +33,7 @@ use crate::{auth_policy, ldap, metrics as metrics_page, radius};
 use super::assemble::{self, AssemblyError};
 use super::certificates::Protection;
 use super::clock::SystemClock;
+use super::observe::warn_in_lines;
 use super::reload::{Protections, Reloader, check_reply};
 use super::searching::Searching;
 use super::{chores, descriptors, status, systemd, watching};
@@ -105,10 +106,7 @@ impl Daemon {
         assemble::check_resources(&config)?;
         let secrets = secrets::read(&config)?;
         for warning in config.warnings().iter().chain(secrets.warnings()) {
-            // It points at a place in the file, on lines below.
-            for line in warning.to_string().lines() {
-                tracing::warn!("{line}");
-            }
+            warn_in_lines(&warning.to_string());
         }
         descriptors::make_room(&config);
         let protections = Protections::of(&config)?;

@@ -46,6 +46,13 @@ pub fn start_logging(shape: LogShape, level: LevelFilter) {
         .try_init();
 }
 
+/// Warns in a text of our own that points at a place in a file, on lines below its first.
+pub(super) fn warn_in_lines(text: &str) {
+    for line in text.lines() {
+        tracing::warn!("{line}");
+    }
+}
+
 /// Writes what it is given as one line: nothing that a client says, and a line happens to carry, may
 /// begin a line of its own or speak to the terminal of whoever reads it.
 struct Lines<W> {
@@ -80,15 +87,12 @@ fn one_line(line: &str, colours: bool) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(line.len() + 16);
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
-        let taken = match colour(rest).filter(|_| colours) {
-            Some(colour) => {
-                escaped.push_str(colour);
-                colour.len()
-            }
-            None => {
-                escape(next, &mut escaped);
-                next.len_utf8()
-            }
+        let taken = if let Some(colour) = colour(rest).filter(|_| colours) {
+            escaped.push_str(colour);
+            colour.len()
+        } else {
+            escape(next, &mut escaped);
+            next.len_utf8()
         };
         rest = rest.get(taken..).unwrap_or_default();
     }
