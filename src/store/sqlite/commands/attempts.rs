@@ -1,0 +1,149 @@
+//! The hot path.
+
+use crate::domain::certificate::CertificateNames;
+use crate::domain::device::MacAddress;
+use crate::domain::event::AttemptEvent;
+use crate::domain::id::{AccountId, EventId, PlaceId, ServiceId};
+use crate::domain::name::ResourceName;
+use crate::domain::origin::OriginKey;
+use crate::domain::secret::HashText;
+use crate::domain::time::Timestamp;
+use crate::store::attempts::{
+    AccountKey, AttemptRead, Confirmation, Fetch, PlaceAnswer, ServiceRecord, SettleAnswer,
+    Settlement, TakePlace,
+};
+use crate::store::records::DeviceRecord;
+use crate::store::{AttemptStore, Unavailable};
+
+use super::super::merge::{Gathered, count_dropped};
+use super::super::readers::Lane;
+use super::super::writer::Message;
+use super::super::{SqliteStore, attempts, devices, places, rows};
+
+impl AttemptStore for SqliteStore {
+    async fn read_attempt(
+        &self,
+        key: &AccountKey,
+        resource: Option<&ResourceName>,
+        origin: Option<&OriginKey>,
+        fetch: Fetch,
+    ) -> Result<AttemptRead, Unavailable> {
+        let (key, resource, origin) = (key.clone(), resource.cloned(), origin.cloned());
+        let read = self
+            .read(Lane::Attempts, move |view| {
+                attempts::read(view, &key, resource.as_ref(), origin.as_ref(), fetch)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_service(&self, name: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        let name = name.to_owned();
+        let read = self
+            .read(Lane::Attempts, move |view| {
+                attempts::service(view.connection, &name)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_services_certified(
+        &self,
+        names: &CertificateNames,
+    ) -> Result<Vec<ServiceRecord>, Unavailable> {
+        let names = names.clone();
+        let read = self
+            .read(Lane::Attempts, move |view| {
+                attempts::services_certified(view.connection, &names)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_device(&self, address: MacAddress) -> Result<Option<DeviceRecord>, Unavailable> {
+        let read = self
+            .read(Lane::Attempts, move |view| {
+                devices::find(view.connection, address)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn take_place(&self, take: TakePlace) -> Result<PlaceAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::take(connection, &take))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn give_back(&self, place: PlaceId) -> Result<(), Unavailable> {
+        self.write(move |connection| places::give_back(connection, place))
+            .await?;
+        Ok(())
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<SettleAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::settle(connection, &settlement))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn confirm_failure(
+        &self,
+        confirmation: Confirmation,
+    ) -> Result<SettleAnswer, Unavailable> {
+        let answer = self
+            .write(move |connection| places::confirm(connection, &confirmation))
+            .await?;
+        Ok(answer)
+    }
+
+    async fn keep_pace(&self) -> Result<(), Unavailable> {
+        self.write(rows::touch_probe).await?;
+        Ok(())
+    }
+
+    async fn record_attempt(
+        &self,
+        at: Timestamp,
+        event: AttemptEvent,
+    ) -> Result<EventId, Unavailable> {
+        let id = self
+            .write(move |connection| places::record_attempt(connection, at, &event))
+            .await?;
+        Ok(id)
+    }
+
+    fn merge_attempt(&self, at: Timestamp, event: AttemptEvent) {
+        match self.inner.merges.add(at, event) {
+            // A full queue needs no telling: the writer takes along what waits here with the
+            // next group.
+            Gathered::First | Gathered::Crowded => drop(self.send(Message::Merged)),
+            Gathered::Joined => {}
+            Gathered::Dropped => count_dropped(1),
+        }
+    }
+
+    async fn rehash(
+        &self,
+        account: AccountId,
+        old: HashText,
+        new: HashText,
+    ) -> Result<(), Unavailable> {
+        self.write(move |connection| attempts::rehash(connection, account, &old, &new))
+            .await?;
+        Ok(())
+    }
+
+    async fn rehash_service(
+        &self,
+        service: ServiceId,
+        old: HashText,
+        new: HashText,
+    ) -> Result<(), Unavailable> {
+        self.write(move |connection| attempts::rehash_service(connection, service, &old, &new))
+            .await?;
+        Ok(())
+    }
+}
