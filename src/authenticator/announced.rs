@@ -325,7 +325,7 @@ impl<S: AttemptStore> Core<S> {
                 Fetch::Verdict,
             )
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            .map_err(Undecided::from)?;
         let holder = match &read.account {
             Some(record) => Holder::Account(record.account.as_uuid(), record.epoch_of_guesses()),
             None => Holder::Nobody(&name),

@@ -420,10 +420,7 @@ impl<S: AttemptStore> Core<S> {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<SettleAnswer, Undecided> {
-        self.store
-            .settle(settlement)
-            .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))
+        self.store.settle(settlement).await.map_err(Undecided::from)
     }
 }
 

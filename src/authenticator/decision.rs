@@ -316,7 +316,7 @@ impl<S: AttemptStore> Core<S> {
         self.store
             .read_attempt(key, asked.name.as_ref(), origin, fetch(protocol))
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))
+            .map_err(Undecided::from)
     }
 
     /// Works as a comparison does, where there is nothing to compare with.

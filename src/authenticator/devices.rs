@@ -55,7 +55,7 @@ impl<S: AttemptStore> Core<S> {
             .store
             .read_device(attempt.address)
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            .map_err(Undecided::from)?;
         let now = self.clock.now();
         let report = |subject| {
             let mut report = Report::of_device(attempt, asking.clone(), subject);

@@ -40,7 +40,7 @@ use crate::hashing::HashingPool;
 use crate::network_password::{NetworkPassword, NoRandomness};
 use crate::policy::access::Access;
 use crate::policy::conditions::conditions;
-use crate::store::attempts::{AccountKey, AttemptStore, Fetch};
+use crate::store::attempts::AttemptStore;
 
 pub use announced::{Announcement, Conclusion, Leave, PasswordMark};
 pub use attempt::{Attempt, Claim, DeviceAttempt, Evidence, ServiceAttempt, ServiceEvidence};
@@ -223,9 +223,9 @@ impl<S: AttemptStore> Core<S> {
         };
         let read = self
             .store
-            .read_attempt(&AccountKey::Id(account), resource, None, Fetch::Verdict)
+            .read_account_again(account, resource)
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            .map_err(Undecided::from)?;
         let Some(record) = read.account else {
             return Ok(false);
         };
@@ -332,9 +332,9 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
             let record = self
                 .0
                 .store
-                .read_service(&proof.name.folded())
+                .read_service_again(&proof.name.folded())
                 .await
-                .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+                .map_err(Undecided::from)?;
             Ok(record.is_some_and(|record| {
                 record.service == proof.service && record.epoch == proof.epoch
             }))

@@ -122,10 +122,7 @@ async fn wait<S: AttemptStore>(
 }
 
 async fn ask<S: AttemptStore>(store: &S, take: TakePlace) -> Result<Option<Placed>, Undecided> {
-    let answer = store
-        .take_place(take)
-        .await
-        .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+    let answer = store.take_place(take).await.map_err(Undecided::from)?;
     Ok(match answer {
         PlaceAnswer::Taken(place) => Some(Placed::Taken(place)),
         PlaceAnswer::Slowed => Some(Placed::Slowed),

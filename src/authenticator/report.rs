@@ -209,15 +209,12 @@ async fn record<S: AttemptStore>(
         .record_attempt(at, event)
         .await
         .map(drop)
-        .map_err(|error| Undecided::Unavailable(error.to_string()))
+        .map_err(Undecided::from)
 }
 
 /// Waits as a commit of an attempt does.
 pub(super) async fn keep_pace<S: AttemptStore>(store: &S) -> Result<(), Undecided> {
-    store
-        .keep_pace()
-        .await
-        .map_err(|error| Undecided::Unavailable(error.to_string()))
+    store.keep_pace().await.map_err(Undecided::from)
 }
 
 /// Counts a decision once.

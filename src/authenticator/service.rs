@@ -63,7 +63,7 @@ impl<S: AttemptStore> Core<S> {
             .store
             .read_service(&folded)
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            .map_err(Undecided::from)?;
         let holder = match &found {
             Some(record) => Holder::Service(record.service.as_uuid(), record.epoch),
             None => Holder::NoService(&folded),
@@ -209,7 +209,7 @@ impl<S: AttemptStore> Core<S> {
             .store
             .read_services_certified(names)
             .await
-            .map_err(|error| Undecided::Unavailable(error.to_string()))?;
+            .map_err(Undecided::from)?;
         if let Some(name) = acting_as {
             found.retain(|record| record.name.folded() == name.to_lowercase());
         }

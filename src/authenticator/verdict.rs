@@ -8,6 +8,7 @@ use crate::domain::name::{ResourceName, ServiceName, Username};
 pub use crate::domain::refusal::Refusal;
 use crate::domain::reply::ReplyAttributes;
 pub use crate::network_password::{MsChapV2Failure, MsChapV2Success};
+use crate::store;
 use crate::store::changes::Applied;
 
 /// The answer to an attempt.
@@ -29,10 +30,19 @@ pub enum Undecided {
     /// silence, HTTP 503.
     #[error("{0}")]
     Unavailable(String),
-    /// No free place within a second, or the hashing queue is full (CONTRACT.md 3.3, 3.7): LDAP
-    /// 51, RADIUS silence, HTTP 503.
+    /// No free place within a second, or the hashing queue or that of the store is full
+    /// (CONTRACT.md 3.3, 3.7): LDAP 51, RADIUS silence, HTTP 503.
     #[error("busy")]
     Busy,
+}
+
+impl From<store::Unavailable> for Undecided {
+    fn from(error: store::Unavailable) -> Self {
+        match error {
+            store::Unavailable::Busy => Self::Busy,
+            broken @ store::Unavailable::Broken(_) => Self::Unavailable(broken.to_string()),
+        }
+    }
 }
 
 /// Proof that a user got in: made by the authenticator alone, from a settled right password of an

@@ -6,7 +6,7 @@ use crate::domain::secret::Password;
 use crate::domain::time::Now;
 use crate::policy::password::BrokenRule;
 use crate::store::changes::{ChangeRefused, DirectoryStore};
-use crate::store::{AttemptStore, EventStore};
+use crate::store::{AttemptStore, EventStore, Unavailable};
 
 use super::{Directory, DirectoryError};
 
@@ -73,7 +73,10 @@ impl From<DirectoryError> for NotChanged {
         match error {
             DirectoryError::PasswordRefused(broken) => Self::Broken(broken),
             DirectoryError::Locked(_) => Self::Locked,
-            DirectoryError::Busy => Self::Undecided(Undecided::Busy),
+            DirectoryError::Busy
+            | DirectoryError::Refused(ChangeRefused::Unavailable(Unavailable::Busy)) => {
+                Self::Undecided(Undecided::Busy)
+            }
             // Removed in between, or changed.
             DirectoryError::Refused(ChangeRefused::Moved | ChangeRefused::NotFound { .. })
             | DirectoryError::NotFound { .. } => Self::Moved,

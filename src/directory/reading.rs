@@ -169,8 +169,8 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     }
 }
 
-pub(super) fn undecided(Unavailable(text): Unavailable) -> Undecided {
-    Undecided::Unavailable(text)
+pub(super) fn undecided(error: Unavailable) -> Undecided {
+    error.into()
 }
 
 enum Rights {

@@ -51,6 +51,9 @@ use crate::watch::Watch;
 
 /// How many requests may be decided at a time, unless [`Listen`] says otherwise.
 pub const MAX_IN_FLIGHT: usize = 4096;
+/// How many reports may be recorded at a time, apart from requests being decided: more than the
+/// store lets wait, which bounds them for each client and takes them in turns.
+const REPORTS_IN_FLIGHT: usize = 2048;
 /// How many datagrams that wait are taken at a time, before others on the same core have a turn.
 const AT_A_TIME: usize = 64;
 /// How long a loop rests after its socket failed, so that a lasting fault does not spin.
@@ -190,6 +193,7 @@ impl Server {
             available: AtomicBool::new(true),
             connected: radsec::Connected::default(),
             permits: Arc::new(Semaphore::new(listen.max_in_flight)),
+            reports: Arc::new(Semaphore::new(REPORTS_IN_FLIGHT)),
             tasks: TaskTracker::new(),
             report: Report::new(&clock),
             watch: listen.watch.clone(),
@@ -280,6 +284,7 @@ struct Shared {
     available: AtomicBool,
     connected: radsec::Connected,
     permits: Arc<Semaphore>,
+    reports: Arc<Semaphore>,
     tasks: TaskTracker,
     report: Report,
     watch: Watch,
@@ -478,7 +483,11 @@ fn work(shared: &Arc<Shared>, task: Task, back: Back) {
         Work::Converse(conversing) => conversing.id(),
         Work::Record(recording) => recording.open.id(),
     };
-    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+    let permits = match &work {
+        Work::Record(_) => &shared.reports,
+        Work::Ask(_) | Work::AskDevice(_) | Work::Converse(_) => &shared.permits,
+    };
+    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
         match work {
             Work::Ask(_) | Work::AskDevice(_) | Work::Record(_) => shared.exchanges().abandon(id),
             Work::Converse(conversing) => shared.exchanges().return_unrun(*conversing),

@@ -259,6 +259,20 @@ pub trait AttemptStore: Send + Sync + 'static {
         name: &str,
     ) -> impl Future<Output = Result<Option<ServiceRecord>, Unavailable>> + Send;
 
+    /// Reads an account again for somebody who was let in, as [`AttemptStore::read_attempt`] does
+    /// for a verdict. Accounts take turns, and no attempt waits for any of them.
+    fn read_account_again(
+        &self,
+        account: AccountId,
+        resource: Option<&ResourceName>,
+    ) -> impl Future<Output = Result<AttemptRead, Unavailable>> + Send;
+
+    /// Reads a service account again, as [`AttemptStore::read_account_again`] does an account.
+    fn read_service_again(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<ServiceRecord>, Unavailable>> + Send;
+
     /// Reads the service accounts that one of a certificate's names binds.
     fn read_services_certified(
         &self,

@@ -18,10 +18,22 @@ pub use changes::DirectoryStore;
 pub use events::EventStore;
 pub use sessions::SessionStore;
 
-/// The store cannot answer: broken, full, busy past its deadline, or closed.
+/// The store gives no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the store is unavailable: {0}")]
-pub struct Unavailable(pub String);
+pub enum Unavailable {
+    /// As much waits as may. Nothing was begun, and nothing is wrong with the store.
+    #[error("the store is busy: as much waits for it as may")]
+    Busy,
+    /// It is broken, full, held up past its deadline, or closed.
+    #[error("the store is unavailable: {0}")]
+    Broken(String),
+}
+
+impl Unavailable {
+    pub(crate) fn closed() -> Self {
+        Self::Broken("the store is closed".to_owned())
+    }
+}
 
 /// A store complete enough to run the gateway.
 pub trait Store: AttemptStore + DirectoryStore + EventStore + SessionStore {

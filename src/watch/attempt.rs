@@ -126,7 +126,8 @@ fn refused(refusal: Refusal) -> Told {
 fn no_verdict(undecided: &Undecided) -> Told {
     match undecided {
         Undecided::Busy => Told::new(Step::Verdict, "no verdict: busy").advise(Some(
-            "the hashing queue is full, or as many guesses are under way as may be",
+            "the queue of the hashes or of the store is full, or as many guesses are under way as may \
+             be",
         )),
         Undecided::Unavailable(why) => {
             let text = format!("no verdict: the store cannot answer: {}", said(why));

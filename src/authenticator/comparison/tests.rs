@@ -10,7 +10,9 @@ use crate::authenticator::decision::Asked;
 use crate::authenticator::flights::{Boarding, FlightKey};
 use crate::authenticator::memory::Holder;
 use crate::authenticator::report::Report;
-use crate::authenticator::{Authenticator, Settings};
+use crate::authenticator::{
+    Authenticated, AuthenticatedService, Authenticator, Decide as _, Settings,
+};
 use crate::domain::account::{AccountFacts, Conditions};
 use crate::domain::certificate::CertificateNames;
 use crate::domain::device::MacAddress;
@@ -64,6 +66,18 @@ impl AttemptStore for NoPlaces {
 
     async fn read_service(&self, _: &str) -> Result<Option<ServiceRecord>, Unavailable> {
         unreachable!("no service account here")
+    }
+
+    async fn read_account_again(
+        &self,
+        _: AccountId,
+        _: Option<&ResourceName>,
+    ) -> Result<AttemptRead, Unavailable> {
+        Err(Unavailable::Busy)
+    }
+
+    async fn read_service_again(&self, _: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        Err(Unavailable::Broken("disk full".to_owned()))
     }
 
     async fn read_services_certified(
@@ -164,8 +178,7 @@ fn record() -> AttemptRecord {
     }
 }
 
-/// Has a test weigh a wrong password of an account whose hash is never looked at.
-async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
+fn authenticator() -> Authenticator<NoPlaces> {
     let pool = HashingPool::start(PoolSettings {
         threads: NonZeroUsize::MIN,
         queue: NonZeroUsize::MIN,
@@ -177,7 +190,23 @@ async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
         Arc::new(StoppedClock),
         settings(),
     );
-    let core = authenticator.unwrap().0;
+    authenticator.unwrap()
+}
+
+#[tokio::test]
+async fn who_is_in_is_read_apart_from_attempts_and_busy_is_told_from_broken() {
+    let authenticator = authenticator();
+    let user = Authenticated::for_tests(record().account, "alice", Some("hosts"));
+    let still = authenticator.still_granted(&user).await;
+    assert_eq!(still, Err(Undecided::Busy));
+    let service = AuthenticatedService::for_tests("sssd", true);
+    let still = authenticator.still_bound(&service).await;
+    assert!(matches!(still, Err(Undecided::Unavailable(_))), "{still:?}");
+}
+
+/// Has a test weigh a wrong password of an account whose hash is never looked at.
+async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
+    let core = authenticator().0;
     let settings = core.settings.load_full();
     let asking = Asking::Connection(Circumstances::new(
         ListenerName::parse("hosts").unwrap(),

@@ -68,7 +68,7 @@ impl OnlineSessions for Grant {
         _: SessionReport,
         _: &'a Asking,
     ) -> Answer<'a, Result<(), Undecided>> {
-        unreachable!()
+        Box::pin(async { Ok(()) })
     }
 
     fn no_longer_admitted(&self, _: Option<u64>, _: Now) -> Answer<'_, Result<Look, Undecided>> {
@@ -140,6 +140,7 @@ fn start(addresses: &[&str], turns: usize, max_in_flight: usize, settings: Setti
     let grant = Arc::new(Grant(Semaphore::new(turns)));
     let listen = Listen {
         authentication: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        accounting: vec!["127.0.0.1:0".parse().unwrap()],
         max_in_flight,
         ..Listen::nowhere()
     };
@@ -200,6 +201,14 @@ fn status(identifier: u8, shared_secret: &str) -> Vec<u8> {
     draft
         .seal_request(&[identifier; 16], &secret(shared_secret))
         .unwrap()
+}
+
+fn report(identifier: u8, shared_secret: &str) -> Vec<u8> {
+    let mut draft = Draft::new(Code::AccountingRequest, identifier);
+    draft.push(kind::ACCT_STATUS_TYPE, &[0, 0, 0, 1]).unwrap();
+    draft.push(kind::ACCT_SESSION_ID, b"1A").unwrap();
+    draft.push(kind::USER_NAME, b"alice").unwrap();
+    draft.seal_signed(&secret(shared_secret)).unwrap()
 }
 
 async fn received(socket: &tokio::net::UdpSocket) -> Vec<u8> {
@@ -345,6 +354,30 @@ async fn without_room_a_request_is_forgotten_and_its_retransmission_decided() {
     drop(permits.acquire().await.unwrap());
     socket.send(&login(2, "s3cret")).await.unwrap();
     assert_eq!(received(&socket).await[1], 2);
+}
+
+#[tokio::test]
+async fn reports_and_logins_take_no_room_from_each_other() {
+    let running = start(&["127.0.0.1:0"], 0, 1, settings("s3cret"));
+    let logins = client(running.addresses[0]).await;
+    logins.send(&login(1, "s3cret")).await.unwrap();
+    logins.send(&status(2, "s3cret")).await.unwrap();
+    assert_eq!(received(&logins).await[1], 2);
+    let reports = client(running.addresses[1]).await;
+    reports.send(&report(3, "s3cret")).await.unwrap();
+    assert_eq!(received(&reports).await[1], 3);
+
+    running.grant.0.add_permits(2);
+    assert_eq!(received(&logins).await[1], 1);
+    let shared = &running.handle.shared;
+    drop(shared.permits.acquire().await.unwrap());
+    let every = u32::try_from(REPORTS_IN_FLIGHT).unwrap();
+    let _full = shared.reports.acquire_many(every).await.unwrap();
+    reports.send(&report(4, "s3cret")).await.unwrap();
+    reports.send(&status(5, "s3cret")).await.unwrap();
+    assert_eq!(received(&reports).await[1], 5);
+    logins.send(&login(6, "s3cret")).await.unwrap();
+    assert_eq!(received(&logins).await[1], 6);
 }
 
 #[tokio::test]

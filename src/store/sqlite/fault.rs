@@ -75,7 +75,7 @@ impl From<Fault> for Unavailable {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Unavailable(unavailable) => unavailable,
-            other => Self(other.to_string()),
+            other => Self::Broken(other.to_string()),
         }
     }
 }

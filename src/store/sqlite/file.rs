@@ -180,7 +180,7 @@ pub(super) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
     let mode = journal_mode(&connection, "PRAGMA journal_mode = WAL")?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if mode != "wal" || synchronous != 2 {
-        return Err(Fault::Unavailable(Unavailable(format!(
+        return Err(Fault::Unavailable(Unavailable::Broken(format!(
             "SQLite did not take the write-ahead log and full synchronisation \
              (journal_mode={mode}, synchronous={synchronous})"
         ))));

@@ -29,7 +29,9 @@ mod rows;
 mod schema;
 mod sessions;
 mod sudo;
+mod turns;
 mod users;
+mod waiting;
 mod writer;
 
 #[cfg(test)]
@@ -38,7 +40,6 @@ mod tests;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ use fault::Fault;
 use merge::Merges;
 use numbers::Numbering;
 use readers::{Lane, Readers, View};
-use writer::{Asked, Message};
+use waiting::{Asker, Line, Waiting};
+use writer::{Asked, Job};
 
 /// The store in one SQLite file. Clones share its threads; when the last one goes, what was
 /// queued is committed and the file closed.
@@ -68,7 +70,7 @@ struct Inner {
     // Dropped in this order: readers, then the writer, so that the last connection to close is
     // one that may tidy the write-ahead log away.
     readers: Option<Readers>,
-    queue: Option<SyncSender<Message>>,
+    queue: Arc<Waiting<Box<dyn Job>>>,
     writer: Option<JoinHandle<()>>,
     merges: Arc<Merges>,
     deadline: Duration,
@@ -80,7 +82,7 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.readers = None;
-        self.queue = None;
+        self.queue.close();
         if let Some(writer) = self.writer.take() {
             drop(writer.join());
         }
@@ -107,12 +109,29 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        self.read_in(lane, Line::Common, work).await
+    }
+
+    /// Reads for somebody who was let in.
+    async fn read_again<T, F>(&self, asker: Asker, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.read_in(Lane::Again, Line::Of(asker), work).await
+    }
+
+    async fn read_in<T, F>(&self, lane: Lane, line: Line, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    {
         let readers = self
             .inner
             .readers
             .as_ref()
-            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
-        let answer = readers.ask(lane, work)?;
+            .ok_or_else(Unavailable::closed)?;
+        let answer = readers.ask(lane, line, work)?;
         self.answer(answer).await
     }
 
@@ -121,43 +140,43 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let (job, answer) = Asked::job(work);
-        self.send(Message::Job(job))?;
-        self.answer(answer).await
+        self.write_in(Line::Common, work).await
     }
 
-    fn send(&self, message: Message) -> Result<(), Unavailable> {
-        let queue = self
-            .inner
-            .queue
-            .as_ref()
-            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
-        queue.try_send(message).map_err(|error| {
-            Unavailable(match error {
-                TrySendError::Full(_) => "the writer's queue is full".to_owned(),
-                TrySendError::Disconnected(_) => "the store is closed".to_owned(),
-            })
-        })
+    async fn write_in<T, F>(&self, line: Line, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let (job, answer) = Asked::job(work);
+        self.inner.queue.put(line, job)?;
+        self.answer(answer).await
     }
 
     async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
         match tokio::time::timeout(self.inner.deadline, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Unavailable("the store is closed".to_owned()).into()),
-            Err(_) => Err(Unavailable("the store did not answer in time".to_owned()).into()),
+            // It gave way to what had less waiting.
+            Ok(Err(_)) => Err(Unavailable::Busy.into()),
+            Err(_) => {
+                let late = "the store did not answer in time".to_owned();
+                Err(Unavailable::Broken(late).into())
+            }
         }
     }
 }
 
 impl Store for SqliteStore {
     async fn probe(&self) -> Result<(), Unavailable> {
-        let written = self.write(rows::touch_probe).await?;
+        let written = self.write_in(Line::Probe, rows::touch_probe).await?;
         let read = self
-            .read(Lane::Attempts, |view| rows::meta(view.connection, "probe"))
+            .read_in(Lane::Attempts, Line::Probe, |view| {
+                rows::meta(view.connection, "probe")
+            })
             .await?;
         // Another process may have probed in between.
         if read < written {
-            return Err(Unavailable(
+            return Err(Unavailable::Broken(
                 "what was written is not what is read".to_owned(),
             ));
         }

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -20,6 +19,8 @@ use super::numbers::Numbering;
 use super::readers::Readers;
 use super::rows::{exists, run};
 use super::schema::{self, Found, Schema};
+use super::turns::Bounds;
+use super::waiting::Waiting;
 use super::writer::Writer;
 use super::{Inner, SqliteStore, backup};
 
@@ -28,9 +29,11 @@ use super::{Inner, SqliteStore, backup};
 pub struct OpenOptions {
     /// Make the file where it is missing.
     pub create: bool,
-    /// Threads that read: so many for attempts, for look-ups, and for what goes over many records.
+    /// Threads that read: so many for attempts, for who is in, for look-ups, and for what goes over
+    /// many records.
     pub readers: usize,
-    /// Commands, and as many reads of each kind, that may wait.
+    /// Commands, and as many reads of each kind, that may wait: of who is in so many for each, and
+    /// of reports of sessions so many in all and a quarter for each client.
     pub queue: usize,
     /// How long SQLite waits for another process that writes.
     pub busy: Duration,
@@ -202,11 +205,16 @@ impl SqliteStore {
         let identity = Identity::at(path).map_err(broken)?;
 
         let merges = Arc::new(Merges::default());
-        let (queue, jobs) = sync_channel(options.queue.max(1));
+        let room = options.queue.max(1);
+        let reports = Bounds {
+            each: room.div_ceil(4),
+            in_all: room,
+        };
+        let queue = Arc::new(Waiting::new(Bounds::of_all(room), reports));
         let writer = Writer {
             path: path.to_owned(),
             busy: options.busy,
-            queue: jobs,
+            queue: Arc::clone(&queue),
             merges: Arc::clone(&merges),
             connection: Some((connection, identity)),
             failing: false,
@@ -215,12 +223,15 @@ impl SqliteStore {
             .name("store-write".to_owned())
             .spawn(move || writer.serve())
             .map_err(broken)?;
-        let readers = Readers::start(path, options.busy, options.readers, options.queue.max(1))
-            .map_err(broken)?;
+        let readers =
+            Readers::start(path, options.busy, options.readers, room).map_err(|error| {
+                queue.close();
+                broken(error)
+            })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 readers: Some(readers),
-                queue: Some(queue),
+                queue,
                 writer: Some(thread),
                 merges,
                 deadline: options.deadline,

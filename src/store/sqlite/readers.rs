@@ -1,12 +1,12 @@
 //! Reads: a few threads, each with a connection of its own, each read inside one transaction so
 //! that all it sees is of one moment. They never wait for the writer.
 //!
-//! What logins read, what is looked up by name or number, and what goes over many records have
-//! threads and queues of their own: no login waits for a search, and no look-up for a scan.
+//! What logins read, what is read again for who is in, what is looked up by name or number, and
+//! what goes over many records have threads and queues of their own: no login waits for who is in
+//! or for a search, and no look-up for a scan.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,10 +21,14 @@ use crate::store::changes::{GroupFilter, UserFilter};
 use super::fault::Fault;
 use super::file::{self, Access, Identity};
 use super::rows::first;
+use super::turns::Bounds;
+use super::waiting::{Line, Waiting};
 use super::writer::guarded;
 
 /// How much scans give way to everything else, as nice(1) has it.
 const SCANS_NICE: i32 = 10;
+/// How many times what one may have waiting to be looked at again all may have together.
+const AGAIN_IN_ALL: usize = 8;
 
 type Task = Box<dyn FnOnce(&mut Reader) + Send>;
 
@@ -104,7 +108,7 @@ impl Reader {
             drop(connection);
         }
         let here =
-            here.map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
+            here.map_err(|error| Unavailable::Broken(format!("{}: {error}", self.path.display())))?;
         let connection = file::connect(&self.path, Access::Read, self.busy)?;
         Ok((connection, here))
     }
@@ -115,6 +119,8 @@ impl Reader {
 pub(super) enum Lane {
     /// What attempts need, and whether the store answers.
     Attempts,
+    /// Whether somebody who was let in may stay, in turns by who it is.
+    Again,
     /// A few records, found by an index.
     Lookups,
     /// Any number of records, or a list of any length.
@@ -147,6 +153,7 @@ impl Lane {
     const fn label(self) -> &'static str {
         match self {
             Self::Attempts => "attempt",
+            Self::Again => "again",
             Self::Lookups => "lookup",
             Self::Scans => "scan",
         }
@@ -156,6 +163,7 @@ impl Lane {
 /// The reading threads.
 pub(super) struct Readers {
     attempts: Queue,
+    again: Queue,
     lookups: Queue,
     scans: Queue,
 }
@@ -171,32 +179,45 @@ impl Readers {
         let start = |lane| Queue::start(path, busy, lane, count, queue);
         Ok(Self {
             attempts: start(Lane::Attempts)?,
+            again: start(Lane::Again)?,
             lookups: start(Lane::Lookups)?,
             scans: start(Lane::Scans)?,
         })
+    }
+
+    /// What waits in a lane ([`Waiting::counts`]).
+    #[cfg(test)]
+    pub(super) fn counts(&self, lane: Lane) -> (usize, usize, usize) {
+        self.of(lane).queue.counts()
+    }
+
+    const fn of(&self, lane: Lane) -> &Queue {
+        match lane {
+            Lane::Attempts => &self.attempts,
+            Lane::Again => &self.again,
+            Lane::Lookups => &self.lookups,
+            Lane::Scans => &self.scans,
+        }
     }
 
     /// Queues a read; its answer arrives at the receiver.
     pub(super) fn ask<T, F>(
         &self,
         lane: Lane,
+        line: Line,
         work: F,
     ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        match lane {
-            Lane::Attempts => self.attempts.ask(work),
-            Lane::Lookups => self.lookups.ask(work),
-            Lane::Scans => self.scans.ask(work),
-        }
+        self.of(lane).ask(line, work)
     }
 }
 
 /// The threads of one lane, and what waits for them.
 struct Queue {
-    queue: Option<SyncSender<Task>>,
+    queue: Arc<Waiting<Task>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -208,11 +229,20 @@ impl Queue {
         count: usize,
         queue: usize,
     ) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel::<Task>(queue);
-        let receiver = Arc::new(Mutex::new(receiver));
-        let mut threads = Vec::new();
+        let room = match lane {
+            Lane::Again => Bounds {
+                each: queue,
+                in_all: queue.saturating_mul(AGAIN_IN_ALL),
+            },
+            Lane::Attempts | Lane::Lookups | Lane::Scans => Bounds::of_all(queue),
+        };
+        let queue: Arc<Waiting<Task>> = Arc::new(Waiting::new(room, Bounds::of_all(0)));
+        let mut started = Self {
+            queue,
+            threads: Vec::new(),
+        };
         for number in 0..count.max(1) {
-            let receiver = Arc::clone(&receiver);
+            let tasks = Arc::clone(&started.queue);
             let mut reader = Reader {
                 path: path.to_owned(),
                 busy,
@@ -225,19 +255,20 @@ impl Queue {
                     if lane == Lane::Scans {
                         give_way();
                     }
-                    while let Some(task) = next(&receiver) {
+                    while let Some(task) = tasks.next() {
                         task(&mut reader);
                     }
                 })?;
-            threads.push(thread);
+            started.threads.push(thread);
         }
-        Ok(Self {
-            queue: Some(sender),
-            threads,
-        })
+        Ok(started)
     }
 
-    fn ask<T, F>(&self, work: F) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
+    fn ask<T, F>(
+        &self,
+        line: Line,
+        work: F,
+    ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
@@ -249,35 +280,18 @@ impl Queue {
                 drop(reply.send(reader.read(work)));
             }
         });
-        let queue = self
-            .queue
-            .as_ref()
-            .ok_or_else(|| Unavailable("the store is closed".to_owned()))?;
-        queue.try_send(task).map_err(|error| {
-            Unavailable(match error {
-                TrySendError::Full(_) => "the readers' queue is full".to_owned(),
-                TrySendError::Disconnected(_) => "the store is closed".to_owned(),
-            })
-        })?;
+        self.queue.put(line, task)?;
         Ok(answer)
     }
 }
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
             drop(thread.join());
         }
     }
-}
-
-fn next(receiver: &Mutex<Receiver<Task>>) -> Option<Task> {
-    receiver
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .recv()
-        .ok()
 }
 
 /// Lets this thread go behind those of logins where there are not processors enough for all.

@@ -1,11 +1,16 @@
+mod crowded;
+
 use rusqlite::Connection;
 
 use super::*;
-use crate::domain::event::{Outcome, Subject};
-use crate::domain::id::RequestId;
+use crate::domain::event::{AttemptEvent, Outcome, Subject};
+use crate::domain::id::{GroupId, RequestId};
 use crate::domain::name::GroupName;
 use crate::domain::origin::{Origin, Protocol};
-use crate::store::changes::Change;
+use crate::domain::time::Timestamp;
+use crate::store::changes::{Change, ChangeRefused, Command, GroupFilter};
+use crate::store::events::EventQuery;
+use crate::store::{AttemptStore as _, DirectoryStore as _, EventStore as _};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -118,7 +123,7 @@ async fn a_full_disk_is_unavailable_and_service_resumes() {
         }
     }
     let refused = refused.expect("the disk filled up");
-    assert!(refused.0.contains("full"), "{refused}");
+    assert!(refused.to_string().contains("full"), "{refused}");
     let big = add_group(&store, "big", "x".repeat(100_000)).await;
     assert!(matches!(big, Err(ChangeRefused::Unavailable(_))), "{big:?}");
     // Reads go on, and whatever was answered is there.

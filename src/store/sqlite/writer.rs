@@ -4,7 +4,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -15,21 +14,16 @@ use crate::store::Unavailable;
 use super::fault::Fault;
 use super::file::{self, Access, Identity};
 use super::merge::Merges;
+use super::waiting::{Waiting, Woken};
 
-/// The most jobs one transaction takes.
+/// The most jobs one transaction takes besides reports.
 const GROUP: usize = 256;
+/// The most reports one transaction takes, so that whoever logs in waits for few of them.
+const REPORTS: usize = 32;
 /// How long merged events may wait for company before they are committed by themselves.
 const LINGER: Duration = Duration::from_millis(250);
 /// How long merged events wait for another try after a commit failed.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What the writer is told.
-pub(super) enum Message {
-    /// A job to be done.
-    Job(Box<dyn Job>),
-    /// Merged events wait where none did before.
-    Merged,
-}
 
 /// Whether a job's changes stay.
 pub(super) enum Ran {
@@ -85,9 +79,10 @@ where
         let outcome = guarded(|| work(connection));
         let ran = match &outcome {
             Ok(_) => Ran::Kept,
-            Err(fault) if fault.is_of_the_file() || connection.is_autocommit() => {
-                Ran::Broken(Unavailable(fault.to_string()), fault.spoils_connection())
-            }
+            Err(fault) if fault.is_of_the_file() || connection.is_autocommit() => Ran::Broken(
+                Unavailable::Broken(fault.to_string()),
+                fault.spoils_connection(),
+            ),
             Err(_) => Ran::Undone,
         };
         self.outcome = Some(outcome);
@@ -97,7 +92,7 @@ where
     fn answer(self: Box<Self>, committed: Result<(), &Unavailable>) {
         let answer = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(Unavailable("the command was not run".to_owned()).into()),
+            (Ok(()), None) => Err(Unavailable::Broken("the command was not run".to_owned()).into()),
             // What a rule refused changed nothing, whatever became of the others.
             (Err(_), Some(Err(Fault::Refused(refused)))) => Err(refused.into()),
             (Err(unavailable), _) => Err(unavailable.clone().into()),
@@ -120,7 +115,8 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
 pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) busy: Duration,
-    pub(super) queue: Receiver<Message>,
+    /// Rung where merged events wait and none did before.
+    pub(super) queue: Arc<Waiting<Box<dyn Job>>>,
     pub(super) merges: Arc<Merges>,
     pub(super) connection: Option<(Connection, Identity)>,
     pub(super) failing: bool,
@@ -129,40 +125,24 @@ pub(super) struct Writer {
 impl Writer {
     /// Serves until nobody can ask any more; what was queued and merged by then is written.
     pub(super) fn serve(mut self) {
-        while let Some(message) = self.next() {
-            let mut group: Vec<Box<dyn Job>> = Vec::new();
-            match message {
-                Message::Job(job) => group.push(job),
-                Message::Merged => match self.queue.recv_timeout(LINGER) {
-                    Ok(Message::Job(job)) => group.push(job),
-                    Ok(Message::Merged)
-                    | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-                },
-            }
-            while group.len() < GROUP {
-                match self.queue.try_recv() {
-                    Ok(Message::Job(job)) => group.push(job),
-                    Ok(Message::Merged) => {}
-                    Err(_) => break,
+        loop {
+            match self.queue.wait(self.patience()) {
+                Woken::Over => break,
+                Woken::Work | Woken::Late => {}
+                Woken::Rung => {
+                    self.queue.wait(Some(LINGER));
                 }
             }
+            let group = self.queue.group(GROUP, REPORTS);
             self.commit(group);
         }
         self.commit(Vec::new());
     }
 
-    /// What to do next; none once nobody can ask any more. Merged events that could not be
-    /// committed are tried again though nobody asks for anything.
-    fn next(&self) -> Option<Message> {
-        if self.failing && !self.merges.is_empty() {
-            match self.queue.recv_timeout(RETRY) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => Some(Message::Merged),
-                Err(RecvTimeoutError::Disconnected) => None,
-            }
-        } else {
-            self.queue.recv().ok()
-        }
+    /// How long to wait for work: merged events that could not be committed are tried again though
+    /// nobody asks for anything.
+    fn patience(&self) -> Option<Duration> {
+        (self.failing && !self.merges.is_empty()).then_some(RETRY)
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
@@ -173,7 +153,7 @@ impl Writer {
         // Once when it breaks and once when it heals, not for every command in between.
         match &committed {
             Err(unavailable) if !self.failing => {
-                tracing::error!(reason = %unavailable.0, "the store cannot commit");
+                tracing::error!(reason = %unavailable, "the store cannot commit");
             }
             Ok(()) if self.failing => tracing::info!("the store commits again"),
             _ => {}
@@ -236,7 +216,7 @@ impl Writer {
             drop(connection);
         }
         let here =
-            here.map_err(|error| Unavailable(format!("{}: {error}", self.path.display())))?;
+            here.map_err(|error| Unavailable::Broken(format!("{}: {error}", self.path.display())))?;
         let connection = file::connect(&self.path, Access::Write, self.busy)?;
         Ok((connection, here))
     }

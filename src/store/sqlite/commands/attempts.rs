@@ -17,7 +17,7 @@ use crate::store::{AttemptStore, Unavailable};
 
 use super::super::merge::{Gathered, count_dropped};
 use super::super::readers::Lane;
-use super::super::writer::Message;
+use super::super::waiting::Asker;
 use super::super::{SqliteStore, attempts, devices, places, rows};
 
 impl AttemptStore for SqliteStore {
@@ -41,6 +41,30 @@ impl AttemptStore for SqliteStore {
         let name = name.to_owned();
         let read = self
             .read(Lane::Attempts, move |view| {
+                attempts::service(view.connection, &name)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_account_again(
+        &self,
+        account: AccountId,
+        resource: Option<&ResourceName>,
+    ) -> Result<AttemptRead, Unavailable> {
+        let (key, resource) = (AccountKey::Id(account), resource.cloned());
+        let read = self
+            .read_again(Asker::Account(account), move |view| {
+                attempts::read(view, &key, resource.as_ref(), None, Fetch::Verdict)
+            })
+            .await?;
+        Ok(read)
+    }
+
+    async fn read_service_again(&self, name: &str) -> Result<Option<ServiceRecord>, Unavailable> {
+        let name = name.to_owned();
+        let read = self
+            .read_again(Asker::Service(name.clone()), move |view| {
                 attempts::service(view.connection, &name)
             })
             .await?;
@@ -117,9 +141,7 @@ impl AttemptStore for SqliteStore {
 
     fn merge_attempt(&self, at: Timestamp, event: AttemptEvent) {
         match self.inner.merges.add(at, event) {
-            // A full queue needs no telling: the writer takes along what waits here with the
-            // next group.
-            Gathered::First | Gathered::Crowded => drop(self.send(Message::Merged)),
+            Gathered::First | Gathered::Crowded => self.inner.queue.ring(),
             Gathered::Joined => {}
             Gathered::Dropped => count_dropped(1),
         }

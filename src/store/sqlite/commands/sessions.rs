@@ -4,24 +4,31 @@ use crate::domain::id::{RequestId, SessionId};
 use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::Timestamp;
 use crate::store::sessions::{
-    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
-    WaitingDemand,
+    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter,
+    SessionRecord, WaitingDemand,
 };
 use crate::store::{SessionStore, Unavailable};
 
 use super::super::readers::Lane;
+use super::super::waiting::Line;
 use super::super::{SqliteStore, demands, sessions};
 
 impl SessionStore for SqliteStore {
     async fn record_session(&self, report: SessionReport) -> Result<(), Unavailable> {
-        self.write(move |connection| sessions::record_report(connection, &report))
-            .await?;
+        let line = Line::Report(report.nas.client.clone());
+        self.write_in(line, move |connection| {
+            sessions::record_report(connection, &report)
+        })
+        .await?;
         Ok(())
     }
 
     async fn end_sessions_of(&self, nas: Nas, at: Timestamp) -> Result<(), Unavailable> {
-        self.write(move |connection| sessions::end_of_nas(connection, &nas, at))
-            .await?;
+        let line = Line::Report(nas.client.clone());
+        self.write_in(line, move |connection| {
+            sessions::end_of_nas(connection, &nas, at)
+        })
+        .await?;
         Ok(())
     }
 
