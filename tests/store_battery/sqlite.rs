@@ -12,8 +12,7 @@ use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
 use doorward::store::{
-    AttemptStore as _, DirectoryStore as _, EventStore as _, Store as _,
-    Unavailable,
+    AttemptStore as _, DirectoryStore as _, EventStore as _, Store as _, Unavailable,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;

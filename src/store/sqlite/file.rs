@@ -82,7 +82,7 @@ pub(super) fn refuse_journal(folder: &Folder, name: &OsStr) -> Result<(), Fault>
 }
 
 fn unavailable(path: &Path, error: &io::Error) -> Fault {
-    Unavailable(format!("{}: {error}", path.display())).into()
+    Unavailable::Broken(format!("{}: {error}", path.display())).into()
 }
 
 /// The folder that a store is in, and the rights with which what is in there is touched by this

@@ -77,6 +77,9 @@ pub(super) fn groups_in(connection: &Connection, group: GroupId) -> Result<NameL
     direct_group_names(connection, group_key(group), i64::MAX)
 }
 
+/// How many users of a group one read finds at most, where all of them are wanted.
+pub(super) const PIECE: usize = 2000;
+
 /// Some of the users that are in a group directly, and the last of them, where there may be more.
 pub(super) fn some_users_in(
     connection: &Connection,

@@ -320,7 +320,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
 
 #[tokio::test]
 async fn long_lists_of_members_are_read_in_pieces_and_nobody_is_left_out_or_there_twice() {
-    const USERS: usize = 2 * PIECE + 1;
+    const USERS: usize = 2 * groups::PIECE + 1;
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     for name in ["outer", "inner"] {
@@ -357,9 +357,9 @@ async fn long_lists_of_members_are_read_in_pieces_and_nobody_is_left_out_or_ther
     // One read finds no more than it is asked for.
     let read = move |view: &mut View<'_>| {
         let inside = groups::inside(view.connection, rows::group_id(group))?;
-        let found = groups::some_users_in(view.connection, inside[1], None, PIECE)?;
+        let found = groups::some_users_in(view.connection, inside[1], None, groups::PIECE)?;
         Ok((inside.len(), found.0.len(), found.1.is_some()))
     };
     let found = store.read(Lane::Scans, read).await.unwrap();
-    assert_eq!(found, (2, PIECE, true));
+    assert_eq!(found, (2, groups::PIECE, true));
 }

@@ -244,12 +244,12 @@ impl Outlet {
         bytes: u32,
     ) -> Option<(OwnedSemaphorePermit, mpsc::Permit<'_, (u64, Event)>)> {
         let had = self.next().room.take();
-        let room = match had.filter(|room| room.num_permits() >= widened(bytes)) {
-            Some(room) => room,
-            None => {
-                let room = Arc::clone(&self.room).acquire_many_owned(bytes);
-                room.await.ok()?
-            }
+        let had = had.filter(|room| room.num_permits() >= widened(bytes));
+        let room = if let Some(room) = had {
+            room
+        } else {
+            let room = Arc::clone(&self.room).acquire_many_owned(bytes);
+            room.await.ok()?
         };
         let place = self.answers.reserve().await.ok()?;
         Some((room, place))
@@ -260,23 +260,23 @@ impl Found for Outlet {
     async fn take(&self, entry: SearchEntry, held: Option<Share>, pace: &Pace<'_>) -> Taken {
         let bytes = entry.held().clamp(1, BYTES_IN_FLIGHT);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let mut place = std::pin::pin!(self.place(bytes));
+        let mut found = std::pin::pin!(self.place(bytes));
         let found = tokio::select! {
             biased;
-            found = &mut place => Ok(found),
+            found = &mut found => Ok(found),
             () = std::future::ready(()) => {
                 pace.rest();
-                timeout(PATIENCE, place).await
+                timeout(PATIENCE, found).await
             }
         };
         match found {
-            Ok(Some((waiting, place))) => {
+            Ok(Some((waiting, slot))) => {
                 let handed = Handed {
                     entry,
                     _waiting: waiting,
                     _held: held,
                 };
-                place.send((self.serial, Event::Found(Box::new(handed))));
+                slot.send((self.serial, Event::Found(Box::new(handed))));
                 Taken::Yes
             }
             Ok(None) => Taken::Never,

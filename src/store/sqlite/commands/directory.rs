@@ -20,13 +20,11 @@ use crate::store::records::{
 };
 use crate::store::{DirectoryStore, Unavailable};
 
-use super::super::readers::Lane;
+use super::super::fault::Fault;
+use super::super::readers::{Lane, View};
 use super::super::{
     SqliteStore, apply, devices, groups, lifecycle, outbox, places, reply, rows, sudo, users,
 };
-
-/// How many users of a group one read finds at most, where all of them are wanted.
-const PIECE: usize = 2000;
 
 impl SqliteStore {
     /// What is in a group, each piece by a read of its own, so that others are read in between.
@@ -42,7 +40,7 @@ impl SqliteStore {
             let mut after = None;
             loop {
                 let read = move |view: &mut View<'_>| {
-                    groups::some_users_in(view.connection, container, after, PIECE)
+                    groups::some_users_in(view.connection, container, after, groups::PIECE)
                 };
                 let (names, last) = self.read(Lane::Scans, read).await?;
                 users.append(&names);

@@ -4,8 +4,8 @@ use crate::domain::id::{RequestId, SessionId};
 use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::Timestamp;
 use crate::store::sessions::{
-    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter,
-    SessionRecord, WaitingDemand,
+    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
+    WaitingDemand,
 };
 use crate::store::{SessionStore, Unavailable};
 
