@@ -399,13 +399,16 @@ async fn wind_up<T: 'static>(
     settled: impl Future<Output = ()>,
     deadline: Duration,
 ) -> bool {
-    let until = tokio::time::Instant::now() + deadline;
-    let ended = async { while parts.join_next().await.is_some() {} };
-    let ended = tokio::time::timeout(deadline * 4 / 5, ended).await.is_ok();
-    if !ended {
-        parts.shutdown().await;
-    }
-    tokio::time::timeout_at(until, settled).await.is_ok() && ended
+    let all = async {
+        let ended = async { while parts.join_next().await.is_some() {} };
+        let ended = tokio::time::timeout(deadline * 4 / 5, ended).await.is_ok();
+        if !ended {
+            parts.shutdown().await;
+        }
+        settled.await;
+        ended
+    };
+    tokio::time::timeout(deadline, all).await.unwrap_or(false)
 }
 
 /// Spawns what tells operators what happens.
