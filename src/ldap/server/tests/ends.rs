@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::client::{message, password_modify};
-use super::loads::large;
+use super::loads::{large, with_members};
 use super::slow::{Over, talk_over};
 use super::*;
 use crate::ldap::settings::TlsMode;
@@ -144,6 +144,37 @@ fn a_client_that_does_not_read_does_not_hold_up_the_end() {
     }
     served.stop();
     drop(client);
+}
+
+/// There is always something to write, and soon somewhere to write it.
+#[tokio::test]
+async fn a_client_that_reads_steadily_does_not_hold_up_the_end() {
+    const LONG: usize = 50_000;
+    const ASKED: i32 = 16;
+    let Over {
+        mut client,
+        shutdown,
+        served,
+        ..
+    } = talk_over(with_members(LONG), patient()).await;
+    let search = Search::new(STAFF, Scope::Base).bytes();
+    for id in 0..ASKED {
+        let asked = message(2 + id, &search, &[]);
+        client.write_all(&asked).await.unwrap();
+    }
+    let mut bytes = [0; 4096];
+    client.read_exact(&mut bytes).await.unwrap();
+    shutdown.cancel();
+    let mut taken = 0;
+    while let Ok(read @ 1..) = client.read(&mut bytes).await {
+        taken += read;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(served.await.unwrap(), CloseReason::Shutdown);
+    // Each has a name of some forty bytes for every member, and one of six.
+    let whole = usize::try_from(ASKED).unwrap() * LONG * 40;
+    println!("{taken} bytes until the end, of more than {whole}");
+    assert!(taken < whole);
 }
 
 /// It takes a little all the time, so that no write is ever waited for long.
