@@ -1,16 +1,17 @@
 //! Strangers who take up room, connections over LDAP and datagrams over RADIUS, and whoever logs in
 //! meanwhile (CONTRACT.md 3.6).
 
-use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
 use crate::common::ldap::LdapClient;
-use crate::common::radius::{Reply, access_request, ask};
+use crate::common::radius::{Reply, access_request, ask, status_server};
 use crate::common::{Gateway, PASSWORD, Setting, eventually};
-use crate::raw_ldap::{bind, message};
+use crate::raw_ldap::{Scope, Search, bind, message};
 
 const SOURCES: u8 = 8;
 const PER_SOURCE: usize = 8;
@@ -135,6 +136,86 @@ fn strangers_at_ones_own_address_do_not_shut_it_out() {
         assert_eq!(login(&gateway, ELSEWHERE), Some(0), "login {number}");
     }
     drop(held);
+}
+
+/// What all strangers together may have done: in a second, and at once.
+const TURNS: f64 = 1000.0;
+const TURNS_AT_ONCE: f64 = 200.0;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no more may be done in a span than there are turns in it, however long it is"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Asks for the root DSE for as long as it is answered, many times before it reads.
+fn ask_on(mut stream: TcpStream) {
+    const AT_ONCE: usize = 50;
+    let asked = message(1, &Search::new("", Scope::Base).bytes(), &[]).repeat(AT_ONCE);
+    let mut answers = stream.try_clone().unwrap();
+    thread::spawn(move || while stream.write_all(&asked).is_ok() {});
+    let _ = io::copy(&mut answers, &mut io::sink());
+}
+
+#[test]
+fn strangers_who_ask_without_end_have_so_much_done_together_and_hold_up_nobody() {
+    const LOGINS: u32 = 20;
+    let gateway = gateway();
+    gateway.add_service("lookup");
+    let mut bound = LdapClient::connect_from(ELSEWHERE, gateway.hosts).unwrap();
+    assert_eq!(bound.bind_service("lookup", PASSWORD), Some(0));
+    let held = strangers(&gateway, gateway.hosts, Habit::Nothing);
+    let flood: Vec<_> = held
+        .iter()
+        .map(|stream| {
+            let stream = stream.try_clone().unwrap();
+            thread::spawn(move || ask_on(stream))
+        })
+        .collect();
+    let asked = || gateway.metric("doorward_ldap_requests_total", "operation=\"search\"");
+    eventually(|| gateway.metrics(), || asked() > TURNS_AT_ONCE);
+    let (begun, before) = (now(), asked());
+    let (mut logins, mut look_ups, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+    let timed = |spans: &mut Vec<Duration>, done: &mut dyn FnMut()| {
+        let begun = now();
+        done();
+        spans.push(begun.elapsed());
+    };
+    for number in 0..LOGINS {
+        timed(&mut logins, &mut || {
+            let from = Ipv4Addr::new(127, 250, 3, 1 + u8::try_from(number).unwrap());
+            assert_eq!(login(&gateway, from), Some(0), "login {number}");
+        });
+        timed(&mut look_ups, &mut || {
+            let (entries, code) = bound.search("uid", "alice").unwrap();
+            assert_eq!((entries.len(), code), (1, 0));
+        });
+        timed(&mut statuses, &mut || {
+            assert!(status_server(gateway.radius, Duration::from_secs(10)));
+        });
+    }
+    let done = asked() - before - f64::from(LOGINS);
+    let span = begun.elapsed();
+    for (name, spans) in [
+        ("logins", &mut logins),
+        ("look-ups", &mut look_ups),
+        ("statuses", &mut statuses),
+    ] {
+        spans.sort();
+        let (half, most) = (spans[spans.len() / 2], spans[spans.len() - 1]);
+        println!("{name}: half within {half:?}, all within {most:?}");
+    }
+    println!("{done} of strangers in {span:?}");
+    let most = TURNS * span.as_secs_f64() + TURNS_AT_ONCE;
+    assert!(done <= most, "{done} of {most}");
+    for stream in held {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+    for each in flood {
+        each.join().unwrap();
+    }
 }
 
 /// A gateway whose clients may send little.

@@ -104,7 +104,7 @@ fn eventually(mut holds: impl FnMut() -> bool) {
         if holds() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
     panic!("it never held");
 }

@@ -67,7 +67,7 @@ fn reaches(answered: &AtomicUsize, count: usize) {
         if answered.load(Ordering::SeqCst) >= count {
             return;
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::park_timeout(Duration::from_millis(5));
     }
     panic!("{} of {count} answered", answered.load(Ordering::SeqCst));
 }
