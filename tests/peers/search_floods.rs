@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use crate::common::ldap::LdapClient;
 use crate::common::radius::{Reply, ask, status_server};
 use crate::common::{BASE, Gateway, PASSWORD, Setting, eventually, eventually_within};
-use crate::raw_ldap::{Client, Scope, Search, bind, equals, message, present, tlv};
+use crate::raw_ldap::{Client, Scope, Search, bind, equals, message, present, sorted, tlv};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const MEMBERS: u32 = 50_000;
@@ -139,6 +139,42 @@ fn a_strangers_search_of_many_terms_is_refused_before_it_costs_anything() {
     assert!(spent < REQUESTS / 4, "{spent} ticks");
 }
 
+#[test]
+fn long_assertion_values_cost_no_more_than_their_bytes() {
+    const REQUESTS: u64 = 200;
+    let gateway = gateway();
+    // One character of three bytes that is compared as eighteen.
+    let swelling = |characters: usize| equals("cn", &"\u{fdfa}".repeat(characters));
+    let own = format!("uid=alice,ou=people,{BASE}");
+    let searches = [
+        ("a stranger's one long value", None, "", swelling(10_300)),
+        ("seven of a stranger", None, "", any_of(&swelling(1_360), 7)),
+        ("a user's one long value", Some(&own), "", swelling(80_000)),
+        (
+            "sixty of a user",
+            Some(&own),
+            own.as_str(),
+            any_of(&swelling(1_360), 60),
+        ),
+    ];
+    for (what, name, base, filter) in searches {
+        let mut client = match name {
+            Some(name) => bound(&gateway, name),
+            None => Client::connect(gateway.hosts),
+        };
+        let search = Search::new(base, Scope::Base).filter(filter).bytes();
+        let before = ticks(&gateway);
+        for _ in 0..REQUESTS {
+            assert_eq!(client.ask(&search).code(), 0);
+        }
+        let spent = ticks(&gateway) - before;
+        println!("{what}: {REQUESTS} requests, {spent} ticks");
+        // A stranger's was 14 ticks each, and a user's 109.
+        let most = if name.is_some() { 30 } else { 5 };
+        assert!(spent < most * REQUESTS, "{what}: {spent} ticks");
+    }
+}
+
 /// Sends the same search again and again on connections of its own until told to stop, and reads
 /// the answers; how many came.
 fn flood(address: SocketAddr, name: Option<&str>, search: &[u8], stop: &AtomicBool) -> usize {
@@ -242,10 +278,25 @@ fn logins_and_lookups_are_answered_while_the_costliest_searches_run() {
     println!("{answered:?} searches of the floods were answered");
 }
 
-/// Connections that ask for the group sixteen times and read nothing.
+/// How many answers of the schema are more than fits into the network.
+const FILLING: i32 = 250;
+
+/// Connections of a service that ask for the group sixteen times and read nothing.
 fn deaf(gateway: &Gateway, count: usize) -> Vec<TcpStream> {
-    let requests: Vec<u8> = (2..18)
-        .flat_map(|id| message(id, &crowd_entry().bytes(), &[]))
+    deaf_for(gateway, &service(), count, 16, &crowd_entry(), &[])
+}
+
+/// Connections of somebody who asks for something so many times and reads nothing.
+fn deaf_for(
+    gateway: &Gateway,
+    name: &str,
+    count: usize,
+    times: i32,
+    search: &Search,
+    controls: &[Vec<u8>],
+) -> Vec<TcpStream> {
+    let requests: Vec<u8> = (2..2 + times)
+        .flat_map(|id| message(id, &search.bytes(), controls))
         .collect();
     let connect = |_| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -253,9 +304,13 @@ fn deaf(gateway: &Gateway, count: usize) -> Vec<TcpStream> {
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(&gateway.hosts.into()).unwrap();
         let mut client = Client::over(TcpStream::from(socket));
-        assert_eq!(client.ask(&bind(&service(), PASSWORD)).code(), 0);
-        let mut stream = client.stream;
-        stream.write_all(&requests).unwrap();
+        assert_eq!(client.ask(&bind(name, PASSWORD)).code(), 0);
+        let stream = client.stream;
+        // What is not read on the other side need not go out.
+        stream
+            .set_write_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let _ = (&stream).write_all(&requests);
         stream
     };
     (0..count).map(connect).collect()
@@ -271,6 +326,59 @@ fn now() -> Instant {
 
 fn open(gateway: &Gateway) -> f64 {
     gateway.metric("doorward_ldap_connections_open", "")
+}
+
+#[test]
+fn whoever_reads_nothing_takes_no_room_from_the_searches_of_others() {
+    let gateway = gateway();
+    let alice = format!("uid=alice,ou=people,{BASE}");
+    let schema = Search::new("cn=subschema", Scope::Base).attributes(&["*", "+"]);
+    let order = [sorted(false, &[("cn", None, false)])];
+    for (count, controls) in [(8, &order[..]), (70, &[])] {
+        let crowd = deaf_for(&gateway, &alice, count, FILLING, &schema, controls);
+        let mut host = bound(&gateway, &service());
+        let lookup = Search::new(BASE, Scope::Sub).filter(equals("uid", "alice"));
+        let group = Search::new(BASE, Scope::Sub)
+            .filter(equals("objectClass", "posixGroup"))
+            .attributes(&["cn", "memberUid"]);
+        let begun = now();
+        for _ in 0..10 {
+            // Before, they took longer than a search may (3).
+            assert_eq!(host.search(&lookup).1.code(), 0);
+            assert_eq!(host.search(&group).1.code(), 0);
+        }
+        println!(
+            "{count} that read nothing: twenty searches took {:?}",
+            begun.elapsed()
+        );
+        drop(crowd);
+    }
+}
+
+#[test]
+fn requests_that_wait_hold_what_they_may() {
+    const COUNT: usize = 60;
+    // Long requests have room for 8 MiB of one source, and each connection for a message besides.
+    const HELD: usize = (8 + 16 + 32) << 20;
+    let gateway = gateway();
+    let alice = format!("uid=alice,ou=people,{BASE}");
+    let before = resident(&gateway);
+    let long = Search::new(&alice, Scope::Base).filter(equals("cn", &"a".repeat(250_000)));
+    let order = [sorted(false, &[("cn", None, false)])];
+    let schema = Search::new("cn=subschema", Scope::Base).attributes(&["*", "+"]);
+    let crowd = deaf_for(&gateway, &alice, 8, FILLING, &schema, &order);
+    let mut waiting = Vec::new();
+    for _ in 0..COUNT / 10 {
+        waiting.extend(deaf_for(&gateway, &alice, 10, 16, &long, &order));
+    }
+    let held = resident(&gateway).saturating_sub(before);
+    println!("{COUNT} connections, 16 requests of 250 kB each: {held} bytes");
+    // 245 MB it was.
+    assert!(held < HELD, "{held} bytes");
+    let mut host = bound(&gateway, &service());
+    let lookup = Search::new(BASE, Scope::Sub).filter(equals("uid", "alice"));
+    assert_eq!(host.search(&lookup).1.code(), 0);
+    drop((crowd, waiting));
 }
 
 /// Lists of names take 8 MiB of one source's, batches and entries 16 MiB, each connection its
