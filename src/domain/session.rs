@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::device::MacAddress;
@@ -12,7 +14,7 @@ use super::time::Timestamp;
 
 /// Octets that a client chose and must get back as they were; text nearly always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub enum Octets {
     /// UTF-8.
     Text(String),
@@ -60,6 +62,42 @@ impl From<&[u8]> for Octets {
             Ok(text) => Self::Text(text.to_owned()),
             Err(_) => Self::Bytes(bytes.to_vec()),
         }
+    }
+}
+
+/// Octets as they are kept. JSON has six characters for an octet that it must escape, and up to
+/// four for a number.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    /// Text that needs no such escapes.
+    Text(String),
+    /// Anything else.
+    Base64 { base64: String },
+    /// As earlier versions kept what is no text.
+    Numbers(Vec<u8>),
+}
+
+impl From<Octets> for Kept {
+    fn from(octets: Octets) -> Self {
+        match octets {
+            Octets::Text(text) if !text.bytes().any(|byte| byte < b' ') => Self::Text(text),
+            other => Self::Base64 {
+                base64: STANDARD_NO_PAD.encode(other.as_bytes()),
+            },
+        }
+    }
+}
+
+impl TryFrom<Kept> for Octets {
+    type Error = base64::DecodeError;
+
+    fn try_from(kept: Kept) -> Result<Self, Self::Error> {
+        Ok(match kept {
+            Kept::Text(text) => Self::Text(text),
+            Kept::Base64 { base64 } => Self::from(STANDARD_NO_PAD.decode(base64)?.as_slice()),
+            Kept::Numbers(bytes) => Self::from(bytes.as_slice()),
+        })
     }
 }
 
@@ -293,6 +331,7 @@ mod tests {
             let back: Octets = serde_json::from_str(&kept).unwrap();
             prop_assert_eq!(back.as_bytes(), bytes.as_slice());
             prop_assert_eq!(back, octets);
+            prop_assert!(kept.len() <= bytes.len() * 2 + 20, "{}", kept);
         }
     }
 
@@ -305,6 +344,22 @@ mod tests {
             let kept = serde_json::to_string(&brief(&[octet; 253])).unwrap();
             assert!(kept.len() <= 3 * Octets::BRIEF + 2, "{kept}");
         }
+    }
+
+    #[test]
+    fn octets_take_little_room_and_are_read_as_earlier_versions_kept_them() {
+        let longest = Octets::from([1; 253].as_slice());
+        assert_eq!(serde_json::to_string(&longest).unwrap().len(), 351);
+        let text = Octets::Text("nas-1 \u{fc}".to_owned());
+        assert_eq!(serde_json::to_string(&text).unwrap(), "\"nas-1 \u{fc}\"");
+        for (earlier, octets) in [
+            ("[255,0,49]", &[0xff, 0x00, 0x31][..]),
+            (r#""a\u0001""#, b"a\x01"),
+        ] {
+            let back: Octets = serde_json::from_str(earlier).unwrap();
+            assert_eq!(back, Octets::from(octets));
+        }
+        assert!(serde_json::from_str::<Octets>(r#"{"base64":"?"}"#).is_err());
     }
 
     #[test]

@@ -24,10 +24,6 @@ const LIFECYCLE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_hours(1);
 /// How often the log's size is looked at.
 const ROOM: Duration = Duration::from_mins(1);
-/// How often sessions are tidied up.
-const SESSIONS: Duration = Duration::from_mins(1);
-/// How many of them at a time, so that logins never wait long for the writer.
-const SESSIONS_AT_ONCE: usize = 2_000;
 /// How often the clock is doubted.
 const CLOCK: Duration = Duration::from_secs(5);
 /// How often the store is probed.
@@ -134,36 +130,6 @@ pub(super) async fn bound_events<S: Store>(
 fn show_fill(fill: Fill) {
     #[expect(clippy::cast_precision_loss, reason = "hundredths are far below 2^52")]
     gauge!("doorward_audit_log_full_percent").set(fill.percent() as f64);
-}
-
-/// Ends sessions that nothing was heard of for long, and removes those that were over before the
-/// events' retention.
-pub(super) async fn tidy_sessions<S: Store>(
-    store: Arc<S>,
-    clock: Arc<SystemClock>,
-    end_after: Duration,
-    audit: impl Fn() -> Audit,
-    shutdown: CancellationToken,
-) {
-    every(SESSIONS, shutdown, || async {
-        let now = clock.now();
-        if now.clock_suspect {
-            return;
-        }
-        let silent = now.wall.minus(end_after);
-        let old = now.wall.minus(audit().retention);
-        let tidied = async {
-            let ended = store.end_silent_sessions(silent, SESSIONS_AT_ONCE).await?;
-            let gone = store.forget_sessions(old, SESSIONS_AT_ONCE).await?;
-            Ok::<_, Unavailable>((ended, gone))
-        };
-        match tidied.await {
-            Ok((0, 0)) => {}
-            Ok((ended, gone)) => tracing::info!(ended, gone, "sessions were tidied up"),
-            Err(error) => tracing::warn!(%error, "sessions were not tidied up yet"),
-        }
-    })
-    .await;
 }
 
 /// Doubts the wall clock.

@@ -36,7 +36,7 @@ use super::clock::SystemClock;
 use super::observe::warn_in_lines;
 use super::reload::{Protections, Reloader, check_reply};
 use super::searching::Searching;
-use super::{chores, descriptors, status, systemd, watching};
+use super::{chores, descriptors, kept_sessions, status, systemd, watching};
 
 /// How often the certificates' files are looked at.
 const CERTIFICATES: Duration = Duration::from_secs(10);
@@ -462,7 +462,7 @@ fn spawn_upkeep(
     });
     if let Some(end_after) = end_after {
         let (store, clock) = both();
-        let tidy = chores::tidy_sessions(store, clock, end_after, in_force(), shutdown.clone());
+        let tidy = kept_sessions::tidy(store, clock, end_after, in_force(), shutdown.clone());
         parts.spawn(async move {
             tidy.await;
             "the sessions' upkeep"

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod demo;
 mod descriptors;
 pub mod dictionaries;
+mod kept_sessions;
 pub mod observe;
 mod reload;
 mod searching;

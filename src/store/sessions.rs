@@ -84,6 +84,15 @@ pub struct SessionFilter {
     pub ended: bool,
 }
 
+/// How many sessions are kept of each client that has any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptSessions {
+    /// Those that are open.
+    pub open: Vec<(ClientName, usize)>,
+    /// Those that are over.
+    pub ended: Vec<(ClientName, usize)>,
+}
+
 /// What an administrator asks of a session's client.
 #[derive(Debug, Clone)]
 pub struct NewDemand {
@@ -230,6 +239,24 @@ pub trait SessionStore: Send + Sync + 'static {
     fn end_silent_sessions(
         &self,
         before: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+
+    /// How many sessions are kept.
+    fn kept_sessions(&self) -> impl Future<Output = Result<KeptSessions, Unavailable>> + Send;
+
+    /// Takes at most `limit` open sessions of a client to be over, those not heard of for longest
+    /// first; says how many.
+    fn end_oldest_sessions(
+        &self,
+        client: &ClientName,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
+
+    /// Removes at most `limit` sessions of a client, those that were over first; says how many.
+    fn forget_oldest_sessions(
+        &self,
+        client: &ClientName,
         limit: usize,
     ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
 

@@ -55,6 +55,8 @@ mod raw_ldap;
 #[cfg(test)]
 mod reply;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod search_floods;

@@ -179,7 +179,8 @@ mod on_sqlite {
             a_disconnect_is_claimed_once_and_settled,
             what_a_client_brings_about_merges_and_is_shed_before_changes_by_people,
             what_was_ended_here_takes_the_last_word_of_its_client,
-            old_sessions_are_forgotten_in_portions;
+            old_sessions_are_forgotten_in_portions,
+            what_is_kept_of_a_client_goes_the_oldest_first;
         demands:
             a_demand_is_taken_once_and_its_outcome_is_found,
             a_demand_of_a_session_that_is_over_or_long_ago_is_nobodys;

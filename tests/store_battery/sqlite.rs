@@ -4,15 +4,20 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use doorward::domain::id::AccountId;
+use doorward::domain::name::ClientName;
 use doorward::domain::origin::Origin;
 use doorward::domain::refusal::Refusal;
+use doorward::domain::session::{
+    Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
+};
 use doorward::domain::ssh_key::SshPublicKey;
 use doorward::domain::time::Timestamp;
 use doorward::store::attempts::{AccountKey, Fetch};
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
 use doorward::store::{
-    AttemptStore as _, DirectoryStore as _, EventStore as _, Store as _, Unavailable,
+    AttemptStore as _, DirectoryStore as _, EventStore as _, SessionStore as _, Store as _,
+    Unavailable,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -682,4 +687,56 @@ async fn a_sum_that_somebody_changed_is_counted_anew() {
             .unwrap();
         event(60_000).await.unwrap();
     }
+}
+
+/// What one report may say at most: five attributes of 253 octets that are no text one likes to
+/// read, and a session that nobody knows.
+fn longest_report(number: u32) -> SessionReport {
+    let longest = Octets::from([1; 253].as_slice());
+    let mut session = [1; 253];
+    session[..4].copy_from_slice(&number.to_be_bytes());
+    SessionReport {
+        nas: Nas {
+            client: ClientName::parse("nas").unwrap(),
+            identity: longest.clone(),
+        },
+        session: Octets::from(session.as_slice()),
+        happened: Happened::Began,
+        at: START,
+        received: START,
+        owner: SessionOwner::Unknown,
+        resource: Some(resource("vpn")),
+        particulars: Particulars {
+            user_name: longest.clone(),
+            source: "192.0.2.1".parse().unwrap(),
+            server: Some("192.0.2.2".parse().unwrap()),
+            nas_address: Some("192.0.2.1".parse().unwrap()),
+            nas_identifier: Some(longest.clone()),
+            nas_port: Some(u32::MAX),
+            calling_station: Some(longest.clone()),
+            called_station: Some(longest),
+            address: Some("192.0.2.3".parse().unwrap()),
+            usage: Usage::default(),
+            terminate_cause: None,
+        },
+    }
+}
+
+#[tokio::test]
+async fn the_longest_report_takes_less_than_six_kib() {
+    let folder = fixture();
+    let store = folder.open();
+    let size = || {
+        let beside = Connection::open(folder.path()).unwrap();
+        let done = beside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        done.unwrap();
+        std::fs::metadata(folder.path()).unwrap().len()
+    };
+    let before = size();
+    for number in 0..500 {
+        store.record_session(longest_report(number)).await.unwrap();
+    }
+    let each = (size() - before) / 500;
+    println!("{each} bytes a report");
+    assert!(each < 6 * 1024, "{each}");
 }

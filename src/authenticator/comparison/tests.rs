@@ -291,10 +291,7 @@ async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, landing: Landing) -
     };
     let (round, ()) = tokio::join!(core.weigh(guess), landed);
     assert_eq!(places_taken(core), 0);
-    let Ok(round) = round else {
-        panic!("a leader that lands leaves a verdict")
-    };
-    round
+    round.expect("a leader that lands leaves a verdict")
 }
 
 /// The memory is bounded: what the leader of a flight put there may be gone when its followers

@@ -121,7 +121,7 @@ impl SqliteStore {
         self.read_in(Lane::Again, Line::Of(asker), work).await
     }
 
-    async fn read_in<T, F>(&self, lane: Lane, waits: Line, work: F) -> Result<T, Fault>
+    async fn read_in<T, F>(&self, lane: Lane, turn: Line, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
@@ -131,7 +131,7 @@ impl SqliteStore {
             .readers
             .as_ref()
             .ok_or_else(Unavailable::closed)?;
-        let answer = readers.ask(lane, waits, work)?;
+        let answer = readers.ask(lane, turn, work)?;
         self.answer(answer).await
     }
 
@@ -143,13 +143,13 @@ impl SqliteStore {
         self.write_in(Line::Common, work).await
     }
 
-    async fn write_in<T, F>(&self, waits: Line, work: F) -> Result<T, Fault>
+    async fn write_in<T, F>(&self, turn: Line, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
         let (job, answer) = Asked::job(work);
-        self.inner.queue.put(waits, job)?;
+        self.inner.queue.put(turn, job)?;
         self.answer(answer).await
     }
 

@@ -32,8 +32,9 @@ pub struct OpenOptions {
     /// Threads that read: so many for attempts, for who is in, for look-ups, and for what goes over
     /// many records.
     pub readers: usize,
-    /// Commands, and as many reads of each kind, that may wait: of who is in so many for each, and
-    /// of reports of sessions so many in all and a quarter for each client.
+    /// Commands, and as many reads of each kind, that may wait: as many again where a place is to
+    /// be settled, of who is in so many for each, and of reports of sessions so many in all and a
+    /// quarter for each client.
     pub queue: usize,
     /// How long SQLite waits for another process that writes.
     pub busy: Duration,
@@ -210,7 +211,12 @@ impl SqliteStore {
             each: room.div_ceil(4),
             in_all: room,
         };
-        let queue = Arc::new(Waiting::new(Bounds::of_all(room), reports));
+        // As much again for attempts that have a place.
+        let commands = Bounds {
+            each: room,
+            in_all: room.saturating_mul(2),
+        };
+        let queue = Arc::new(Waiting::new(commands, reports));
         let writer = Writer {
             path: path.to_owned(),
             busy: options.busy,

@@ -204,14 +204,14 @@ impl Readers {
     pub(super) fn ask<T, F>(
         &self,
         lane: Lane,
-        waits: Line,
+        turn: Line,
         work: F,
     ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.of(lane).ask(waits, work)
+        self.of(lane).ask(turn, work)
     }
 }
 
@@ -266,7 +266,7 @@ impl Queue {
 
     fn ask<T, F>(
         &self,
-        waits: Line,
+        turn: Line,
         work: F,
     ) -> Result<oneshot::Receiver<Result<T, Fault>>, Unavailable>
     where
@@ -280,7 +280,7 @@ impl Queue {
                 drop(reply.send(reader.read(work)));
             }
         });
-        self.queue.put(waits, task)?;
+        self.queue.put(turn, task)?;
         Ok(answer)
     }
 }

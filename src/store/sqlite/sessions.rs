@@ -15,7 +15,7 @@ use crate::domain::session::{
 };
 use crate::domain::time::Timestamp;
 use crate::store::sessions::{
-    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, Standing,
+    DisconnectOutcome, KeptSessions, OpenSession, SessionFilter, SessionRecord, Standing,
 };
 
 use super::attempts::{BOUND, FACTS, facts};
@@ -286,20 +286,26 @@ fn end(
     Ok(())
 }
 
-/// Ends the sessions of a NAS that restarted.
-pub(super) fn end_of_nas(connection: &Connection, nas: &Nas, at: Timestamp) -> Result<(), Fault> {
+/// Ends sessions of a NAS that restarted.
+pub(super) fn end_of_nas(
+    connection: &Connection,
+    nas: &Nas,
+    at: Timestamp,
+    most: usize,
+) -> Result<usize, Fault> {
     run(
         connection,
-        "UPDATE radius_sessions SET ended = ?3, ending = ?4
-         WHERE client = ?1 AND nas = ?2 AND ended IS NULL AND started <= ?3",
+        "UPDATE radius_sessions SET ended = ?3, ending = ?4 WHERE id IN
+         (SELECT id FROM radius_sessions
+          WHERE client = ?1 AND nas = ?2 AND ended IS NULL AND started <= ?3 LIMIT ?5)",
         params![
             nas.client.as_str(),
             nas.identity.as_bytes(),
             at.as_millis(),
-            Ending::NasRestarted.as_str()
+            Ending::NasRestarted.as_str(),
+            limit(most),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Sessions that match.
@@ -453,6 +459,61 @@ pub(super) fn end_silent(
         "UPDATE radius_sessions SET ended = seen, ending = ?3 WHERE id IN
          (SELECT id FROM radius_sessions WHERE ended IS NULL AND seen < ?1 ORDER BY seen LIMIT ?2)",
         (before.as_millis(), limit(most), Ending::Silent.as_str()),
+    )
+}
+
+/// How many sessions are kept.
+pub(super) fn kept(connection: &Connection) -> Result<KeptSessions, Fault> {
+    let counts = all(
+        connection,
+        "SELECT client, count(*) - count(ended), count(ended)
+         FROM radius_sessions INDEXED BY radius_sessions_client GROUP BY client",
+        [],
+        |row| {
+            let count =
+                |column| Ok::<_, Fault>(usize::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
+            Ok((name(row, 0, ClientName::parse)?, count(1)?, count(2)?))
+        },
+    )?;
+    let mut kept = KeptSessions::default();
+    for (client, open, ended) in counts {
+        if open > 0 {
+            kept.open.push((client.clone(), open));
+        }
+        if ended > 0 {
+            kept.ended.push((client, ended));
+        }
+    }
+    Ok(kept)
+}
+
+/// Ends the sessions of a client that were not heard of for longest, when that was.
+pub(super) fn end_oldest(
+    connection: &Connection,
+    client: &ClientName,
+    most: usize,
+) -> Result<usize, Fault> {
+    run(
+        connection,
+        "UPDATE radius_sessions SET ended = seen, ending = ?3 WHERE id IN
+         (SELECT id FROM radius_sessions INDEXED BY radius_sessions_client
+          WHERE client = ?1 AND ended IS NULL ORDER BY seen LIMIT ?2)",
+        (client.as_str(), limit(most), Ending::Silent.as_str()),
+    )
+}
+
+/// Removes the sessions of a client that were over first.
+pub(super) fn forget_oldest(
+    connection: &Connection,
+    client: &ClientName,
+    most: usize,
+) -> Result<usize, Fault> {
+    run(
+        connection,
+        "DELETE FROM radius_sessions WHERE id IN
+         (SELECT id FROM radius_sessions INDEXED BY radius_sessions_client
+          WHERE client = ?1 AND ended IS NOT NULL ORDER BY ended LIMIT ?2)",
+        (client.as_str(), limit(most)),
     )
 }
 

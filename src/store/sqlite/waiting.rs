@@ -34,6 +34,8 @@ pub(super) enum Asker {
     Account(AccountId),
     /// The service account of this folded name.
     Service(String),
+    /// An attempt that has a place, which is taken until this is done.
+    Placed,
 }
 
 /// Why a thread that waited was woken.

@@ -645,3 +645,48 @@ pub(crate) async fn old_sessions_are_forgotten_in_portions(fixture: &impl Fixtur
     assert_eq!(store.forget_sessions(before, 2).await.unwrap(), 0);
     assert_eq!(every(&store).await.len(), 2, "the newest and the open one");
 }
+
+pub(crate) async fn what_is_kept_of_a_client_goes_the_oldest_first(fixture: &impl Fixture) {
+    let store = fixture.open();
+    let other = ClientName::parse("wlc").unwrap();
+    for number in 0..3 {
+        let mut open = report(Happened::Began, 0);
+        open.session = octets(&format!("open {number}"));
+        open.received = START.plus(seconds(10 - number));
+        record(&store, &open).await;
+        let mut over = report(Happened::Over, 30 - number);
+        over.session = octets(&format!("over {number}"));
+        record(&store, &over).await;
+        // Older than any, and another's.
+        let mut others = report(Happened::Began, 0);
+        others.nas.client = other.clone();
+        others.session = octets(&format!("other {number}"));
+        record(&store, &others).await;
+    }
+    let kept = store.kept_sessions().await.unwrap();
+    assert_eq!(kept.open, [(nas().client, 3), (other.clone(), 3)]);
+    assert_eq!(kept.ended, [(nas().client, 3)]);
+
+    let ended = store.end_oldest_sessions(&nas().client, 2).await;
+    assert_eq!(ended.unwrap(), 2);
+    let forgotten = store.forget_oldest_sessions(&nas().client, 3).await;
+    assert_eq!(forgotten.unwrap(), 3);
+    let mut left: Vec<_> = every(&store)
+        .await
+        .into_iter()
+        .map(|session| (session.session.shown(), session.ended.map(|(_, why)| why)))
+        .collect();
+    left.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let open = |name: &str| (name.to_owned(), None);
+    assert_eq!(
+        left,
+        [
+            open("open 0"),
+            open("other 0"),
+            open("other 1"),
+            open("other 2"),
+            ("over 0".to_owned(), Some(Ending::Stopped)),
+            ("over 1".to_owned(), Some(Ending::Stopped)),
+        ]
+    );
+}

@@ -17,7 +17,7 @@ use crate::store::{AttemptStore, Unavailable};
 
 use super::super::merge::{Gathered, count_dropped};
 use super::super::readers::Lane;
-use super::super::waiting::Asker;
+use super::super::waiting::{Asker, Line};
 use super::super::{SqliteStore, attempts, devices, places, rows};
 
 impl AttemptStore for SqliteStore {
@@ -101,14 +101,22 @@ impl AttemptStore for SqliteStore {
     }
 
     async fn give_back(&self, place: PlaceId) -> Result<(), Unavailable> {
-        self.write(move |connection| places::give_back(connection, place))
-            .await?;
+        self.write_in(Line::Of(Asker::Placed), move |connection| {
+            places::give_back(connection, place)
+        })
+        .await?;
         Ok(())
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<SettleAnswer, Unavailable> {
+        let line = match settlement.place {
+            Some(_) => Line::Of(Asker::Placed),
+            None => Line::Common,
+        };
         let answer = self
-            .write(move |connection| places::settle(connection, &settlement))
+            .write_in(line, move |connection| {
+                places::settle(connection, &settlement)
+            })
             .await?;
         Ok(answer)
     }
@@ -118,7 +126,9 @@ impl AttemptStore for SqliteStore {
         confirmation: Confirmation,
     ) -> Result<SettleAnswer, Unavailable> {
         let answer = self
-            .write(move |connection| places::confirm(connection, &confirmation))
+            .write_in(Line::Of(Asker::Placed), move |connection| {
+                places::confirm(connection, &confirmation)
+            })
             .await?;
         Ok(answer)
     }

@@ -1,17 +1,21 @@
 //! Sessions.
 
 use crate::domain::id::{RequestId, SessionId};
+use crate::domain::name::ClientName;
 use crate::domain::session::{Nas, SessionReport};
 use crate::domain::time::Timestamp;
 use crate::store::sessions::{
-    DemandState, DisconnectOutcome, NewDemand, OpenSession, SessionFilter, SessionRecord,
-    WaitingDemand,
+    DemandState, DisconnectOutcome, KeptSessions, NewDemand, OpenSession, SessionFilter,
+    SessionRecord, WaitingDemand,
 };
 use crate::store::{SessionStore, Unavailable};
 
 use super::super::readers::Lane;
 use super::super::waiting::Line;
 use super::super::{SqliteStore, demands, sessions};
+
+/// How many sessions of a NAS that restarted end in one command.
+const ENDED_AT_ONCE: usize = 100;
 
 impl SessionStore for SqliteStore {
     async fn record_session(&self, report: SessionReport) -> Result<(), Unavailable> {
@@ -24,12 +28,18 @@ impl SessionStore for SqliteStore {
     }
 
     async fn end_sessions_of(&self, nas: Nas, at: Timestamp) -> Result<(), Unavailable> {
-        let line = Line::Report(nas.client.clone());
-        self.write_in(line, move |connection| {
-            sessions::end_of_nas(connection, &nas, at)
-        })
-        .await?;
-        Ok(())
+        // In portions, so that nobody waits for all that a large one had.
+        loop {
+            let (line, nas) = (Line::Report(nas.client.clone()), nas.clone());
+            let ended = self
+                .write_in(line, move |connection| {
+                    sessions::end_of_nas(connection, &nas, at, ENDED_AT_ONCE)
+                })
+                .await?;
+            if ended < ENDED_AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     async fn sessions(
@@ -133,6 +143,37 @@ impl SessionStore for SqliteStore {
             .write(move |connection| sessions::end_silent(connection, before, limit))
             .await?;
         Ok(ended)
+    }
+
+    async fn kept_sessions(&self) -> Result<KeptSessions, Unavailable> {
+        let kept = self
+            .read(Lane::Scans, |view| sessions::kept(view.connection))
+            .await?;
+        Ok(kept)
+    }
+
+    async fn end_oldest_sessions(
+        &self,
+        client: &ClientName,
+        limit: usize,
+    ) -> Result<usize, Unavailable> {
+        let client = client.clone();
+        let ended = self
+            .write(move |connection| sessions::end_oldest(connection, &client, limit))
+            .await?;
+        Ok(ended)
+    }
+
+    async fn forget_oldest_sessions(
+        &self,
+        client: &ClientName,
+        limit: usize,
+    ) -> Result<usize, Unavailable> {
+        let client = client.clone();
+        let gone = self
+            .write(move |connection| sessions::forget_oldest(connection, &client, limit))
+            .await?;
+        Ok(gone)
     }
 
     async fn forget_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {

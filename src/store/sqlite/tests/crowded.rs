@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, PlaceId};
 use crate::domain::name::ClientName;
 use crate::store::attempts::{AccountKey, Fetch};
 
@@ -94,6 +94,11 @@ async fn a_full_queue_is_busy_and_the_probe_passes_it() {
     assert_eq!(read.unwrap_err(), Unavailable::Busy);
     let written = store.record_attempt(START, event()).await;
     assert_eq!(written.unwrap_err(), Unavailable::Busy);
+
+    // What was charged before is settled all the same.
+    let settling = store.clone();
+    waiting.spawn(async move { settling.give_back(PlaceId::new(START)).await.unwrap() });
+    until(|| store.inner.queue.counts().2 == 9).await;
 
     let prober = store.clone();
     let probe = tokio::spawn(async move { prober.probe().await });
