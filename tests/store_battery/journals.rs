@@ -103,7 +103,8 @@ async fn a_running_store_opens_nothing_beside_a_journal_either() {
         fs::rename(made.path(from), made.path(to)).unwrap();
     }
     let refused = store.probe().await.unwrap_err();
-    assert!(refused.0.contains("rollback journal"), "{refused}");
+    let told = refused.to_string();
+    assert!(told.contains("rollback journal"), "{told}");
     assert!(store.policy().await.is_err());
     assert!(victim.exists());
     fs::remove_file(made.path("doorward.db-journal")).unwrap();

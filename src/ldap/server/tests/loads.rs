@@ -234,7 +234,7 @@ fn who_reads_late_gets_everything_once_and_in_order() {
     let mut before = 0;
     while reads() == 0 || reads() != before {
         before = reads();
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::park_timeout(Duration::from_secs(1));
     }
     let mut names = Vec::new();
     loop {
