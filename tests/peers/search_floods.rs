@@ -381,10 +381,10 @@ fn requests_that_wait_hold_what_they_may() {
     drop((crowd, waiting));
 }
 
-/// Lists of names take 8 MiB of one source's, batches and entries 16 MiB, each connection its
-/// buffers of 32 KiB and sixteen operations of a few kilobytes; the readers' caches of SQLite a few
-/// megabytes more.
-const HELD: usize = (8 + 16 + 16 + 24) << 20;
+/// Lists of names take 8 MiB of one source's, batches and entries 16 MiB, long requests 8 MiB, each
+/// connection its buffers of 32 KiB and sixteen operations of a few kilobytes; the readers' caches
+/// of SQLite a few megabytes more.
+const HELD: usize = (8 + 16 + 16 + 8 + 24) << 20;
 
 #[test]
 fn answers_that_nobody_reads_hold_what_they_may_and_are_gone_with_their_client() {

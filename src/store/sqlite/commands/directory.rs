@@ -28,7 +28,8 @@ use super::super::{
 
 impl SqliteStore {
     /// What is in a group, each piece by a read of its own, so that others are read in between.
-    /// Whoever was in it all the while is found, whatever changed meanwhile.
+    /// Whoever was in one of its groups all the while is found; who moves from one to another
+    /// meanwhile may not be.
     async fn members_in_pieces(&self, group: GroupId) -> Result<Members, Fault> {
         let read = move |view: &mut View<'_>| {
             let containers = groups::inside(view.connection, group)?;
