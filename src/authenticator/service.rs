@@ -102,7 +102,10 @@ impl<S: AttemptStore> Core<S> {
                 return Ok(ServiceVerdict::Refused(reason));
             }
             Some(reason) => {
-                self.work_for_nobody(SERVICE_HASHES).await?;
+                if let Err(undecided) = self.work_for_nobody(SERVICE_HASHES).await {
+                    self.pay_back(paid);
+                    return Err(undecided);
+                }
                 return self.refuse_service(&report, reason).await;
             }
             None => {}
