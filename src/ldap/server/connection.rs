@@ -320,6 +320,8 @@ impl<S: Stream> Talk<S> {
                     break;
                 };
                 self.reads = 0;
+                // A message that waits is held once.
+                self.give_room_back();
                 if !is_bind(&incoming) {
                     self.turn().await?;
                 }
@@ -329,7 +331,6 @@ impl<S: Stream> Talk<S> {
                     Next::On | Next::Decided => idle = self.idle(),
                     Next::Handshake(config) => return Ok(config),
                 }
-                self.give_room_back();
                 if self.outbox.len() >= self.write_at() {
                     self.flush().await?;
                 }
