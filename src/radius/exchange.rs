@@ -30,7 +30,7 @@ use crate::domain::id::RequestId;
 use crate::domain::origin::{Origin, Protocol};
 use crate::domain::resource::Asking;
 use crate::domain::time::{Monotonic, Now};
-use crate::eap::{self, Login};
+use crate::eap::{self, Failure, Login};
 
 pub use conversing::{Conversed, Conversing};
 use conversing::{Dialogue, NoConversation};
@@ -141,6 +141,8 @@ pub enum Step {
     Reply(Reply),
     /// Send this Access-Reject, for which nothing was asked.
     Reject(RejectReason, Reply),
+    /// Send this Access-Reject, since EAP failed; how is for the log, and not for the peer.
+    Fail(RejectReason, Failure, Reply),
     /// Ask the authenticator, then call [`Exchanges::answer`]; where that cannot be,
     /// [`Exchanges::abandon`].
     Ask(Box<Question>),

@@ -443,7 +443,15 @@ async fn handle(
         Step::Reject(reason, reply) => {
             story.rejected(reason);
             story.replied(&reply.bytes);
-            report::rejected_without_asking(reason, client, &shared.live.load().gates);
+            report::rejected_without_asking(reason, None, client, &shared.live.load().gates);
+            report::replied(&reply, client);
+            back.send(&reply.bytes).await;
+        }
+        Step::Fail(reason, failure, reply) => {
+            story.rejected(reason);
+            story.replied(&reply.bytes);
+            let gates = &shared.live.load().gates;
+            report::rejected_without_asking(reason, Some(&failure), client, gates);
             report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
@@ -625,7 +633,15 @@ impl Flight {
                 self.story.rejected(reason);
                 self.story.replied(&reply.bytes);
                 let live = self.shared.live.load();
-                report::rejected_without_asking(reason, client, &live.gates);
+                report::rejected_without_asking(reason, None, client, &live.gates);
+                report::replied(&reply, client);
+                back.send(&reply.bytes).await;
+            }
+            Step::Fail(reason, failure, reply) => {
+                self.story.rejected(reason);
+                self.story.replied(&reply.bytes);
+                let live = self.shared.live.load();
+                report::rejected_without_asking(reason, Some(&failure), client, &live.gates);
                 report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }

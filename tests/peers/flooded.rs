@@ -296,6 +296,7 @@ fn a_recorded_request_from_other_ports_uses_up_nothing_either() {
     let reply = ask(gateway.radius, "alice", PASSWORD, Duration::from_secs(10));
     assert_eq!(reply, Reply::Accept, "{}", gateway.metrics());
     let decided = |code| gateway.metric("doorward_radius_replies_total", code);
+    eventually(|| gateway.metrics(), || decided("Access-Reject") > 0.0);
     let (accepted, rejected) = (decided("Access-Accept"), decided("Access-Reject"));
     assert_eq!((accepted, rejected), (1.0, 1.0), "{}", gateway.metrics());
 }

@@ -194,15 +194,7 @@ impl Exchanges {
                         let reply = self.conclude(id, envelope.reject(Some(identifier)), now)?;
                         Ok(match reason_of_failure(&failure) {
                             None => Step::Reply(reply),
-                            Some(reason) => {
-                                tracing::debug!(
-                                    client.name = %envelope.client().name(),
-                                    station.calling = dialogue.place.calling_station.as_deref(),
-                                    reason = %failure,
-                                    "EAP failed"
-                                );
-                                Step::Reject(reason, reply)
-                            }
+                            Some(reason) => Step::Fail(reason, failure, reply),
                         })
                     }
                 }

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::rate::{Gates, Given, Limiter};
 use crate::domain::time::Clock;
+use crate::eap::Failure;
 use crate::radius::client::ClientSettings;
 use crate::radius::reason::{DropReason, RejectReason};
 use crate::radius::reply::{EapLogin, Reply};
@@ -96,6 +97,7 @@ pub(super) fn replied(reply: &Reply, client: &ClientSettings) {
 
 pub(super) fn rejected_without_asking(
     reason: RejectReason,
+    failure: Option<&Failure>,
     client: &ClientSettings,
     gates: &Gates,
 ) {
@@ -106,10 +108,11 @@ pub(super) fn rejected_without_asking(
     )
     .increment(1);
     let name = client.name();
+    let (reason, failure) = (reason.as_str(), failure.map(tracing::field::display));
     if gates.may_be_told_of(name) {
-        info!(client.name = %name, reason = reason.as_str(), "rejected without asking");
+        info!(client.name = %name, reason, failure, "rejected without asking");
     } else {
-        debug!(client.name = %name, reason = reason.as_str(), "rejected without asking");
+        debug!(client.name = %name, reason, failure, "rejected without asking");
     }
 }
 
