@@ -118,7 +118,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
             step => step,
         };
-        if let Step::Reply(reply) | Step::Reject(_, reply) | Step::Fail(_, _, reply) = step {
+        if let Step::Reply(reply) | Step::Reject(_, _, reply) = step {
             assert!(Packet::parse(datagram).is_ok());
             let reply = Packet::parse(&reply.bytes).unwrap();
             // What acknowledges a report has none.

@@ -84,7 +84,7 @@ fuzz_target!(|bytes: &[u8]| {
             step => step,
         };
         let bytes = match step {
-            Step::Reply(reply) | Step::Reject(_, reply) | Step::Fail(_, _, reply) => reply.bytes,
+            Step::Reply(reply) | Step::Reject(_, _, reply) => reply.bytes,
             Step::Resend(bytes) => bytes,
             _ => continue,
         };

@@ -139,10 +139,9 @@ pub enum Step {
     Resend(Bytes),
     /// Send this.
     Reply(Reply),
-    /// Send this Access-Reject, for which nothing was asked.
-    Reject(RejectReason, Reply),
-    /// Send this Access-Reject, since EAP failed; how is for the log, and not for the peer.
-    Fail(RejectReason, Failure, Reply),
+    /// Send this Access-Reject, for which nothing was asked. How EAP failed, where it did, is for
+    /// the log, and not for the peer.
+    Reject(RejectReason, Option<Failure>, Reply),
     /// Ask the authenticator, then call [`Exchanges::answer`]; where that cannot be,
     /// [`Exchanges::abandon`].
     Ask(Box<Question>),
@@ -539,7 +538,7 @@ impl Exchanges {
             Wanted::Reject { reason, eap } => (reason, eap),
         };
         let reply = self.conclude(id, envelope.reject(eap), now.mono)?;
-        Ok(Step::Reject(reason, reply))
+        Ok(Step::Reject(reason, None, reply))
     }
 
     fn conclude(

@@ -440,18 +440,11 @@ async fn handle(
             report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
-        Step::Reject(reason, reply) => {
+        Step::Reject(reason, failure, reply) => {
             story.rejected(reason);
             story.replied(&reply.bytes);
-            report::rejected_without_asking(reason, None, client, &shared.live.load().gates);
-            report::replied(&reply, client);
-            back.send(&reply.bytes).await;
-        }
-        Step::Fail(reason, failure, reply) => {
-            story.rejected(reason);
-            story.replied(&reply.bytes);
-            let gates = &shared.live.load().gates;
-            report::rejected_without_asking(reason, Some(&failure), client, gates);
+            let live = shared.live.load();
+            report::rejected_without_asking(reason, failure.as_ref(), client, &live.gates);
             report::replied(&reply, client);
             back.send(&reply.bytes).await;
         }
@@ -629,19 +622,11 @@ impl Flight {
                 report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }
-            Step::Reject(reason, reply) => {
+            Step::Reject(reason, failure, reply) => {
                 self.story.rejected(reason);
                 self.story.replied(&reply.bytes);
                 let live = self.shared.live.load();
-                report::rejected_without_asking(reason, None, client, &live.gates);
-                report::replied(&reply, client);
-                back.send(&reply.bytes).await;
-            }
-            Step::Fail(reason, failure, reply) => {
-                self.story.rejected(reason);
-                self.story.replied(&reply.bytes);
-                let live = self.shared.live.load();
-                report::rejected_without_asking(reason, Some(&failure), client, &live.gates);
+                report::rejected_without_asking(reason, failure.as_ref(), client, &live.gates);
                 report::replied(&reply, client);
                 back.send(&reply.bytes).await;
             }

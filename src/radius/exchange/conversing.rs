@@ -194,7 +194,7 @@ impl Exchanges {
                         let reply = self.conclude(id, envelope.reject(Some(identifier)), now)?;
                         Ok(match reason_of_failure(&failure) {
                             None => Step::Reply(reply),
-                            Some(reason) => Step::Fail(reason, failure, reply),
+                            Some(reason) => Step::Reject(reason, Some(failure), reply),
                         })
                     }
                 }

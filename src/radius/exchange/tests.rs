@@ -500,7 +500,7 @@ fn credentials_we_cannot_check_are_rejected_without_asking() {
     for (attributes, expected) in cases {
         let mut fixture = Fixture::new();
         let datagram = sealed(&[&[(kind::USER_NAME, &b"alice"[..])], attributes].concat());
-        let Step::Reject(reason, reply) = fixture.receive(&datagram) else {
+        let Step::Reject(reason, _, reply) = fixture.receive(&datagram) else {
             panic!("{expected}")
         };
         assert_eq!(reason, expected);
@@ -523,7 +523,7 @@ fn eap_is_failed_inside_the_reject() {
         ),
         (kind::PROXY_STATE, b"p"),
     ]);
-    let Step::Reject(_, reply) = fixture.receive(&datagram) else {
+    let Step::Reject(_, _, reply) = fixture.receive(&datagram) else {
         panic!("no reject")
     };
     let packet = Packet::parse(&reply.bytes).unwrap();

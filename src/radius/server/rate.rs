@@ -41,8 +41,9 @@ struct Allowances {
     words: Limiter,
 }
 
-/// How many lines a minute the log has about what one client brings about.
-const WORDS: NonZeroU32 = NonZeroU32::new(6).unwrap();
+/// How many lines a minute the log has about one thing: what one client brings about, or what is
+/// dropped.
+pub(super) const WORDS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 impl Allowances {
     fn of(&self, weight: Weight) -> &Limiter {

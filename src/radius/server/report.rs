@@ -1,14 +1,13 @@
 //! What happened, as metrics and log lines. `docs/radius.md` lists the names.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use metrics::{counter, gauge};
 use tracing::{debug, info, warn};
 
-use super::rate::{Gates, Given, Limiter};
+use super::rate::{Gates, Given, Limiter, WORDS};
 use crate::domain::time::Clock;
 use crate::eap::Failure;
 use crate::radius::client::ClientSettings;
@@ -25,7 +24,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(clock: &Arc<dyn Clock>) -> Self {
-        let quota = Quota::per_minute(const { NonZeroU32::new(6).unwrap() });
+        let quota = Quota::per_minute(WORDS);
         let limiter = || RateLimiter::direct_with_clock(quota, Given(Arc::clone(clock)));
         Self {
             of_clients: limiter(),

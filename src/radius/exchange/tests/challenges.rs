@@ -50,7 +50,7 @@ fn checking() -> Fixture {
 
 fn rejected(fixture: &mut Fixture, datagram: &[u8]) -> (RejectReason, Vec<u8>) {
     match fixture.receive(datagram) {
-        Step::Reject(reason, reply) => {
+        Step::Reject(reason, _, reply) => {
             assert_eq!(reply.code, Code::AccessReject);
             (reason, reply.bytes.to_vec())
         }

@@ -154,7 +154,7 @@ fn what_cannot_be_a_devices_request_is_rejected_without_asking() {
         (eap, RejectReason::UnsupportedAuthentication),
     ] {
         match fixture().receive(&sealed(attributes)) {
-            Step::Reject(reason, reply) => {
+            Step::Reject(reason, _, reply) => {
                 assert_eq!(reason, expected);
                 assert_eq!(reply.code, Code::AccessReject);
             }
@@ -162,7 +162,7 @@ fn what_cannot_be_a_devices_request_is_rejected_without_asking() {
         }
     }
     let off = Fixture::new().receive(&by_pap());
-    assert!(matches!(off, Step::Reject(RejectReason::MabDisabled, _)));
+    assert!(matches!(off, Step::Reject(RejectReason::MabDisabled, ..)));
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Nas {
 
 fn rejected(step: Step) -> (RejectReason, Seen) {
     match step {
-        Step::Reject(reason, reply) | Step::Fail(reason, _, reply) => {
+        Step::Reject(reason, _, reply) => {
             let seen = seen(&reply);
             assert_eq!(seen.code, Code::AccessReject);
             assert_eq!(seen.eap[0], 4, "an EAP-Failure");
