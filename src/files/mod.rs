@@ -39,6 +39,8 @@ pub struct Folder {
     file: File,
     path: PathBuf,
     stranger: Option<Owner>,
+    /// Where others could change the way to it ([`way::Reached::shared`]).
+    shared: Option<PathBuf>,
 }
 
 impl Folder {
@@ -53,25 +55,43 @@ impl Folder {
             file: reached.folder,
             path: reached.path,
             stranger: reached.stranger,
+            shared: reached.shared,
         })
     }
 
     /// Refuses to have root work in a folder of its own where others may write: nothing tells whose
     /// rights would do there. A name that others cannot take away (in `/tmp`) may be wanted alone.
+    /// Refuses a folder of whomever where others may put another in its place, after it was looked
+    /// at whose it is.
     ///
     /// # Errors
-    /// Others may write there.
+    /// Others may write there, or in a folder of root's on the way there.
     pub fn refuse_company(&self, wanted: Wanted) -> io::Result<()> {
-        let mode = self.file.metadata()?.mode();
-        let shared = mode & 0o022 != 0 && (wanted == Wanted::Names || mode & 0o1000 == 0);
-        if !shared || self.stranger.is_some() || !geteuid().is_root() {
+        if !geteuid().is_root() {
             return Ok(());
         }
-        let message = format!(
-            "others than root may write in root's folder {}: take that from them (chmod go-w), or \
-             give it to the daemon's user (chown)",
-            self.path.display()
-        );
+        let mode = self.file.metadata()?.mode();
+        let shared = match wanted {
+            Wanted::Names => mode & 0o022 != 0,
+            Wanted::OneName => way::is_shared(mode),
+        };
+        let message = if let Some(above) = &self.shared {
+            format!(
+                "others than root may write in root's folder {}, and so put another in the place \
+                 of {}: take that from them (chmod go-w), or have them take away nothing but what \
+                 is theirs (chmod +t)",
+                above.display(),
+                self.path.display()
+            )
+        } else if shared && self.stranger.is_none() {
+            format!(
+                "others than root may write in root's folder {}: take that from them (chmod go-w), \
+                 or give it to the daemon's user (chown)",
+                self.path.display()
+            )
+        } else {
+            return Ok(());
+        };
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
     }
 
@@ -88,6 +108,7 @@ impl Folder {
             file: self.open_folder(name)?,
             path: self.path.join(name),
             stranger: self.stranger,
+            shared: self.shared.clone(),
         })
     }
 
@@ -103,6 +124,7 @@ impl Folder {
             file,
             path: self.path.join(name),
             stranger: self.stranger,
+            shared: self.shared.clone(),
         };
         for name in workshop.names()? {
             workshop.remove(&name)?;
@@ -498,6 +520,38 @@ mod tests {
                 refused.is_ok()
             });
             assert_eq!(found, [any, one], "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn root_stays_out_of_where_others_could_put_another_folder() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        for (mode, owner, allowed) in [
+            (0o755, 0, true),
+            (0o1777, 0, true),
+            (0o777, 0, false),
+            (0o2775, 0, false),
+            (0o755, 4242, true),
+            // Whoever has its owner's rights could be shown something else there.
+            (0o777, 4242, false),
+        ] {
+            fs::set_permissions(outer.path(), Permissions::from_mode(mode)).unwrap();
+            std::os::unix::fs::chown(&inner, Some(owner), Some(owner)).unwrap();
+            let opened = Folder::open(&inner).unwrap();
+            for wanted in [Wanted::Names, Wanted::OneName] {
+                let refused = opened.refuse_company(wanted);
+                assert_eq!(refused.is_ok(), allowed, "{mode:o} {owner}");
+                if let Err(fault) = refused {
+                    let told = fault.to_string();
+                    let named = format!("{},", outer.path().display());
+                    assert!(told.contains(&named) && told.contains("chmod +t"), "{told}");
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The way to a folder, gone step by step: links are followed where root or who runs this made
-//! them, and whose folders it leads through is remembered.
+//! them; whose folders it leads through, and where others could put something else on it, is
+//! remembered.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -33,6 +34,15 @@ pub(super) struct Reached {
     /// Who, being neither root nor who runs this, decides what is found there: the owner of the
     /// folder, else of the nearest above it.
     pub(super) stranger: Option<Owner>,
+    /// A folder of root's or of who runs this, on the way, in which others may take names away and
+    /// so have the way lead elsewhere.
+    pub(super) shared: Option<PathBuf>,
+}
+
+/// Whether others than its owner may take away names that are not theirs from a folder of this
+/// mode.
+pub(super) const fn is_shared(mode: u32) -> bool {
+    mode & 0o022 != 0 && mode & 0o1000 == 0
 }
 
 /// Whether someone is root or who runs this.
@@ -42,10 +52,13 @@ fn is_trusted(user: u32) -> bool {
 
 /// Goes to a folder.
 pub(super) fn go(path: &Path) -> io::Result<Reached> {
+    let here = root()?;
     let mut way = Way {
-        here: root()?,
+        nobody_is_root: here.metadata()?.uid() == NOBODY,
+        here,
         path: PathBuf::from("/"),
         stranger: None,
+        shared: None,
         links: 0,
     };
     let mut ahead = VecDeque::new();
@@ -73,6 +86,7 @@ pub(super) fn go(path: &Path) -> io::Result<Reached> {
         stranger: Some(owner)
             .filter(|owner| !is_trusted(owner.user))
             .or(way.stranger),
+        shared: way.shared,
     })
 }
 
@@ -94,14 +108,19 @@ struct Way {
     here: File,
     path: PathBuf,
     stranger: Option<Owner>,
+    shared: Option<PathBuf>,
     links: usize,
+    /// Root outside has no number in this user namespace.
+    nobody_is_root: bool,
 }
 
 impl Way {
     /// Goes into the folder of a name; where it is a link, tells where that leads.
     fn step(&mut self, name: &OsStr) -> io::Result<Option<PathBuf>> {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let there = File::from(openat(&self.here, name, flags, Mode::empty())?);
+        if name != ".." {
+            self.look_around()?;
+        }
+        let there = self.open(name)?;
         let found = there.metadata()?;
         if found.is_symlink() {
             return self.follow(&there, found.uid()).map(Some);
@@ -109,7 +128,7 @@ impl Way {
         if !found.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }
-        if !is_trusted(found.uid()) && found.uid() != NOBODY {
+        if self.is_strange(found.uid()) {
             self.stranger = Some(Owner {
                 user: found.uid(),
                 group: found.gid(),
@@ -122,6 +141,32 @@ impl Way {
         }
         self.here = there;
         Ok(None)
+    }
+
+    fn is_strange(&self, user: u32) -> bool {
+        let is_root = user == NOBODY && self.nobody_is_root;
+        !(is_root || is_trusted(user))
+    }
+
+    /// Remembers the folder where the way is where others could change the next step.
+    fn look_around(&mut self) -> io::Result<()> {
+        let here = self.here.metadata()?;
+        // A stranger's folder is theirs to share: whoever goes on has the stranger's rights alone.
+        if self.shared.is_none() && is_shared(here.mode()) && !self.is_strange(here.uid()) {
+            self.shared = Some(self.path.clone());
+        }
+        Ok(())
+    }
+
+    fn open(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        // Only where a folder is asked for is one mounted that is mounted when it is needed.
+        let folder = openat(&self.here, name, flags | OFlag::O_DIRECTORY, Mode::empty());
+        let opened = match folder {
+            Err(Errno::ENOTDIR | Errno::ELOOP) => openat(&self.here, name, flags, Mode::empty()),
+            opened => opened,
+        };
+        Ok(opened?.into())
     }
 
     fn follow(&mut self, link: &File, owner: u32) -> io::Result<PathBuf> {
@@ -148,7 +193,7 @@ impl Way {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::{lchown, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 
     use super::*;
 
@@ -205,5 +250,53 @@ mod tests {
             let fault = go(&at(way)).err().unwrap();
             assert_eq!(fault.kind(), io::ErrorKind::PermissionDenied, "{way}");
         }
+    }
+
+    #[test]
+    fn where_others_could_change_the_way_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        let at = |name: &str| real.join(name);
+        fs::create_dir_all(at("open/inner")).unwrap();
+        symlink("open/inner", at("link")).unwrap();
+        symlink(&real, at("open/back")).unwrap();
+        let allow = |mode| {
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(at("open"), permissions).unwrap();
+        };
+        for (mode, shared) in [
+            (0o755, false),
+            (0o775, true),
+            (0o2775, true),
+            (0o757, true),
+            (0o1777, false),
+        ] {
+            allow(mode);
+            for way in ["open/inner", "link", "open/../open/inner", "open/back"] {
+                let found = go(&at(way)).unwrap().shared;
+                assert_eq!(found, shared.then(|| at("open")), "{mode:o} {way}");
+            }
+            // Itself, it is the end of the way and no step of it.
+            assert_eq!(go(&at("open")).unwrap().shared, None, "{mode:o}");
+        }
+        if geteuid().is_root() {
+            allow(0o777);
+            chown(at("open"), Some(4242), Some(4242)).unwrap();
+            let reached = go(&at("open/inner")).unwrap();
+            assert_eq!(reached.shared, None);
+            assert_eq!(reached.stranger.unwrap().user, 4242);
+        }
+    }
+
+    #[test]
+    fn nobody_is_a_stranger_where_root_has_a_number() {
+        if !geteuid().is_root() || fs::metadata("/").unwrap().uid() == NOBODY {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("inner")).unwrap();
+        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        let reached = go(&folder.path().join("inner")).unwrap();
+        assert_eq!(reached.stranger.unwrap().user, NOBODY);
     }
 }

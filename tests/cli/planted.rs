@@ -233,6 +233,43 @@ fn root_uses_no_store_where_others_could_plant_something() {
     world.run(&["user", "list"]).ended(0);
 }
 
+#[test]
+fn root_uses_no_store_in_whose_place_others_could_put_another() {
+    let Some(world) = daemons_world() else { return };
+    let above = tempfile::tempdir().unwrap();
+    let inner = above.path().join("inner");
+    fs::rename(world.folder.path(), &inner).unwrap();
+    let url = format!("sqlite://{}", inner.join("doorward.db").display());
+    let config = World::configuration().replace("sqlite://doorward.db", &url);
+    fs::create_dir(world.folder.path()).unwrap();
+    world.write(&config);
+    let allow = |mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(above.path(), permissions).unwrap();
+    };
+    allow(0o1777);
+    let [backup, other] = ["backup.db", "other.db"].map(|name| inner.join(name));
+    let [backup, other] = [&backup, &other].map(|path| path.to_str().unwrap());
+    world.run(&["user", "list"]).ended(0);
+    world.run(&["backup", backup]).ended(0);
+    allow(0o777);
+    for command in [
+        &["user", "list"][..],
+        &["backup", other],
+        &["restore", backup],
+    ] {
+        let ran = world.run(command);
+        assert_ne!(ran.code, 0, "{command:?}: {ran:?}");
+        ran.complains("chmod +t");
+    }
+    // Where a backup goes, as well.
+    let roots = World::with_alice();
+    roots
+        .run(&["backup", other])
+        .ended(74)
+        .complains("chmod +t");
+}
+
 /// A command that goes on until it is killed.
 fn follow(world: &World) -> Child {
     let mut follow = world.command();

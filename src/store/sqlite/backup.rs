@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::files::{self, Acting, Folder};
+use crate::files::{self, Acting, Folder, Wanted};
 
 use super::events;
 use super::fault::Fault;
@@ -106,6 +106,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
 pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     let failed = |error: std::io::Error| unwritable(to, &error);
     let (folder, name) = Folder::of(to).map_err(failed)?;
+    folder.refuse_company(Wanted::OneName).map_err(failed)?;
     let acting = Acting::as_owner_of(&folder).map_err(failed)?;
     let failed = |error: std::io::Error| unwritable(to, &acting.tell(&error));
     if folder.has(&name).map_err(failed)? {
