@@ -122,7 +122,7 @@ fn known_code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match error {
             BackupError::Exists(_) => NO,
             BackupError::Unreadable { .. } => NO_INPUT,
-            BackupError::Unwritable { .. } => IO,
+            BackupError::Unwritable { .. } | BackupError::Displaced { .. } => IO,
             BackupError::Damaged { .. } | BackupError::Foreign { .. } | BackupError::Journal(_) => {
                 DATA
             }

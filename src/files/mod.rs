@@ -95,6 +95,15 @@ impl Folder {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
     }
 
+    /// Whether what lies in it is there by the will of who runs this, or of root, alone.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_ones_own(&self) -> io::Result<bool> {
+        let closed = self.file.metadata()?.mode() & 0o022 == 0;
+        Ok(closed && self.stranger.is_none() && self.shared.is_none())
+    }
+
     /// Makes an empty folder in which nobody else can do anything, for as long as something is
     /// being made; what a crash left of an earlier one is taken away.
     ///

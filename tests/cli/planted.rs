@@ -212,6 +212,38 @@ fn a_link_in_the_place_of_a_backup_gives_no_file_of_roots_away() {
     assert!(!world.path("doorward.db.before-restore").exists());
 }
 
+/// Whoever owns the folder may name a file there that they cannot read.
+#[test]
+fn a_second_name_in_the_place_of_a_backup_gives_no_file_of_roots_away() {
+    let Some(world) = daemons_world() else { return };
+    let roots = World::with_alice();
+    let theirs = world.path("backup.db");
+    let text = theirs.to_str().unwrap();
+    fs::hard_link(roots.path("doorward.db"), &theirs).unwrap();
+    world
+        .run(&["restore", text])
+        .ended(66)
+        .complains("it has another name elsewhere");
+    assert!(!world.path("doorward.db.before-restore").exists());
+    // Nor where everybody may make names.
+    let shared = tempfile::tempdir().unwrap();
+    fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let linked = shared.path().join("backup.db");
+    fs::hard_link(&theirs, &linked).unwrap();
+    world
+        .run(&["restore", linked.to_str().unwrap()])
+        .ended(66)
+        .complains("it has another name elsewhere");
+    // In a folder of one's own a second name is one's own doing.
+    let own = roots.path("doorward.db");
+    world.run(&["restore", own.to_str().unwrap()]).ended(0);
+    // And a file that has one name alone may lie anywhere.
+    fs::remove_file(&linked).unwrap();
+    fs::remove_file(&own).unwrap();
+    world.run(&["restore", text]).ended(0);
+    assert_eq!(world.show("alice")["status"], "active");
+}
+
 #[test]
 fn root_uses_no_store_where_others_could_plant_something() {
     if !is_root() {

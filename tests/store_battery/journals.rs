@@ -123,6 +123,42 @@ async fn a_restore_sets_a_journal_aside_with_its_store() {
     assert!(victim.exists());
 }
 
+/// SQLite would write what is in it into whatever database has the name.
+#[tokio::test]
+async fn a_log_without_its_database_comes_beside_no_other() {
+    let made = Made::new().await;
+    let store = SqliteStore::open(&made.store(), &options()).unwrap();
+    add_user(&store, "bob").await;
+    let log = fs::read(made.path("doorward.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    drop(store);
+    fs::remove_file(made.store()).unwrap();
+    // What is restored has a log of its own, and the other is kept under a name that is free.
+    for kept in [
+        "doorward.db.before-restore-wal",
+        "doorward.db.before-restore.2-wal",
+    ] {
+        fs::write(made.path("doorward.db-wal"), &log).unwrap();
+        let named = restore(&made.copy(), &made.store()).unwrap();
+        let store = SqliteStore::open(&made.store(), &options()).unwrap();
+        let users = store.users(&UserFilter::All, None, 10).await.unwrap();
+        let users: Vec<_> = users.iter().map(|user| user.username.as_str()).collect();
+        assert_eq!(users, ["alice"]);
+        drop(store);
+        assert_eq!(named, Some(made.path(kept)));
+        assert_eq!(fs::read(made.path(kept)).unwrap(), log);
+        fs::remove_file(made.store()).unwrap();
+    }
+    // And no backup is written beside one.
+    let other = made.path("other.db-wal");
+    fs::write(&other, &log).unwrap();
+    let refused = backup(&made.copy(), &made.path("other.db")).unwrap_err();
+    assert!(
+        matches!(&refused, BackupError::Exists(named) if *named == other),
+        "{refused}"
+    );
+}
+
 /// The names of journals that are made in a folder while something is done there.
 fn journals_made(folder: &Path, work: impl FnOnce()) -> Vec<String> {
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();

@@ -1,8 +1,11 @@
 //! Backup while others write, and restore while nobody does.
 
+mod placed;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,11 +18,13 @@ use super::events;
 use super::fault::Fault;
 use super::file::{self, Hold, StrayJournal};
 use super::schema::{self, Found, Schema};
+use placed::Placed;
 
 /// How long a backup or restore waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why a backup or a restore came to nothing; the store is as it was.
+/// Why a backup or a restore came to nothing; the store is as it was, but for
+/// [`BackupError::Displaced`].
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The file to write exists.
@@ -60,9 +65,33 @@ pub enum BackupError {
     /// A rollback journal is beside the file.
     #[error(transparent)]
     Journal(#[from] StrayJournal),
+    /// The new store could not be put in place, nor what stood there before put back.
+    #[error(
+        "{} cannot be written: {reason}; what stood there before could not be put back ({back}): \
+         rename {}",
+        path.display(),
+        renamed(parts)
+    )]
+    Displaced {
+        /// The store.
+        path: PathBuf,
+        /// Why the new one could not be put in place.
+        reason: String,
+        /// Why the old one could not be put back.
+        back: String,
+        /// Where each part of the old one is, and where it was.
+        parts: Vec<(PathBuf, PathBuf)>,
+    },
     /// Another process uses the store.
     #[error("another process uses {}: stop it first", .0.display())]
     InUse(PathBuf),
+}
+
+fn renamed(parts: &[(PathBuf, PathBuf)]) -> String {
+    let parts = parts
+        .iter()
+        .map(|(is, was)| format!("{} to {}", is.display(), was.display()));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> BackupError {
@@ -109,8 +138,9 @@ pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     folder.refuse_company(Wanted::OneName).map_err(failed)?;
     let acting = Acting::as_owner_of(&folder).map_err(failed)?;
     let failed = |error: std::io::Error| unwritable(to, &acting.tell(&error));
-    if folder.has(&name).map_err(failed)? {
-        return Err(BackupError::Exists(to.to_owned()));
+    // The log of another database would be taken for this one's.
+    if let Some(there) = parts_of(&folder, &name).map_err(failed)?.first() {
+        return Err(BackupError::Exists(file::folder(to).join(there)));
     }
     // What SQLite looks for beside the file that it writes, nobody else can put there.
     let partial = files::beside(&name, ".partial");
@@ -167,7 +197,7 @@ fn make_whole(database: Connection) -> rusqlite::Result<()> {
 /// stood there before is kept beside it; its name is given back.
 ///
 /// # Errors
-/// Says what stands in the way; the store is as it was.
+/// Says what stands in the way; the store is as it was, or the error says where it is.
 pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
     let mut given = open_given(from)?;
     let failed = |error: std::io::Error| unwritable(to, &error);
@@ -179,13 +209,15 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
     }
     let fresh = files::beside(&name, ".restoring");
     let workshop = folder.make_workshop(&fresh).map_err(failed)?;
-    let restored = take_in(&mut given, &workshop, &name, from, to)
-        .and_then(|()| put_in_place(&workshop, &folder, &name));
+    let placed = take_in(&mut given, &workshop, &name, from, to)
+        .and_then(|()| Placed::put(&workshop, &folder, &name, to));
     let removed = folder.remove_workshop(&fresh);
-    let kept = restored?;
-    removed.map_err(failed)?;
-    folder.sync().map_err(failed)?;
-    Ok(kept.map(|kept| file::folder(to).join(kept)))
+    let placed = placed?;
+    let kept = placed.kept();
+    match removed.and_then(|()| folder.sync()) {
+        Ok(()) => Ok(kept),
+        Err(error) => Err(placed.undo(&acting.tell(&error))),
+    }
 }
 
 /// Opens a backup to read its bytes, with the rights of who asks, and once: nothing that stands
@@ -204,6 +236,13 @@ fn open_given(path: &Path) -> Result<File, BackupError> {
         return Err(unreadable(path, &reason));
     }
     let mut file = folder.open_to_read(&name).map_err(failed)?;
+    // A second name may have been given to any file on the disk by who could not read it.
+    if file.metadata().map_err(failed)?.nlink() != 1 && !folder.is_ones_own().map_err(failed)? {
+        let reason = "it has another name elsewhere, and others than you may write in its folder: \
+                      it may be a file that they cannot read. Where it is a backup, copy it to a \
+                      folder of your own and restore the copy";
+        return Err(unreadable(path, &reason));
+    }
     let mut header = [0; SQLITE_HEADER.len()];
     // Nothing else is copied to where somebody else could read it.
     if file.read_exact(&mut header).is_err() || header != *SQLITE_HEADER {
@@ -240,54 +279,23 @@ fn take_in(
     file.sync_all().map_err(|error| unwritable(to, &error))
 }
 
-/// Moves what was there out of the way, and the new store to its name; tells what the old one is
-/// called now.
-fn put_in_place(
-    workshop: &Folder,
-    folder: &Folder,
-    name: &OsStr,
-) -> Result<Option<OsString>, BackupError> {
-    let failed = |error: std::io::Error| unwritable(&folder.path(name), &error);
-    let kept = if folder.has(name).map_err(failed)? {
-        Some(set_aside(folder, name)?)
-    } else {
-        None
-    };
-    workshop.link(name, folder, name).map_err(failed)?;
-    Ok(kept)
+/// What there is of a database: SQLite takes a log for its own though it was left by another.
+fn parts_of(folder: &Folder, name: &OsStr) -> std::io::Result<Vec<OsString>> {
+    let mut parts = Vec::new();
+    for suffix in PARTS {
+        let part = files::beside(name, suffix);
+        if folder.has(&part)? {
+            parts.push(part);
+        }
+    }
+    Ok(parts)
 }
 
-/// Moves a store, its write-ahead log included, out of the way under a name that is free.
-fn set_aside(folder: &Folder, name: &OsStr) -> Result<OsString, BackupError> {
-    let failed = |error: std::io::Error| unwritable(&folder.path(name), &error);
-    let mut kept = None;
-    for number in 1..1000 {
-        let free = match number {
-            1 => files::beside(name, ".before-restore"),
-            _ => files::beside(name, &format!(".before-restore.{number}")),
-        };
-        if !folder.has(&free).map_err(failed)? {
-            kept = Some(free);
-            break;
-        }
-    }
-    let kept = kept.ok_or_else(|| {
-        let reason = "too many stores are kept from earlier restores";
-        unwritable(&folder.path(name), &reason)
-    })?;
-    // The log first: found without its database it is nothing, and a database without its log
-    // would be an older one.
-    for suffix in file::COMPANIONS.into_iter().chain([""]) {
-        let part = files::beside(name, suffix);
-        match folder.rename(&part, &files::beside(&kept, suffix)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(unwritable(&folder.path(&part), &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(kept)
-}
+/// What a database consists of.
+const PARTS: [&str; 1 + file::COMPANIONS.len()] = {
+    let [log, index, journal] = file::COMPANIONS;
+    ["", log, index, journal]
+};
 
 /// Opens the store that is to be backed up.
 fn open_store(folder: &Folder, name: &OsStr, path: &Path) -> Result<Connection, BackupError> {
