@@ -12,7 +12,7 @@ use doorward::domain::session::{
 };
 use doorward::domain::ssh_key::SshPublicKey;
 use doorward::domain::time::Timestamp;
-use doorward::store::attempts::{AccountKey, Fetch};
+use doorward::store::attempts::{AccountKey, Fetch, PlaceAnswer};
 use doorward::store::changes::{Change, ChangeRefused, UserFilter};
 use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
 use doorward::store::{
@@ -496,6 +496,35 @@ async fn a_queue_that_is_full_refuses_at_once_and_what_was_taken_is_done() {
         done,
         "what was answered is there, and nothing else"
     );
+}
+
+/// A place that nobody knows of would be in the way of the account's owner until it lapsed.
+#[tokio::test]
+async fn a_place_for_which_nobody_waits_any_more_is_not_taken_and_what_is_given_back_is() {
+    let folder = fixture();
+    let store = folder.open();
+    let alice = add_user(&store, "alice").await;
+    let attempt = Attempt::new(&store, alice, START).await;
+    let place = attempt.place(&store).await;
+    let mut hasty = options();
+    hasty.deadline = std::time::Duration::from_millis(10);
+    let hasty = SqliteStore::open(&folder.path(), &hasty).unwrap();
+    // Another process holds the writer up for longer than anybody waits.
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let late = hasty.give_back(place).await;
+    assert!(matches!(late, Err(Unavailable::Broken(_))), "{late:?}");
+    for _ in 0..3 {
+        let late = hasty.take_place(attempt.asking()).await;
+        assert!(matches!(late, Err(Unavailable::Broken(_))), "{late:?}");
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    // Works off what waits.
+    drop(hasty);
+    for _ in 0..3 {
+        attempt.place(&store).await;
+    }
+    assert_eq!(attempt.take(&store).await, PlaceAnswer::Full);
 }
 
 #[tokio::test]

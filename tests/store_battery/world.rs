@@ -272,17 +272,18 @@ impl Attempt {
         self
     }
 
+    pub(crate) fn asking(&self) -> TakePlace {
+        TakePlace {
+            account: self.account,
+            epoch: self.epoch,
+            origin: OriginKey::new(self.origin.to_owned()),
+            at: self.at,
+            limits: self.limits,
+        }
+    }
+
     pub(crate) async fn take(&self, store: &impl Store) -> PlaceAnswer {
-        store
-            .take_place(TakePlace {
-                account: self.account,
-                epoch: self.epoch,
-                origin: OriginKey::new(self.origin.to_owned()),
-                at: self.at,
-                limits: self.limits,
-            })
-            .await
-            .unwrap()
+        store.take_place(self.asking()).await.unwrap()
     }
 
     pub(crate) async fn place(&self, store: &impl Store) -> PlaceId {

@@ -57,7 +57,7 @@ use merge::Merges;
 use numbers::Numbering;
 use readers::{Lane, Readers, View};
 use waiting::{Asker, Line, Waiting};
-use writer::{Asked, Job};
+use writer::{Asked, Job, Wanted};
 
 /// The store in one SQLite file. Clones share its threads; when the last one goes, what was
 /// queued is committed and the file closed.
@@ -148,7 +148,25 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let (job, answer) = Asked::job(work);
+        self.write_where(Wanted::Always, turn, work).await
+    }
+
+    /// Writes what is of use to who waits for it alone: nothing, where that is nobody by then.
+    async fn write_while_awaited<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.write_where(Wanted::WhileAwaited, Line::Common, work)
+            .await
+    }
+
+    async fn write_where<T, F>(&self, wanted: Wanted, turn: Line, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let (job, answer) = Asked::job(work, wanted);
         self.inner.queue.put(turn, job)?;
         self.answer(answer).await
     }

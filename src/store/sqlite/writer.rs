@@ -48,6 +48,16 @@ pub(super) struct Asked<T, F> {
     work: Option<F>,
     outcome: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, Fault>>,
+    wanted: Wanted,
+}
+
+/// Whether a job is done though whoever asked has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It is.
+    Always,
+    /// It is not: what it does is of use to who asked alone, and would be in the way otherwise.
+    WhileAwaited,
 }
 
 impl<T, F> Asked<T, F>
@@ -56,12 +66,16 @@ where
     F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
 {
     /// A job and where its answer arrives.
-    pub(super) fn job(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
+    pub(super) fn job(
+        work: F,
+        wanted: Wanted,
+    ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
         let (reply, answer) = oneshot::channel();
         let job = Self {
             work: Some(work),
             outcome: None,
             reply,
+            wanted,
         };
         (Box::new(job), answer)
     }
@@ -76,6 +90,9 @@ where
         let Some(work) = self.work.take() else {
             return Ran::Undone;
         };
+        if self.wanted == Wanted::WhileAwaited && self.reply.is_closed() {
+            return Ran::Undone;
+        }
         let outcome = guarded(|| work(connection));
         let ran = match &outcome {
             Ok(_) => Ran::Kept,

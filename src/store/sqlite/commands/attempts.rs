@@ -95,7 +95,7 @@ impl AttemptStore for SqliteStore {
 
     async fn take_place(&self, take: TakePlace) -> Result<PlaceAnswer, Unavailable> {
         let answer = self
-            .write(move |connection| places::take(connection, &take))
+            .write_while_awaited(move |connection| places::take(connection, &take))
             .await?;
         Ok(answer)
     }
@@ -134,7 +134,7 @@ impl AttemptStore for SqliteStore {
     }
 
     async fn keep_pace(&self) -> Result<(), Unavailable> {
-        self.write(rows::touch_probe).await?;
+        self.write_while_awaited(rows::touch_probe).await?;
         Ok(())
     }
 
