@@ -21,6 +21,12 @@ const PORTION: usize = 100;
 /// How many of a kind each time: more than a client may report meanwhile by the default rate.
 const MOST: usize = 200_000;
 
+/// How long to wait before the store is asked again that had no room.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often it is asked again for what is old, and as often for what is too much: all together
+/// that takes about as long as it is until the next time.
+const PAUSES: u128 = PERIOD.as_millis() / PAUSE.as_millis() / 2;
+
 /// How many are kept.
 #[derive(Debug, Clone, Copy)]
 struct Room {
@@ -52,24 +58,46 @@ pub(super) async fn tidy<S: Store>(
 ) {
     every(PERIOD, shutdown, || async {
         let now = clock.now();
-        let tidied = async {
-            if !now.clock_suspect {
-                let silent = now.wall.minus(end_after);
-                let old = now.wall.minus(audit().retention);
-                forget(&*store, silent, old).await?;
-            }
-            bound(&*store, OPEN, ENDED).await
-        };
-        if let Err(error) = tidied.await {
+        let old = (!now.clock_suspect).then(|| Old {
+            silent: now.wall.minus(end_after),
+            over: now.wall.minus(audit().retention),
+        });
+        if let Err(error) = pass(&*store, old, OPEN, ENDED).await {
             tracing::warn!(%error, "sessions were not tidied up yet");
         }
     })
     .await;
 }
 
-async fn forget(store: &impl Store, silent: Timestamp, old: Timestamp) -> Result<(), Unavailable> {
-    let ended = in_portions(MOST, |limit| store.end_silent_sessions(silent, limit)).await?;
-    let gone = in_portions(MOST, |limit| store.forget_sessions(old, limit)).await?;
+/// What is old.
+#[derive(Debug, Clone, Copy)]
+struct Old {
+    /// Nothing was heard of an open session since.
+    silent: Timestamp,
+    /// It was over by then.
+    over: Timestamp,
+}
+
+/// Tidies up once. What is too much goes whatever became of what is old.
+async fn pass(
+    store: &impl Store,
+    old: Option<Old>,
+    open: Room,
+    ended: Room,
+) -> Result<(), Unavailable> {
+    let forgot = match old {
+        Some(old) => forget(store, old).await,
+        None => Ok(()),
+    };
+    bound(store, open, ended).await.and(forgot)
+}
+
+async fn forget(store: &impl Store, old: Old) -> Result<(), Unavailable> {
+    let mut patience = Patience(PAUSES);
+    let silent = |limit| store.end_silent_sessions(old.silent, limit);
+    let ended = in_portions(MOST, &mut patience, silent).await?;
+    let over = |limit| store.forget_sessions(old.over, limit);
+    let gone = in_portions(MOST, &mut patience, over).await?;
     if ended + gone > 0 {
         tracing::info!(ended, gone, "sessions were tidied up");
     }
@@ -77,10 +105,11 @@ async fn forget(store: &impl Store, silent: Timestamp, old: Timestamp) -> Result
 }
 
 async fn bound(store: &impl Store, open: Room, ended: Room) -> Result<(), Unavailable> {
-    let kept = store.kept_sessions().await?;
+    let mut patience = Patience(PAUSES);
+    let kept = patience.ask(|| store.kept_sessions()).await?;
     for (client, over) in surplus(&kept.open, open) {
         let step = |limit| store.end_oldest_sessions(client, limit);
-        let count = in_portions(over.min(MOST), step).await?;
+        let count = in_portions(over.min(MOST), &mut patience, step).await?;
         tracing::warn!(
             client.name = %client,
             count,
@@ -90,7 +119,7 @@ async fn bound(store: &impl Store, open: Room, ended: Room) -> Result<(), Unavai
     }
     for (client, over) in surplus(&kept.ended, ended) {
         let step = |limit| store.forget_oldest_sessions(client, limit);
-        let count = in_portions(over.min(MOST), step).await?;
+        let count = in_portions(over.min(MOST), &mut patience, step).await?;
         tracing::warn!(
             client.name = %client,
             count,
@@ -102,20 +131,46 @@ async fn bound(store: &impl Store, open: Room, ended: Room) -> Result<(), Unavai
 }
 
 /// Has something done in portions until so much is done or nothing is left; says how much was.
-async fn in_portions<F>(most: usize, step: impl Fn(usize) -> F) -> Result<usize, Unavailable>
+async fn in_portions<F>(
+    most: usize,
+    patience: &mut Patience,
+    step: impl Fn(usize) -> F,
+) -> Result<usize, Unavailable>
 where
     F: Future<Output = Result<usize, Unavailable>>,
 {
     let mut done: usize = 0;
     while done < most {
         let portion = PORTION.min(most.saturating_sub(done));
-        let did = step(portion).await?;
+        let did = patience.ask(|| step(portion)).await?;
         done = done.saturating_add(did);
         if did < portion {
             break;
         }
     }
     Ok(done)
+}
+
+/// How often the store is asked again that has no room: that many log in at once is no reason to
+/// leave the rest for the next time.
+#[derive(Debug)]
+struct Patience(u128);
+
+impl Patience {
+    async fn ask<T, F>(&mut self, ask: impl Fn() -> F) -> Result<T, Unavailable>
+    where
+        F: Future<Output = Result<T, Unavailable>>,
+    {
+        loop {
+            match (ask().await, self.0.checked_sub(1)) {
+                (Err(Unavailable::Busy), Some(left)) => {
+                    self.0 = left;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                (answer, _) => return answer,
+            }
+        }
+    }
 }
 
 /// Whose is too much, and how much: who has most gives way, until all the others fit.
@@ -151,7 +206,9 @@ fn most_of_each(counts: &[(ClientName, usize)], room: Room) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::net::Ipv4Addr;
+    use std::path::Path;
 
     use super::*;
     use crate::domain::name::GroupName;
@@ -228,11 +285,20 @@ mod tests {
         }
     }
 
+    fn store(folder: &Path) -> SqliteStore {
+        let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
+        SqliteStore::open(&folder.join("doorward.db"), &options).unwrap()
+    }
+
+    const ROOM: Room = Room {
+        each: 7,
+        in_all: 10,
+    };
+
     #[tokio::test]
     async fn what_is_kept_is_bounded_for_each_client_and_in_portions() {
         let folder = tempfile::tempdir().unwrap();
-        let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
-        let store = SqliteStore::open(&folder.path().join("doorward.db"), &options).unwrap();
+        let store = store(folder.path());
         let open = u32::try_from(PORTION).unwrap() + 100;
         for number in 0..open {
             let loud = report("loud", number, Happened::Began);
@@ -242,28 +308,68 @@ mod tests {
             let quiet = report("quiet", number, Happened::Over);
             store.record_session(quiet).await.unwrap();
         }
-        let room = Room {
-            each: 7,
-            in_all: 10,
+        let wide = Room {
+            each: 1000,
+            in_all: 1000,
         };
-        bound(
-            &store,
-            room,
-            Room {
-                each: 1000,
-                in_all: 1000,
-            },
-        )
-        .await
-        .unwrap();
+        pass(&store, None, ROOM, wide).await.unwrap();
         let kept = store.kept_sessions().await.unwrap();
         assert_eq!(kept.open, counts(&[("loud", 7)]));
         let over = usize::try_from(open).unwrap() - 7;
         assert_eq!(kept.ended, counts(&[("loud", over), ("quiet", 5)]));
 
-        bound(&store, room, room).await.unwrap();
+        pass(&store, None, ROOM, ROOM).await.unwrap();
         let kept = store.kept_sessions().await.unwrap();
         assert_eq!(kept.open, counts(&[("loud", 7)]));
         assert_eq!(kept.ended, counts(&[("loud", 5), ("quiet", 5)]));
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_though_what_is_old_cannot_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        for number in 0..8 {
+            let open = report("loud", number, Happened::Began);
+            store.record_session(open).await.unwrap();
+        }
+        let over = report("quiet", 0, Happened::Over);
+        store.record_session(over).await.unwrap();
+        // Something else refers to what was over long ago.
+        store
+            .execute(
+                "CREATE TABLE holds (session REFERENCES radius_sessions (id));
+                 INSERT INTO holds SELECT id FROM radius_sessions WHERE ended IS NOT NULL;",
+            )
+            .await;
+        let old = Old {
+            silent: Timestamp::from_millis(0),
+            over: Timestamp::from_millis(2_000_000_000_000),
+        };
+        let told = pass(&store, Some(old), ROOM, ROOM).await;
+        assert!(matches!(told, Err(Unavailable::Broken(_))), "{told:?}");
+        let kept = store.kept_sessions().await.unwrap();
+        assert_eq!(kept.open, counts(&[("loud", 7)]));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_busy_is_asked_again_so_and_so_often() {
+        let asked = Cell::new(0_usize);
+        // Busy two times of three.
+        let step = |limit| {
+            asked.set(asked.get() + 1);
+            std::future::ready(match asked.get() % 3 {
+                0 => Ok(limit),
+                _ => Err(Unavailable::Busy),
+            })
+        };
+        let mut patience = Patience(4);
+        let done = in_portions(2 * PORTION, &mut patience, step).await;
+        assert_eq!((done, asked.get()), (Ok(2 * PORTION), 6));
+        let told = in_portions(PORTION, &mut patience, step).await;
+        assert_eq!((told, asked.get()), (Err(Unavailable::Busy), 7));
+        // Where it is broken, asking again is for the next time.
+        let broken = |_| std::future::ready(Err(Unavailable::closed()));
+        let told = in_portions(PORTION, &mut Patience(4), broken).await;
+        assert_eq!(told, Err(Unavailable::closed()));
     }
 }

@@ -35,6 +35,14 @@ fn event() -> AttemptEvent {
     }
 }
 
+impl SqliteStore {
+    /// Does to the database what no command does, for tests of what meets it.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let work = |connection: &Connection| Ok(connection.execute_batch(sql)?);
+        self.write(work).await.unwrap();
+    }
+}
+
 fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&folder.join("doorward.db"), &options().creating()).unwrap()
 }
