@@ -173,7 +173,7 @@ impl<S: AttemptStore> Core<S> {
                 let turn = self.turns(&guess.found.report).turn().await;
                 return turn.map_err(|QueueFull| Undecided::Busy);
             }
-            Landing::Remembered(_) => {}
+            Landing::Remembered(_) | Landing::Spent(_) => {}
         }
         Ok(())
     }

@@ -299,10 +299,14 @@ impl<S: AttemptStore> Core<S> {
     /// that guesses at one do not hold up logins at another. Whatever waits too long is busy, so that
     /// nothing is compared in a place that has lapsed, and nobody learns what was in one.
     pub(super) fn turns(&self, report: &Report) -> Turns<'_> {
+        self.turns_in(Lane::Attempt(report.resource().cloned()), report)
+    }
+
+    /// As [`Core::turns`], in any lane.
+    pub(super) fn turns_in(&self, lane: Lane, report: &Report) -> Turns<'_> {
         let at = report.begun().plus(COMPARE_WITHIN);
         let deadline = Deadline::new(Arc::clone(&self.clock), at);
-        let turns = self.pool.of(Lane::Attempt(report.resource().cloned()));
-        turns.until(deadline)
+        self.pool.of(lane).until(deadline)
     }
 
     /// Reads all that a decision about an account rests on, at one moment.

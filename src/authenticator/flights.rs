@@ -28,13 +28,15 @@ pub(super) enum Landing {
     Throttled(Bucket),
     /// There was no verdict: no place, no room in the queue, or a broken store.
     Undecided(Undecided),
+    /// There was no verdict either, but one of several hashes was compared, and so a guess made.
+    Spent(Undecided),
 }
 
 impl Landing {
-    /// Whether it stands, and its price is spent: there was a verdict, and it was no.
+    /// Whether the price is spent: there was a verdict, and it was no, or as good as one.
     pub(super) const fn is_settled(&self) -> bool {
         match self {
-            Self::Remembered(_) | Self::Throttled(_) => true,
+            Self::Remembered(_) | Self::Throttled(_) | Self::Spent(_) => true,
             Self::Right | Self::Moved | Self::Undecided(_) => false,
         }
     }
@@ -46,11 +48,13 @@ pub(super) struct Flights {
     under_way: Arc<Mutex<HashMap<FlightKey, watch::Receiver<Option<Landing>>>>>,
 }
 
-/// What makes two attempts the same guess: account, epoch and password (all in the digest), and
-/// whether it counts, since only a counting guess holds a counting place.
+/// What makes two attempts the same guess: account, epoch and password (all in the digest), and how
+/// it is weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FlightKey {
     pub(super) digest: Digest,
+    /// Whether it counts, since only a counting guess holds a counting place. One at a service account
+    /// counts where the account is looked at: what is not looked at is never let in by what is.
     pub(super) counting: bool,
 }
 

@@ -240,7 +240,7 @@ impl<S: AttemptStore> Core<S> {
             },
             // It was another's bucket that was empty.
             Landing::Moved | Landing::Throttled(_) => Ok(Round::Again),
-            Landing::Undecided(undecided) => Err(undecided),
+            Landing::Undecided(undecided) | Landing::Spent(undecided) => Err(undecided),
         })
     }
 

@@ -193,9 +193,8 @@ async fn no_password_binds_an_account_that_has_none() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn contract_3_7_guesses_at_a_service_account_where_it_is_known_go_ahead_a_few_times() {
-    let world = Arc::new(World::new());
+/// Adds `dovecot` with the password [`RIGHT`], which may come from anywhere.
+async fn add_dovecot(world: &World) {
     let password = world.hash(RIGHT).await;
     world
         .apply(Change::AddService(NewService {
@@ -207,8 +206,17 @@ async fn contract_3_7_guesses_at_a_service_account_where_it_is_known_go_ahead_a_
             sources: Vec::new(),
         }))
         .await;
-    let evidence =
-        |password: &str| ServiceEvidence::password("dovecot".to_owned(), password.as_bytes());
+}
+
+fn password(name: &str, password: &str) -> ServiceEvidence {
+    ServiceEvidence::password(name.to_owned(), password.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_7_guesses_at_a_service_account_where_it_is_known_go_ahead_a_few_times() {
+    let world = Arc::new(World::new());
+    add_dovecot(&world).await;
+    let evidence = |text: &str| password("dovecot", text);
     granted(&world, evidence(RIGHT)).await;
     let flood = Flood::at_services(&world, 200).await;
     let before = world.pool.counters().verified();
@@ -220,4 +228,66 @@ async fn contract_3_7_guesses_at_a_service_account_where_it_is_known_go_ahead_a_
     flood.goes_on_for(20).await;
     assert_eq!(world.pool.counters().verified() - before, 3);
     flood.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_3_the_same_words_for_a_service_account_in_flight_share_their_hashes() {
+    for (name, text, hashes) in [
+        ("dovecot", "wrong", 2),
+        ("nobody", "wrong", 2),
+        ("dovecot", RIGHT, 1),
+    ] {
+        let world = Arc::new(World::new());
+        add_dovecot(&world).await;
+        let parallel = (0..50).map(|_| {
+            let attempt = attempt(&world, "192.0.2.1", password(name, text));
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.authenticator.decide_service(attempt).await })
+        });
+        for decided in parallel.collect::<Vec<_>>() {
+            let granted = match decided.await.unwrap().unwrap() {
+                ServiceVerdict::Granted(_) => true,
+                ServiceVerdict::Refused(_) => false,
+            };
+            assert_eq!(granted, text == RIGHT);
+        }
+        let counters = world.pool.counters();
+        assert_eq!(counters.verified() + counters.dummies(), hashes, "{name}");
+    }
+}
+
+/// Whoever may bind from a host can empty the bucket that its SSSD draws from.
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_3_6_a_throttled_source_still_has_its_service_accounts_remembered_password() {
+    let world = World::new();
+    world.clock.stop();
+    add_dovecot(&world).await;
+    let host = "192.0.2.1";
+    let own = async || match decide(&world, host, password("dovecot", RIGHT)).await {
+        ServiceVerdict::Granted(_) => None,
+        ServiceVerdict::Refused(refusal) => Some(refusal),
+    };
+    let throttled = async |name: &str, text: &str| {
+        let refusal = refused(&world, host, password(name, text)).await;
+        assert_eq!(refusal, Refusal::Throttled);
+    };
+    assert_eq!(own().await, None);
+    for number in 0..40 {
+        let made_up = password(&format!("nobody{number}"), "x");
+        let refusal = refused(&world, host, made_up).await;
+        assert_eq!(refusal, Refusal::UnknownUser);
+    }
+    for number in 0..200 {
+        throttled(&format!("nobody more{number}"), "x").await;
+    }
+    for number in 0..99 {
+        throttled("dovecot", &format!("guess {number}")).await;
+    }
+    assert_eq!(own().await, None);
+    for number in 0..100 {
+        throttled("dovecot", &format!("another {number}")).await;
+    }
+    assert_eq!(own().await, Some(Refusal::Throttled), "too many guesses");
+    let elsewhere = decide(&world, "192.0.2.2", password("dovecot", RIGHT)).await;
+    assert!(matches!(elsewhere, ServiceVerdict::Granted(_)));
 }
