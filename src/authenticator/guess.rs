@@ -235,7 +235,8 @@ impl<S: AttemptStore> Core<S> {
             // Not asked of the memory, which may have let it go: to lead after all would count one
             // guess twice (CONTRACT.md 3.4).
             Landing::Remembered(known) => match guess.refused_again(known, self.clock.now()) {
-                Some(reason) => self.refuse_again(guess.report(), reason).await,
+                // It was compared, whether or not there is a turn to say so.
+                Some(reason) => return (true, self.refuse_again(guess.report(), reason).await),
                 None => Ok(Round::Again),
             },
             // It was another's bucket that was empty.

@@ -278,6 +278,15 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
 
 /// What a guess comes to that follows another of the same, which lands so.
 async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, landing: Landing) -> Round {
+    let round = following_to(core, guess, landing).await;
+    round.expect("a leader that lands leaves a verdict")
+}
+
+async fn following_to(
+    core: &Core<NoPlaces>,
+    guess: &Guess<'_>,
+    landing: Landing,
+) -> Result<Round, Undecided> {
     let key = FlightKey {
         digest: guess.digest,
         counting: guess.limits(NOW).counting,
@@ -291,7 +300,23 @@ async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, landing: Landing) -
     };
     let (round, ()) = tokio::join!(core.weigh(guess), landed);
     assert_eq!(places_taken(core), 0);
-    round.expect("a leader that lands leaves a verdict")
+    round
+}
+
+#[tokio::test]
+async fn contract_3_6_what_was_compared_is_spent_though_a_follower_has_no_turn_to_say_so() {
+    weighing(async |core, guess| {
+        core.pool.close();
+        for (landing, spent) in [
+            (Landing::Undecided(Undecided::Busy), false),
+            (Landing::Remembered(Known::Wrong), true),
+        ] {
+            let told = following_to(core, guess, landing).await;
+            assert!(matches!(told, Err(Undecided::Busy)));
+            assert_eq!(core.memory.is_paid(&guess.payment, NOW.mono), spent);
+        }
+    })
+    .await;
 }
 
 /// The memory is bounded: what the leader of a flight put there may be gone when its followers
