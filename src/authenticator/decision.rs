@@ -1,6 +1,7 @@
 //! Deciding a user's attempt, in the order of CONTRACT.md 5.1: resource; one read of account,
 //! bindings, epoch; then what was sent is weighed as a guess, whether or not anybody has the name.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::domain::account::Conditions;
@@ -43,6 +44,15 @@ const ROUNDS: usize = 8;
 pub(super) enum Round {
     Verdict(Verdict),
     Again,
+}
+
+/// The announcement that an attempt was taken for, in all its rounds: another one is another client's.
+#[derive(Clone, Copy)]
+enum Brought {
+    /// Nobody looked for one yet.
+    NotAsked,
+    /// That of this client, or none.
+    For(Option<IpAddr>),
 }
 
 /// What asks, and what its door is.
@@ -131,6 +141,7 @@ impl<S: AttemptStore> Core<S> {
     /// Decides; the answer is not delayed here.
     pub(super) async fn judge(&self, attempt: &Attempt) -> Result<Verdict, Undecided> {
         let begun = self.clock.now().mono;
+        let mut client = Brought::NotAsked;
         for _ in 0..ROUNDS {
             let round = match &attempt.evidence {
                 Evidence::Resumed(ground) => self.resume(attempt, begun, ground).await?,
@@ -138,7 +149,7 @@ impl<S: AttemptStore> Core<S> {
                     self.certify(attempt, begun, certificate).await?
                 }
                 Evidence::Password(_) | Evidence::Unusable(_) | Evidence::Response(_) => {
-                    self.round(attempt, begun).await?
+                    self.round(attempt, begun, &mut client).await?
                 }
             };
             match round {
@@ -149,7 +160,12 @@ impl<S: AttemptStore> Core<S> {
         Err(Undecided::Busy)
     }
 
-    async fn round(&self, attempt: &Attempt, begun: Monotonic) -> Result<Round, Undecided> {
+    async fn round(
+        &self,
+        attempt: &Attempt,
+        begun: Monotonic,
+        client: &mut Brought,
+    ) -> Result<Round, Undecided> {
         let settings = self.settings.load();
         let (Claim::Typed(typed) | Claim::Malformed(typed)) = &attempt.claim;
         let mut report = Report::of(
@@ -178,7 +194,7 @@ impl<S: AttemptStore> Core<S> {
         let name = login.canonical(typed);
         let key = AccountKey::Login(login);
         let (from, read) = self
-            .read_from(&settings, attempt, &asked, &key, &name)
+            .read_from(&settings, attempt, client, &asked, &key, &name)
             .await?;
         let holder = match &read.account {
             Some(record) => Holder::Account(record.account.as_uuid(), record.epoch_of_guesses()),
@@ -243,15 +259,22 @@ impl<S: AttemptStore> Core<S> {
         &self,
         settings: &Settings,
         attempt: &Attempt,
+        client: &mut Brought,
         asked: &Asked,
         key: &AccountKey,
         name: &str,
     ) -> Result<(Identified, AttemptRead), Undecided> {
-        let from = identify(asked.kind(), attempt.protocol, &attempt.origin);
-        let read = self
-            .read(key, asked, Some(&from.key), attempt.protocol)
-            .await?;
-        if !settings.relays.include(&attempt.origin.source) {
+        let protocol = attempt.protocol;
+        let of = |client| identify(asked.kind(), protocol, &Origin::address(client));
+        let from = match *client {
+            Brought::For(Some(client)) => of(client),
+            Brought::For(None) | Brought::NotAsked => {
+                identify(asked.kind(), protocol, &attempt.origin)
+            }
+        };
+        let read = self.read(key, asked, Some(&from.key), protocol).await?;
+        let relay = settings.relays.include(&attempt.origin.source);
+        if !relay || matches!(client, Brought::For(_)) {
             return Ok((from, read));
         }
         let whom = match &read.account {
@@ -259,14 +282,14 @@ impl<S: AttemptStore> Core<S> {
             None => Whom::Nobody(self.memory.name_digest(name)),
         };
         let now = self.clock.now().mono;
-        let Some(client) = self.announced.bring(&whom, asked.name.as_ref(), now) else {
+        let brought = self.announced.bring(&whom, asked.name.as_ref(), now);
+        *client = Brought::For(brought);
+        let Some(brought) = brought else {
             return Ok((from, read));
         };
-        let client = identify(asked.kind(), attempt.protocol, &Origin::address(client));
-        let read = self
-            .read(key, asked, Some(&client.key), attempt.protocol)
-            .await?;
-        Ok((client, read))
+        let from = of(brought);
+        let read = self.read(key, asked, Some(&from.key), protocol).await?;
+        Ok((from, read))
     }
 
     /// What was sent to be compared, and by what it is known: as a guess at somebody, and as what
@@ -403,3 +426,6 @@ fn fetch(protocol: Protocol) -> Fetch {
         Protocol::Ldap | Protocol::Web | Protocol::AuthPolicy => Fetch::Verdict,
     }
 }
+
+#[cfg(test)]
+mod tests;
