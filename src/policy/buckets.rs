@@ -146,11 +146,31 @@ pub fn give_back(bucket: &mut Bucket, rate: Rate, now: Monotonic) {
 ///
 /// At the bound the fullest go first and the oldest among equals: a full one says nothing, and a
 /// stranger who floods the map with keys pushes out the flood before any emptied bucket. Whatever
-/// is pushed out comes back as a fresh bucket, never as more.
+/// is pushed out comes back as a fresh bucket, never as more. Buckets of several rates may be in one
+/// map: each is judged by the rate at which it was last drawn from.
 #[derive(Debug)]
 pub struct Buckets<K> {
     bound: usize,
-    buckets: HashMap<K, Bucket>,
+    buckets: HashMap<K, Rated>,
+}
+
+/// A bucket, and at which rate it fills.
+#[derive(Debug, Clone, Copy)]
+struct Rated {
+    bucket: Bucket,
+    rate: Rate,
+}
+
+impl Rated {
+    fn missing(self, now: Monotonic) -> u32 {
+        let tokens = self.bucket.tokens(self.rate, now);
+        self.rate.capacity.saturating_sub(tokens)
+    }
+
+    /// What is pushed out first: the fewest tokens missing, then the longest untouched.
+    fn rank(self, now: Monotonic) -> (u32, Monotonic) {
+        (self.missing(now), self.bucket.updated)
+    }
 }
 
 impl<K: Hash + Eq> Buckets<K> {
@@ -165,27 +185,28 @@ impl<K: Hash + Eq> Buckets<K> {
     /// Takes a token from the bucket of `key`; false where none is left.
     #[must_use]
     pub fn take(&mut self, key: K, rate: Rate, now: Monotonic) -> bool {
-        if let Some(bucket) = self.buckets.get_mut(&key) {
-            return take(bucket, rate, now);
+        if let Some(rated) = self.buckets.get_mut(&key) {
+            rated.rate = rate;
+            return take(&mut rated.bucket, rate, now);
         }
-        self.make_room(rate, now);
+        self.make_room(now);
         let mut bucket = Bucket::fresh(rate, now);
         let taken = take(&mut bucket, rate, now);
-        self.buckets.insert(key, bucket);
+        self.buckets.insert(key, Rated { bucket, rate });
         taken
     }
 
     /// Whether there is a token left in the bucket of `key`.
     pub fn has(&self, key: &K, rate: Rate, now: Monotonic) -> bool {
-        let tokens = |bucket: &Bucket| bucket.tokens(rate, now);
+        let tokens = |rated: &Rated| rated.bucket.tokens(rate, now);
         self.buckets.get(key).map_or(rate.capacity, tokens) > 0
     }
 
     /// Gives a token back to the bucket of `key`; a bucket pushed out meanwhile is as good as full.
     pub fn give_back(&mut self, key: &K, rate: Rate, now: Monotonic) {
-        if let Some(bucket) = self.buckets.get_mut(key) {
-            give_back(bucket, rate, now);
-            if bucket.tokens >= rate.capacity {
+        if let Some(rated) = self.buckets.get_mut(key) {
+            give_back(&mut rated.bucket, rate, now);
+            if rated.bucket.tokens >= rate.capacity {
                 self.buckets.remove(key);
             }
         }
@@ -208,29 +229,25 @@ impl<K: Hash + Eq> Buckets<K> {
 
     /// Makes room for one more. A sixteenth is freed at a time, so that a flood of new keys pays
     /// for a look through the map once in many insertions.
-    fn make_room(&mut self, rate: Rate, now: Monotonic) {
+    fn make_room(&mut self, now: Monotonic) {
         if self.buckets.len() < self.bound {
             return;
         }
-        self.buckets
-            .retain(|_, bucket| bucket.tokens(rate, now) < rate.capacity);
+        self.buckets.retain(|_, rated| rated.missing(now) > 0);
         let keep = self.bound - (self.bound / 16).max(1);
         let excess = self.buckets.len().saturating_sub(keep);
         if excess == 0 {
             return;
         }
-        let mut ranks: Vec<(u32, Monotonic)> = self
-            .buckets
-            .values()
-            .map(|bucket| rank(*bucket, rate, now))
-            .collect();
+        let mut ranks: Vec<(u32, Monotonic)> =
+            self.buckets.values().map(|rated| rated.rank(now)).collect();
         let (sooner, last, _) = ranks.select_nth_unstable(excess - 1);
         let last = *last;
         // Equal ranks may straddle the boundary: of those only as many go as are needed.
         let surely = sooner.iter().filter(|rank| **rank < last).count();
         let mut equals = excess - surely;
-        self.buckets.retain(|_, bucket| {
-            let rank = rank(*bucket, rate, now);
+        self.buckets.retain(|_, rated| {
+            let rank = rated.rank(now);
             if rank == last && equals > 0 {
                 equals -= 1;
                 return false;
@@ -238,10 +255,4 @@ impl<K: Hash + Eq> Buckets<K> {
             rank >= last
         });
     }
-}
-
-/// What is pushed out first: the fewest tokens missing, then the longest untouched.
-fn rank(bucket: Bucket, rate: Rate, now: Monotonic) -> (u32, Monotonic) {
-    let missing = rate.capacity.saturating_sub(bucket.tokens(rate, now));
-    (missing, bucket.updated)
 }

@@ -77,6 +77,28 @@ fn contract_3_6_a_flood_of_keys_does_not_refill_an_emptied_bucket() {
     assert!(!buckets.take(0, RATE, second(0)));
 }
 
+/// Those of the account's at a NAS that tells of many stations fill more slowly than the others.
+#[test]
+fn contract_3_6_a_flood_of_faster_buckets_does_not_refill_an_emptied_slow_one() {
+    let slow = Rate {
+        capacity: 3,
+        refill: Duration::from_hours(1),
+    };
+    let fast = Rate {
+        capacity: 1,
+        refill: Duration::from_secs(1),
+    };
+    let mut buckets = Buckets::new(64);
+    for _ in 0..3 {
+        assert!(buckets.take(0, slow, second(0)));
+    }
+    for stranger in 1..10_000_u32 {
+        assert!(buckets.take(stranger, fast, second(10)));
+        assert!(buckets.len() <= 64);
+    }
+    assert!(!buckets.take(0, slow, second(10)));
+}
+
 #[test]
 fn contract_3_6_full_buckets_are_not_kept() {
     let mut buckets = Buckets::new(8);
