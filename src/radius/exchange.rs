@@ -19,6 +19,7 @@ use super::accounting::{self, Report, Way};
 use super::challenges::MsChapAsked;
 use super::client::ClientSettings;
 use super::duplicates::{Admission, Duplicates, Identity, Key, Ticket};
+use super::probes::Probes;
 use super::reason::{DropReason, RejectReason};
 use super::reply::{self, Envelope, Reply};
 use super::request::{self, Place, Wanted};
@@ -72,8 +73,7 @@ pub struct Examined<'a> {
 pub enum Weight {
     /// Proven, and not seen before: only who has the secret can make one.
     Request,
-    /// Proven, and of a kind that whoever recorded one can send again: a request that is known, a
-    /// Status-Server.
+    /// Proven, and known: whoever recorded a request or a Status-Server can send it again.
     Repetition,
     /// Proven by nothing, wrongly proven, or no packet that is served here: anybody who forges the
     /// client's address can send it.
@@ -231,6 +231,7 @@ pub struct ExchangeId {
 #[derive(Debug, Default)]
 pub struct Exchanges {
     duplicates: Duplicates,
+    probes: Probes,
     sessions: Sessions,
 }
 
@@ -239,6 +240,7 @@ impl Exchanges {
     pub fn new(capacity: usize, lifetime: Duration) -> Self {
         Self {
             duplicates: Duplicates::new(capacity, lifetime),
+            probes: Probes::new(lifetime),
             sessions: Sessions::default(),
         }
     }
@@ -273,7 +275,11 @@ impl Exchanges {
         } = examined;
         match (identity.proof, packet.code()) {
             (Proof::Absent, _) => Weight::Unproven,
-            (_, Code::StatusServer) => Weight::Repetition,
+            (Proof::Octets(digest), Code::StatusServer)
+                if self.probes.knows(&digest, arrival.now.mono) =>
+            {
+                Weight::Repetition
+            }
             _ if self.duplicates.knows(identity, arrival.now.mono) => Weight::Repetition,
             _ => Weight::Request,
         }
@@ -382,6 +388,9 @@ impl Exchanges {
             }
             Code::AccessRequest => self.access(arrival, &packet, &identity, keys),
             Code::StatusServer => {
+                if let Proof::Octets(digest) = identity.proof {
+                    self.probes.note(digest, arrival.now.mono);
+                }
                 if !arrival.available {
                     return Err(DropReason::Unavailable);
                 }

@@ -3,7 +3,7 @@
 //! [`wire`] knows octets and MD5, [`transport`] what UDP and TLS make of them, [`request`] reads
 //! what is asked (CHAP and MS-CHAPv2 by [`challenges`]), [`accounting`] what is reported, [`reply`]
 //! writes what is answered, [`attributes`] what a reply tells of a user's network, [`dictionary`]
-//! which attribute a name is, [`duplicates`] remembers both, [`sessions`] keeps EAP conversations
+//! which attribute a name is, [`duplicates`] remembers both, [`probes`] which Status-Servers came, [`sessions`] keeps EAP conversations
 //! from one challenge to the next, [`disconnect`] asks a client to end a session, [`exchange`] joins
 //! them into a state machine without socket or clock, [`narration`] and [`shown`] put it into words
 //! for who watches, and [`server`] is the only part that does input and output. None of them decides
@@ -19,6 +19,7 @@ pub mod disconnect;
 pub mod duplicates;
 pub mod exchange;
 pub mod narration;
+pub mod probes;
 pub mod reason;
 pub mod reply;
 pub mod request;

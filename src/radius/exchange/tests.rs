@@ -162,10 +162,25 @@ fn what_the_secret_proves_is_told_from_what_anybody_can_send() {
     ] {
         assert_eq!(fixture.weight(unproven), Weight::Unproven);
     }
-    let alive = Draft::new(Code::StatusServer, 9)
-        .seal_request(&AUTHENTICATOR, &secret())
-        .unwrap();
-    assert_eq!(fixture.weight(&alive), Weight::Repetition);
+}
+
+/// One probe that somebody recorded must not use up what those of the client need.
+#[test]
+fn a_status_server_weighs_as_a_request_until_it_is_sent_again() {
+    let mut fixture = Fixture::lenient();
+    let probe = |authenticator| {
+        Draft::new(Code::StatusServer, 9)
+            .seal_request(&authenticator, &secret())
+            .unwrap()
+    };
+    let recorded = probe(AUTHENTICATOR);
+    for weight in [Weight::Request, Weight::Repetition, Weight::Repetition] {
+        assert_eq!(fixture.weight(&recorded), weight);
+        assert!(matches!(fixture.receive(&recorded), Step::Reply(_)));
+    }
+    fixture.move_to(999);
+    assert_eq!(fixture.weight(&recorded), Weight::Repetition);
+    assert_eq!(fixture.weight(&probe([0x43; 16])), Weight::Request);
 }
 
 fn draft(attributes: Attributes<'_>) -> Draft {
