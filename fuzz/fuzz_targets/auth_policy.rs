@@ -2,7 +2,7 @@
 //! is read is bounded.
 #![no_main]
 
-use doorward::auth_policy::{MAX_BODY_BYTES, Question, read};
+use doorward_auth_policy::{MAX_BODY_BYTES, Question, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

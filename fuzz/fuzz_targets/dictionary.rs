@@ -2,8 +2,8 @@
 //! attribute that fits a packet, or is refused.
 #![no_main]
 
-use doorward::domain::reply::ReplyAttribute;
-use doorward::radius::dictionary::{Dictionary, NoFiles, Source};
+use doorward_domain::reply::ReplyAttribute;
+use doorward_radius_protocol::dictionary::{Dictionary, NoFiles, Source};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

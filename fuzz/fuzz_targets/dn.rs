@@ -2,7 +2,7 @@
 //! names the same entry.
 #![no_main]
 
-use doorward::ldap::dn::{DistinguishedName, MAX_DN_BYTES};
+use doorward_ldap_protocol::dn::{DistinguishedName, MAX_DN_BYTES};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -7,17 +7,15 @@ use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use doorward::authenticator::{Refusal, Undecided, Verdict};
-use doorward::domain::time::{Monotonic, Now, Timestamp};
-use doorward::domain::user_certificate::NamedBy;
-use doorward::eap::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
-use doorward::eap::packet::{self, Packet, kind};
-use doorward::eap::settings::Bounds;
-use doorward::eap::{
-    Conversation, InnerMethod, Journal, Method, Outcome, Resumption, Settings, Step,
-    UserCertificates,
-};
-use doorward::radius::narration;
+use doorward_frontend_api::{Refusal, Undecided, Verdict};
+use doorward_domain::time::{Monotonic, Now, Timestamp};
+use doorward_domain::user_certificate::NamedBy;
+use doorward_eap::fragments::{ACKNOWLEDGEMENT, Assembly, Fragment, Outgoing, START_DATA};
+use doorward_eap::packet;
+use doorward_eap::packet::{Packet, kind};
+use doorward_eap::settings::Bounds;
+use doorward_eap::{Conversation, InnerMethod, Journal, Method, Outcome, Resumption, Settings, Step, UserCertificates};
+use doorward_radius_protocol::narration;
 use libfuzzer_sys::fuzz_target;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};

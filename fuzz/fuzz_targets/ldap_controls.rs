@@ -2,10 +2,8 @@
 //! can be read again.
 #![no_main]
 
-use doorward::ldap::controls::{
-    PAGED_RESULTS, PagedRequest, SORT_KEYS, SORT_REQUEST, SearchControls, Sort, paged_response,
-};
-use doorward::ldap::decode::Control;
+use doorward_ldap_protocol::controls::{PAGED_RESULTS, PagedRequest, SORT_KEYS, SORT_REQUEST, SearchControls, Sort, paged_response};
+use doorward_ldap_protocol::decode::Control;
 use libfuzzer_sys::fuzz_target;
 
 fn control(oid: &str, value: &[u8]) -> Control {

@@ -4,14 +4,11 @@
 
 use std::sync::LazyLock;
 
-use doorward::ldap::attribute::Entry;
-use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::filter::{Filter, Truth, evaluate};
-use doorward::ldap::limits::Limits;
-use doorward::ldap::schema::{
-    COMMON_NAME, MAIL, MEMBER, MEMBER_UID, MODIFY_TIMESTAMP, OBJECT_CLASS, UID_NUMBER, USER_ID,
-    USER_PASSWORD,
-};
+use doorward_ldap_protocol::attribute::Entry;
+use doorward_ldap_protocol::dn::DistinguishedName;
+use doorward_ldap_protocol::filter::{Filter, Truth, evaluate};
+use doorward_ldap_protocol::limits::Limits;
+use doorward_ldap_protocol::schema::{COMMON_NAME, MAIL, MEMBER, MEMBER_UID, MODIFY_TIMESTAMP, OBJECT_CLASS, UID_NUMBER, USER_ID, USER_PASSWORD};
 use libfuzzer_sys::fuzz_target;
 
 static ENTRY: LazyLock<Entry> = LazyLock::new(|| {

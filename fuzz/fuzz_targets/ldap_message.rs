@@ -3,13 +3,13 @@
 #![no_main]
 
 use bytes::BytesMut;
-use doorward::ldap::decode::{Authentication, Operation, Request, decode, frame_bytes};
-use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::filter::Filter;
-use doorward::ldap::limits::{Limits, Phase};
-use doorward::ldap::narration;
-use doorward::ldap::result::Reply;
-use doorward::ldap::tree::Tree;
+use doorward_ldap_protocol::decode::{Authentication, Operation, Request, decode, frame_bytes};
+use doorward_ldap_protocol::dn::DistinguishedName;
+use doorward_ldap_protocol::filter::Filter;
+use doorward_ldap_protocol::limits::{Limits, Phase};
+use doorward_ldap_protocol::narration;
+use doorward_ldap_protocol::result::Reply;
+use doorward_ldap_protocol::tree::Tree;
 use ldap3_proto::proto::{LdapBindCred, LdapMsg, LdapOp};
 use libfuzzer_sys::fuzz_target;
 

@@ -5,19 +5,18 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use doorward::authenticator::{Refusal, ServiceVerdict, Undecided, Verdict};
-use doorward::domain::id::RequestId;
-use doorward::domain::name::ListenerName;
-use doorward::domain::time::{Monotonic, Now, Timestamp};
-use doorward::ldap::bind::Transport;
-use doorward::ldap::decode::{CodecError, Incoming, MessageCodec, RequestKind};
-use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::result::{Reply, ResultCode};
-use doorward::ldap::session::{Arrival, Conversation, Session, Step};
-use doorward::ldap::settings::{PlaintextBind, Settings, TlsMode};
-use doorward::ldap::tree::Tree;
+use doorward_frontend_api::{Refusal, ServiceVerdict, Undecided, Verdict};
+use doorward_domain::id::RequestId;
+use doorward_domain::name::ListenerName;
+use doorward_domain::time::{Monotonic, Now, Timestamp};
+use doorward_ldap_protocol::bind::Transport;
+use doorward_ldap_protocol::decode::{Incoming, MessageDecoder, RequestKind};
+use doorward_ldap_protocol::dn::DistinguishedName;
+use doorward_ldap_protocol::result::{Reply, ResultCode};
+use doorward_ldap_protocol::session::{Arrival, Conversation, Session, Step};
+use doorward_ldap_protocol::settings::{PlaintextBind, Settings, TlsMode};
+use doorward_ldap_protocol::tree::Tree;
 use libfuzzer_sys::fuzz_target;
-use tokio_util::codec::Decoder as _;
 
 fn settings() -> Settings {
     let base = DistinguishedName::parse("dc=example,dc=org").expect("a name");
@@ -48,10 +47,10 @@ fn talk(conversation: &mut Conversation, mut inbox: BytesMut, choice: u8) -> Opt
         mono: Monotonic::default(),
         clock_suspect: false,
     };
-    let mut codec = MessageCodec::new(conversation.settings().limits);
+    let mut decoder = MessageDecoder::new(conversation.settings().limits);
     loop {
-        codec.set_phase(conversation.phase());
-        let mut step = match codec.decode(&mut inbox) {
+        decoder.set_phase(conversation.phase());
+        let mut step = match decoder.next_message(&mut inbox) {
             Ok(None) => return None,
             Ok(Some(Incoming::Refused(refused))) => conversation.refused(&refused),
             Ok(Some(Incoming::Request(request))) => {

@@ -2,7 +2,7 @@
 //! written of it.
 #![no_main]
 
-use doorward::eap::mschapv2::Said;
+use doorward_eap::mschapv2::Said;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -2,8 +2,8 @@
 //! same, and an independent decoder that reads it too reads the same.
 #![no_main]
 
-use doorward::domain::secret::Secret;
-use doorward::ldap::password::PasswordModify;
+use doorward_domain::secret::Secret;
+use doorward_ldap_protocol::password::PasswordModify;
 use ldap3_proto::proto::{LdapExtendedRequest, LdapPasswordModifyRequest};
 use libfuzzer_sys::fuzz_target;
 

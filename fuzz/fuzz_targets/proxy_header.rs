@@ -2,7 +2,7 @@
 //! have, and never takes a byte that is behind it.
 #![no_main]
 
-use doorward::ldap::proxy_protocol::{Behind, LONGEST, Progress, read};
+use doorward_ldap_protocol::proxy_protocol::{Behind, LONGEST, Progress, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use doorward::authenticator::{DeviceVerdict, Refusal, Undecided, Verdict};
-use doorward::domain::name::{ClientName, ResourceName};
-use doorward::domain::resource::ClientResources;
-use doorward::domain::secret::Secret;
-use doorward::domain::time::{Monotonic, Now, Timestamp};
-use doorward::radius::client::ClientSettings;
-use doorward::radius::exchange::{Arrival, Exchanges, Step};
-use doorward::radius::transport::{Service, Transport};
-use doorward::radius::wire::{Code, HEADER_LENGTH, Packet, kind, response_authenticator};
+use doorward_frontend_api::{DeviceVerdict, Refusal, Undecided, Verdict};
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::resource::ClientResources;
+use doorward_domain::secret::Secret;
+use doorward_domain::time::{Monotonic, Now, Timestamp};
+use doorward_radius_protocol::client::ClientSettings;
+use doorward_radius_protocol::exchange::{Arrival, Exchanges, Step};
+use doorward_radius_protocol::transport::{Service, Transport};
+use doorward_radius_protocol::wire::{Code, HEADER_LENGTH, Packet, kind, response_authenticator};
 use libfuzzer_sys::fuzz_target;
 
 /// A client of the lax kind, so that datagrams without any proof reach the deepest code.

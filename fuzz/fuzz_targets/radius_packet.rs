@@ -2,11 +2,9 @@
 //! same attributes and proves its sender.
 #![no_main]
 
-use doorward::domain::secret::Secret;
-use doorward::radius::shown;
-use doorward::radius::wire::{
-    Draft, Packet, Presence, check_message_authenticator, kind, reveal_password,
-};
+use doorward_domain::secret::Secret;
+use doorward_radius_protocol::shown;
+use doorward_radius_protocol::wire::{Draft, Packet, Presence, check_message_authenticator, kind, reveal_password};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

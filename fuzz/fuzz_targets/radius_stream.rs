@@ -7,15 +7,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use doorward::authenticator::{Refusal, Verdict};
-use doorward::domain::certificate::CertificateName;
-use doorward::domain::name::{ClientName, ResourceName};
-use doorward::domain::resource::ClientResources;
-use doorward::domain::time::{Monotonic, Now, Timestamp};
-use doorward::radius::client::ClientSettings;
-use doorward::radius::exchange::{Arrival, Exchanges, Step};
-use doorward::radius::transport::{ConnectionId, Transport, Version};
-use doorward::radius::wire::{HEADER_LENGTH, MAX_LENGTH, Malformed, next_packet};
+use doorward_frontend_api::{Refusal, Verdict};
+use doorward_domain::certificate::CertificateName;
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::resource::ClientResources;
+use doorward_domain::time::{Monotonic, Now, Timestamp};
+use doorward_radius_protocol::client::ClientSettings;
+use doorward_radius_protocol::exchange::{Arrival, Exchanges, Step};
+use doorward_radius_protocol::transport::{ConnectionId, Transport, Version};
+use doorward_radius_protocol::wire::{HEADER_LENGTH, MAX_LENGTH, Malformed, next_packet};
 use libfuzzer_sys::fuzz_target;
 
 static CLIENT: LazyLock<Arc<ClientSettings>> = LazyLock::new(|| {

@@ -1,7 +1,7 @@
 //! Any bytes as a message of SASL PLAIN or EXTERNAL: what is read is written the same.
 #![no_main]
 
-use doorward::ldap::sasl::{Plain, external};
+use doorward_ldap_protocol::sasl::{Plain, external};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 //! is read again from what is written of it.
 #![no_main]
 
-use doorward::eap::avp::{MAX_AVPS, parse, push};
+use doorward_eap::avp::{MAX_AVPS, parse, push};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 //! none, and what is kept for events within its bound.
 #![no_main]
 
-use doorward::domain::user_certificate::{CertificateIdentity, NamedBy, read};
+use doorward_domain::user_certificate::{CertificateIdentity, NamedBy, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

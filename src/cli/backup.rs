@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::config::store::StoreUrl;
-use crate::store::sqlite;
+use doorward_store::sqlite;
 
 use super::context::Context;
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::domain::name::{MailAddress, Username};
-use crate::domain::time::Clock as _;
-use crate::runtime::certificates::making::users::{self, UserNames, make_user_certificate};
+use crate::runtime::certificates::making::users;
+use crate::runtime::certificates::making::users::{UserNames, make_user_certificate};
 use crate::runtime::certificates::making::{
     MadeCertificates, SubjectAltName, make_private_ca_and_server_certificate,
 };
 use crate::runtime::clock::SystemClock;
+use doorward_domain::name::{MailAddress, Username};
+use doorward_domain::time::Clock as _;
 
 use super::context::Context;
 

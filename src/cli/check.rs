@@ -5,16 +5,16 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::audit;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject, secrets};
-use crate::directory::{DirectoryError, Warning};
-use crate::domain::time::Clock as _;
-use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
 use crate::runtime::certificates::Certificate;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::dictionaries;
+use doorward_directory::audit;
+use doorward_directory::{DirectoryError, Warning};
+use doorward_domain::time::Clock as _;
+use doorward_ldap_protocol::dn::DistinguishedName;
 
 use super::context::{Context, Opened};
 use super::failure::{self, CONFIG};

@@ -13,14 +13,14 @@ use jiff::tz::TimeZone;
 use nix::unistd::getuid;
 
 use crate::config::{Config, DEFAULT_PATH};
-use crate::directory::{By, Directory};
-use crate::domain::event::Actor;
-use crate::domain::time::{Clock as _, DayEdge, Now, Timestamp, parse_moment, parse_span};
-use crate::hashing::{HashingPool, PoolSettings};
 use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
-use crate::store::EventStore as _;
-use crate::store::sqlite::SqliteStore;
+use doorward_directory::{By, Directory};
+use doorward_domain::event::Actor;
+use doorward_domain::time::{Clock as _, DayEdge, Now, Timestamp, parse_moment, parse_span};
+use doorward_hashing::{HashingPool, PoolSettings};
+use doorward_store::EventStore as _;
+use doorward_store::sqlite::SqliteStore;
 
 use super::failure::{self, Failure};
 use super::output::Output;

@@ -13,18 +13,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::Config;
-use crate::domain::id::EventId;
-use crate::domain::time::Clock as _;
-use crate::files;
 use crate::runtime::certificates::making::{
     SubjectAltName, make_private_ca_and_server_certificate,
 };
 use crate::runtime::clock::SystemClock;
 use crate::runtime::daemon::Daemon;
-use crate::runtime::demo::{self, PASSWORD, USERS};
+use crate::runtime::demo;
+use crate::runtime::demo::{PASSWORD, USERS};
 use crate::runtime::observe::{LogShape, start_logging};
-use crate::store::events::{EventQuery, EventStore};
-use crate::store::sqlite::SqliteStore;
+use doorward_domain::id::EventId;
+use doorward_domain::time::Clock as _;
+use doorward_files as files;
+use doorward_store::events::{EventQuery, EventStore};
+use doorward_store::sqlite::SqliteStore;
 
 use super::events;
 

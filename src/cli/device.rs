@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::directory::{DeviceView, DirectoryError, NewDevice, SetDevice};
-use crate::domain::device::MacAddress;
-use crate::domain::reply::Vlan;
+use doorward_directory::{DeviceView, DirectoryError, NewDevice, SetDevice};
+use doorward_domain::device::MacAddress;
+use doorward_domain::reply::Vlan;
 
 use super::context::Context;
 use super::failure::{self, Failure};

@@ -4,11 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::domain::device::MacAddress;
-use crate::domain::event::{AttemptEvent, ChangeEvent, Credential, Event, EventBody, Subject};
-use crate::domain::id::EventId;
-use crate::domain::time::{DayEdge, Timestamp};
-use crate::store::events::EventQuery;
+use doorward_domain::device::MacAddress;
+use doorward_domain::event::{AttemptEvent, ChangeEvent, Credential, Event, EventBody, Subject};
+use doorward_domain::id::EventId;
+use doorward_domain::time::{DayEdge, Timestamp};
+use doorward_store::events::EventQuery;
 
 use super::context::{Context, Opened};
 use super::output::{Output, moment};

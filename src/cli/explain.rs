@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::directory::{Answer, Explanation, Question};
-use crate::domain::origin::Source;
-use crate::domain::time::{DayEdge, Now};
+use doorward_directory::{Answer, Explanation, Question};
+use doorward_domain::origin::Source;
+use doorward_domain::time::{DayEdge, Now};
 
 use super::context::Context;
 use super::failure::NO;

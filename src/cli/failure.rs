@@ -4,13 +4,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::config::ConfigErrors;
-use crate::directory::DirectoryError;
-use crate::hashing::QueueFull;
 use crate::runtime::assemble::AssemblyError;
 use crate::runtime::daemon::DaemonError;
-use crate::store::Unavailable;
-use crate::store::changes::ChangeRefused;
-use crate::store::sqlite::{BackupError, OpenError};
+use doorward_directory::DirectoryError;
+use doorward_hashing::QueueFull;
+use doorward_store::Unavailable;
+use doorward_store::changes::ChangeRefused;
+use doorward_store::sqlite::{BackupError, OpenError};
 
 /// A "no": what was asked for does not hold or does not exist.
 pub(super) const NO: u8 = 1;

@@ -1,6 +1,6 @@
 //! Whom a command gives something to: a user or a group.
 
-use crate::directory::Grantee;
+use doorward_directory::Grantee;
 
 /// One of the two.
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::directory::{DirectoryError, GroupView};
-use crate::domain::name::GroupName;
+use doorward_directory::{DirectoryError, GroupView};
+use doorward_domain::name::GroupName;
 
 use super::context::Context;
 use super::output::{moment, names, warn};

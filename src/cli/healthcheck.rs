@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::ldap::ListenAddress;
-use crate::store::Store as _;
+use doorward_store::Store as _;
 
 use super::context::Context;
 use super::failure::NO;

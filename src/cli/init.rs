@@ -14,13 +14,14 @@ use serde::Serialize;
 
 use crate::config::store::StoreUrl;
 use crate::config::{Config, DEFAULT_PATH};
-use crate::directory::{AddUser, DirectoryError, Grantee, generate_password};
-use crate::domain::name::{GroupName, MailAddress, Username};
-use crate::domain::secret::Password;
-use crate::files::{self, Folder};
-use crate::ldap::dn::DistinguishedName;
 use crate::runtime::assemble;
 use crate::runtime::clock::SystemClock;
+use doorward_directory::{AddUser, DirectoryError, Grantee, generate_password};
+use doorward_domain::name::{GroupName, MailAddress, Username};
+use doorward_domain::secret::Password;
+use doorward_files as files;
+use doorward_files::Folder;
+use doorward_ldap_protocol::dn::DistinguishedName;
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};

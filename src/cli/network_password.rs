@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::config::secrets;
-use crate::domain::name::Username;
 use crate::runtime::assemble;
+use doorward_domain::name::Username;
 
 use super::context::Opened;
 use super::failure::{self, Failure};

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::domain::time::Timestamp;
+use doorward_domain::time::Timestamp;
 
 use super::table::{Table, lines};
 

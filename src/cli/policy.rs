@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::directory::{PolicyPreview, PolicyView};
-use crate::domain::event::{Actor, Event, EventBody};
-use crate::domain::time::{DayEdge, Timestamp};
+use doorward_directory::{PolicyPreview, PolicyView};
+use doorward_domain::event::{Actor, Event, EventBody};
+use doorward_domain::time::{DayEdge, Timestamp};
 
 use super::context::Context;
 use super::output::moment;

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Read as _};
 
 use zeroize::Zeroizing;
 
-use crate::directory::DirectoryError;
-use crate::domain::secret::{MAX_PASSWORD_BYTES, Password};
+use doorward_directory::DirectoryError;
+use doorward_domain::secret::{MAX_PASSWORD_BYTES, Password};
 
 use super::failure::{self, Failure};
 

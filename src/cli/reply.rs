@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::directory::{ReplyFate, ReplyGrantView, ReplyMappingView, ReplyOfUser};
-use crate::domain::name::{ResourceName, Username};
-use crate::domain::reply::{ReplyAttribute, ReplyAttributes};
-use crate::radius::attributes::{AtTimeout, Encoded, ROOM, fit};
 use crate::runtime::dictionaries;
+use doorward_directory::{ReplyFate, ReplyGrantView, ReplyMappingView, ReplyOfUser};
+use doorward_domain::name::{ResourceName, Username};
+use doorward_domain::reply::{ReplyAttribute, ReplyAttributes};
+use doorward_radius_protocol::attributes::{AtTimeout, Encoded, ROOM, fit};
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};

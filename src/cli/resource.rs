@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use crate::directory::{DirectoryError, Matched, ResourceView, nearest};
-use crate::domain::certificate::CertificateName;
-use crate::domain::name::{ServiceName, ViewName};
-use crate::domain::origin::{PeerUser, Source};
-use crate::domain::resource::{Asking, Circumstances};
-use crate::store::records::{Binding, BoundTo};
+use doorward_directory::{DirectoryError, Matched, ResourceView};
+use doorward_domain::certificate::CertificateName;
+use doorward_domain::name::{ServiceName, ViewName};
+use doorward_domain::nearest::nearest;
+use doorward_domain::origin::{PeerUser, Source};
+use doorward_domain::resource::{Asking, Circumstances};
+use doorward_store::records::{Binding, BoundTo};
 
 use super::context::{Context, Opened};
 use super::failure::NO;

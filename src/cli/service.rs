@@ -6,9 +6,9 @@ use clap::Subcommand;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::directory::{BindsBy, DirectoryError, NewService, ServicePassword, ServiceView};
-use crate::domain::certificate::CertificateName;
-use crate::domain::name::ServiceName;
+use doorward_directory::{BindsBy, DirectoryError, NewService, ServicePassword, ServiceView};
+use doorward_domain::certificate::CertificateName;
+use doorward_domain::name::ServiceName;
 
 use super::context::Context;
 use super::output::{Output, moment, names, yes};

@@ -9,12 +9,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::config::radius::RadiusSockets;
-use crate::directory::{SessionView, WAITS};
-use crate::domain::device::MacAddress;
-use crate::domain::id::{RequestId, SessionId};
-use crate::domain::name::ClientName;
-use crate::domain::session::{Answered, Demand};
-use crate::store::sessions::{DemandState, SessionFilter};
+use doorward_directory::{SessionView, WAITS};
+use doorward_domain::device::MacAddress;
+use doorward_domain::id::{RequestId, SessionId};
+use doorward_domain::name::ClientName;
+use doorward_domain::session::{Answered, Demand};
+use doorward_store::sessions::{DemandState, SessionFilter};
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::directory::SshKeysView;
-use crate::domain::ssh_key::{NotASshKey, SshPublicKey};
+use doorward_directory::SshKeysView;
+use doorward_domain::ssh_key::{NotASshKey, SshPublicKey};
 
 use super::context::Opened;
 use super::failure::{self, Failure};

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::directory::{DirectoryError, SudoPatch, SudoRuleView, SudoSubjects};
-use crate::domain::name::SudoRuleName;
-use crate::domain::sudo::{
+use doorward_directory::{DirectoryError, SudoPatch, SudoRuleView, SudoSubjects};
+use doorward_domain::name::SudoRuleName;
+use doorward_domain::sudo::{
     NotASudoValue, SudoCommand, SudoHost, SudoOption, SudoRunAsGroup, SudoRunAsUser,
 };
-use crate::domain::time::{DayEdge, Timestamp};
+use doorward_domain::time::{DayEdge, Timestamp};
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};

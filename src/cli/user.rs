@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::directory::{AddUser, DirectoryError, Suspended, UserView, parse_fields};
-use crate::domain::account::Status;
-use crate::domain::name::{MailAddress, Username};
-use crate::domain::time::{DayEdge, Timestamp};
-use crate::store::changes::LinkPurpose;
+use doorward_directory::{AddUser, DirectoryError, Suspended, UserView, parse_fields};
+use doorward_domain::account::Status;
+use doorward_domain::name::{MailAddress, Username};
+use doorward_domain::time::{DayEdge, Timestamp};
+use doorward_store::changes::LinkPurpose;
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};

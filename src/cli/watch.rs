@@ -13,8 +13,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::config::runtime::WatchSocket;
-use crate::domain::time::parse_span;
 use crate::runtime::watching::wire::{Message, Order, Shown};
+use doorward_domain::time::parse_span;
 
 use super::context::Context;
 use super::failure::{self, Failure};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
-use crate::domain::name::ResourceName;
+use doorward_domain::name::ResourceName;
 
 /// The server of auth-policy requests.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

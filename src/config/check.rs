@@ -17,9 +17,9 @@ use super::eap::{Eap, EapMethod, InnerEapMethod};
 use super::ldap::{ClientCertificate, ListenAddress, Listener, ListenerTls, PlaintextBind};
 use super::radius::{Radius, RadiusClient, SecretSource};
 use super::reader::nearest;
-use crate::domain::name::ResourceName;
-use crate::domain::time::format_span;
-use crate::domain::user_certificate::NamedBy;
+use doorward_domain::name::ResourceName;
+use doorward_domain::time::format_span;
+use doorward_domain::user_certificate::NamedBy;
 
 /// A shorter shared secret can be found from one captured packet in an afternoon.
 pub(super) const SHORT_SECRET: usize = 12;

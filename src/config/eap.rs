@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::user_certificate::NamedBy;
+use doorward_domain::user_certificate::NamedBy;
 
 /// EAP as it is spoken with every RADIUS client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::domain::name::ListenerName;
+use doorward_domain::name::ListenerName;
 
 pub use super::value::ListenAddress;
 

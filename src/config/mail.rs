@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::domain::name::MailAddress;
+use doorward_domain::name::MailAddress;
 
 /// The mail server that takes what Doorward has to say.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

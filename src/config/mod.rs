@@ -34,8 +34,8 @@ pub mod web;
 use std::fs;
 use std::path::Path;
 
-use crate::domain::name::{ClientName, ListenerName, ResourceName};
-use crate::domain::resource::{ClientResources, Resource};
+use doorward_domain::name::{ClientName, ListenerName, ResourceName};
+use doorward_domain::resource::{ClientResources, Resource};
 
 use citation::{Citation, Source};
 pub use citation::{ConfigError, ConfigErrors, ConfigWarning};

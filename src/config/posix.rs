@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::name::{GroupName, Username};
+use doorward_domain::name::{GroupName, Username};
 
 /// Numbers, homes and shells of users.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

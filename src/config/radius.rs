@@ -8,10 +8,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::certificate::CertificateName;
-use crate::domain::name::{ClientName, ResourceName};
-use crate::domain::resource::ClientResources;
-use crate::domain::secret::Secret;
+use doorward_domain::certificate::CertificateName;
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::resource::ClientResources;
+use doorward_domain::secret::Secret;
 
 /// The RADIUS front end.
 #[derive(Debug, Clone)]

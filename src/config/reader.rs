@@ -284,27 +284,13 @@ pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance: insertions, deletions and replacements from one word to the other.
+/// The Levenshtein distance. A word of kilobytes is near to nothing, and computing it would cost
+/// as much.
 fn edits(from: &str, to: &str) -> usize {
-    // A word of kilobytes is near to nothing, and the table below grows with its length.
     if from.len() > 64 {
         return usize::MAX;
     }
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (b, above) in to.chars().zip(row.iter().skip(1)) {
-            left = (left + 1)
-                .min(above + 1)
-                .min(diagonal + usize::from(a != b));
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
+    strsim::levenshtein(from, to)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::domain::certificate::CertificateName;
-use crate::domain::name::{ListenerName, ResourceName, ServiceName, ViewName};
-use crate::domain::origin::PeerUser;
-use crate::domain::resource::{Match, Override, Resource, ResourceKind};
+use doorward_domain::certificate::CertificateName;
+use doorward_domain::name::{ListenerName, ResourceName, ServiceName, ViewName};
+use doorward_domain::origin::PeerUser;
+use doorward_domain::resource::{Match, Override, Resource, ResourceKind};
 
 /// The entry as it is written.
 #[derive(Debug, Clone, Deserialize)]

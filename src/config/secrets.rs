@@ -12,8 +12,8 @@ use super::Config;
 use super::check::{SHORT_SECRET, short_key, short_secret};
 use super::citation::{Citation, ConfigError, ConfigErrors, ConfigWarning};
 use super::radius::SecretSource;
-use crate::domain::name::ClientName;
-use crate::domain::secret::Secret;
+use doorward_domain::name::ClientName;
+use doorward_domain::secret::Secret;
 
 /// The longest secret a file may hold, in bytes.
 const MAX_SECRET: u64 = 4096;

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::ldap::{ListenAddress, ListenerTls, PlaintextBind};
 use super::radius::SecretSource;
 use super::*;
-use crate::domain::resource::{Override, ResourceKind};
+use doorward_domain::resource::{Override, ResourceKind};
 
 const SOUND: &str = r#"
 [directory]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::origin::Relays;
+use doorward_domain::origin::Relays;
 
 /// Rates, buckets and the delay of refusals.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

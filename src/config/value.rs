@@ -13,8 +13,8 @@ use serde::de::value::StrDeserializer;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::origin::{Relays, Source};
-use crate::domain::time::parse_span;
+use doorward_domain::origin::{Relays, Source};
+use doorward_domain::time::parse_span;
 
 /// Reads `30s`, `5m`, `400d`.
 pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -10,23 +10,32 @@ use ipnet::IpNet;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
+use crate::config;
 use crate::config::eap::{EapMethod, EapTls, InnerEapMethod};
 use crate::config::ldap::{ClientCertificate, Ldapv2Bind, Listener, ListenerTls, PlaintextBind};
 use crate::config::radius::{RadiusOneOne, RadiusTls};
 use crate::config::secrets::Secrets;
 use crate::config::store::StoreUrl;
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
-use crate::domain::secret::Secret;
-use crate::hashing::{Argon2Parameters, HashingPool, PoolSettings};
-use crate::ldap::dn::DistinguishedName;
-use crate::network_password::SealingKey;
-use crate::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, check};
-use crate::policy::buckets::Rate;
-use crate::policy::naming::Realms;
-use crate::radius::client::ClientSettings;
-use crate::radius::server::radsec::Versions;
-use crate::store::sqlite::{OpenError, OpenOptions, SqliteStore};
-use crate::{auth_policy, authenticator, config, directory, eap, ldap, radius};
+use doorward_auth_policy as auth_policy;
+use doorward_authenticator as authenticator;
+use doorward_directory as directory;
+use doorward_domain::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources, check};
+use doorward_domain::policy::buckets::Rate;
+use doorward_domain::policy::naming::Realms;
+use doorward_domain::secret::Secret;
+use doorward_eap as eap;
+use doorward_hashes::Argon2Parameters;
+use doorward_hashes::network_password::SealingKey;
+use doorward_hashing::{HashingPool, PoolSettings};
+use doorward_ldap as ldap;
+use doorward_ldap_protocol as ldap_protocol;
+use doorward_ldap_protocol::dn::DistinguishedName;
+use doorward_radius as radius;
+use doorward_radius::radsec::Versions;
+use doorward_radius_protocol as radius_protocol;
+use doorward_radius_protocol::client::ClientSettings;
+use doorward_store::sqlite::{OpenError, OpenOptions, SqliteStore};
 
 use super::certificates::{Certificate, ClientTrust, Protection};
 
@@ -210,17 +219,14 @@ pub fn store(config: &Config, create: bool) -> Result<SqliteStore, OpenError> {
 }
 
 /// Where RADIUS listens; none where nothing is configured.
-pub fn radius_listen(config: &Config) -> Option<radius::server::Listen> {
-    config
-        .radius
-        .as_ref()
-        .map(|section| radius::server::Listen {
-            authentication: section.sockets.authentication.clone(),
-            accounting: section.sockets.accounting.clone(),
-            max_requests: section.sockets.max_requests,
-            duplicate_lifetime: section.sockets.duplicate_lifetime,
-            ..radius::server::Listen::nowhere()
-        })
+pub fn radius_listen(config: &Config) -> Option<radius::Listen> {
+    config.radius.as_ref().map(|section| radius::Listen {
+        authentication: section.sockets.authentication.clone(),
+        accounting: section.sockets.accounting.clone(),
+        max_requests: section.sockets.max_requests,
+        duplicate_lifetime: section.sockets.duplicate_lifetime,
+        ..radius::Listen::nowhere()
+    })
 }
 
 /// RADIUS's settings.
@@ -231,7 +237,7 @@ pub fn radius(
     config: &Config,
     secrets: &Secrets,
     eap_protection: Option<&Arc<Protection>>,
-) -> Result<radius::server::Settings, ConfigErrors> {
+) -> Result<radius::Settings, ConfigErrors> {
     let entries = config
         .radius
         .as_ref()
@@ -258,19 +264,19 @@ pub fn radius(
         client.require_message_authenticator = entry.require_message_authenticator;
         client.limit_proxy_state = entry.limit_proxy_state;
         client.disconnect = if entry.disconnect.enabled && can_be_asked {
-            radius::client::Disconnect::At {
+            radius_protocol::client::Disconnect::At {
                 address: entry.disconnect.address,
                 port: entry.disconnect.port,
                 secret: disconnect_secret.cloned(),
             }
         } else {
-            radius::client::Disconnect::Off
+            radius_protocol::client::Disconnect::Off
         };
         clients.push(client);
     }
-    let clients = radius::client::Clients::new(clients)
+    let clients = radius_protocol::client::Clients::new(clients)
         .map_err(|fault| config.cite(Subject::Key("radius"), fault.to_string()))?;
-    let mut settings = radius::server::Settings::new(clients);
+    let mut settings = radius::Settings::new(clients);
     settings.eap = eap(config, eap_protection);
     settings.challenges = secrets.network_password_key().is_some();
     if let Some(tls) = config.radius_tls() {
@@ -283,8 +289,8 @@ pub fn radius(
     Ok(settings)
 }
 
-fn radsec_bounds(tls: &RadiusTls) -> radius::server::radsec::Bounds {
-    radius::server::radsec::Bounds {
+fn radsec_bounds(tls: &RadiusTls) -> radius::radsec::Bounds {
+    radius::radsec::Bounds {
         versions: match tls.radius_1_1 {
             RadiusOneOne::Off => Versions::OneZero,
             RadiusOneOne::Allow => Versions::Both,
@@ -329,7 +335,7 @@ pub fn eap(config: &Config, protection: Option<&Arc<Protection>>) -> Option<Arc<
         .and(section.client_name)
         .map(|named_by| {
             let protection = Arc::clone(protection);
-            let required = ldap::settings::ClientCertificate::Required;
+            let required = ldap_protocol::settings::ClientCertificate::Required;
             eap::UserCertificates::new(named_by, move || protection.config(required))
         });
     Some(Arc::new(eap::Settings {
@@ -370,36 +376,37 @@ pub fn eap(config: &Config, protection: Option<&Arc<Protection>>) -> Option<Arc<
 pub fn ldap(
     config: &Config,
     listener: &Listener,
-) -> Result<ldap::settings::Settings, ConfigErrors> {
+) -> Result<ldap_protocol::settings::Settings, ConfigErrors> {
     let directory = &config.directory;
     let base = DistinguishedName::parse(directory.base_dn.as_str()).map_err(|error| {
         ConfigErrors::from(config.cite(Subject::Key("directory.base_dn"), error.to_string()))
     })?;
     let tls = match listener.tls() {
-        ListenerTls::Starttls => ldap::settings::TlsMode::StartTls,
-        ListenerTls::Implicit => ldap::settings::TlsMode::Implicit,
-        ListenerTls::None => ldap::settings::TlsMode::None,
+        ListenerTls::Starttls => ldap_protocol::settings::TlsMode::StartTls,
+        ListenerTls::Implicit => ldap_protocol::settings::TlsMode::Implicit,
+        ListenerTls::None => ldap_protocol::settings::TlsMode::None,
     };
     let views = config
         .resources()
         .into_iter()
         .filter_map(|resource| resource.matched_by)
         .flat_map(|matched_by| matched_by.base);
-    let tree = ldap::tree::Tree::new(base, directory.organization.clone()).with_views(views);
-    let mut settings = ldap::settings::Settings::new(listener.name.clone(), tls, tree);
+    let tree =
+        ldap_protocol::tree::Tree::new(base, directory.organization.clone()).with_views(views);
+    let mut settings = ldap_protocol::settings::Settings::new(listener.name.clone(), tls, tree);
     settings.plaintext_bind = match listener.plaintext_bind {
-        PlaintextBind::Refuse => ldap::settings::PlaintextBind::Refuse,
-        PlaintextBind::Loopback => ldap::settings::PlaintextBind::Loopback,
-        PlaintextBind::Allow => ldap::settings::PlaintextBind::Allow,
+        PlaintextBind::Refuse => ldap_protocol::settings::PlaintextBind::Refuse,
+        PlaintextBind::Loopback => ldap_protocol::settings::PlaintextBind::Loopback,
+        PlaintextBind::Allow => ldap_protocol::settings::PlaintextBind::Allow,
     };
     settings.version_two = match listener.ldapv2_bind {
-        Ldapv2Bind::Refuse => ldap::settings::VersionTwo::Refuse,
-        Ldapv2Bind::Allow => ldap::settings::VersionTwo::Allow,
+        Ldapv2Bind::Refuse => ldap_protocol::settings::VersionTwo::Refuse,
+        Ldapv2Bind::Allow => ldap_protocol::settings::VersionTwo::Allow,
     };
     settings.client_certificate = match listener.client_certificate {
-        ClientCertificate::Off => ldap::settings::ClientCertificate::Off,
-        ClientCertificate::Optional => ldap::settings::ClientCertificate::Optional,
-        ClientCertificate::Required => ldap::settings::ClientCertificate::Required,
+        ClientCertificate::Off => ldap_protocol::settings::ClientCertificate::Off,
+        ClientCertificate::Optional => ldap_protocol::settings::ClientCertificate::Optional,
+        ClientCertificate::Required => ldap_protocol::settings::ClientCertificate::Required,
     };
     settings.sources.clone_from(&listener.sources);
     settings.proxies.clone_from(&listener.proxy_protocol);
@@ -417,12 +424,12 @@ pub fn ldap(
 }
 
 /// The bounds on LDAP connections.
-pub fn ldap_caps(config: &Config) -> ldap::server::Caps {
-    let mut caps = ldap::server::Caps {
+pub fn ldap_caps(config: &Config) -> ldap::Caps {
+    let mut caps = ldap::Caps {
         connections: config.ldap.limits.max_connections,
         per_source: config.ldap.limits.max_connections_per_source,
         relays: config.throttle.relays.clone(),
-        ..ldap::server::Caps::default()
+        ..ldap::Caps::default()
     };
     if let Some(rate) = NonZeroU32::new(config.throttle.source_connections) {
         caps.rate = rate;

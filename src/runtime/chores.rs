@@ -9,12 +9,14 @@ use metrics::{counter, gauge};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Fill};
 use crate::config::audit::Audit;
-use crate::domain::time::Clock as _;
-use crate::ldap::server::Gate;
-use crate::lifecycle::{self, Look};
-use crate::store::{Store, Unavailable};
+use doorward_directory::audit;
+use doorward_directory::audit::Fill;
+use doorward_directory::lifecycle;
+use doorward_directory::lifecycle::Look;
+use doorward_domain::time::Clock as _;
+use doorward_ldap::Gate;
+use doorward_store::{Store, Unavailable};
 
 use super::clock::SystemClock;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
 
 /// A jump of the wall clock past this is not believed.
 const JUMP: Duration = Duration::from_hours(24);

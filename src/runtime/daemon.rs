@@ -14,21 +14,28 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::authenticator::{Authenticator, Decide, Throttles};
 use crate::config::audit::Audit;
 use crate::config::ldap::ListenAddress;
-use crate::config::secrets::{self, Secrets};
+use crate::config::secrets;
+use crate::config::secrets::Secrets;
 use crate::config::{Config, ConfigErrors};
-use crate::directory::{Directory, Read};
-use crate::domain::name::ListenerName;
-use crate::domain::time::Clock;
-use crate::hashing::HashingPool;
-use crate::ldap::server::{Gate, LocalListener, Services, Socket, TlsSource, listen, listen_local};
-use crate::ldap::settings::ClientCertificate;
-use crate::radius::server::radsec;
-use crate::store::sqlite::SqliteStore;
-use crate::watch::Watch;
-use crate::{auth_policy, ldap, metrics as metrics_page, radius};
+use crate::metrics as metrics_page;
+use doorward_auth_policy as auth_policy;
+use doorward_authenticator::Authenticator;
+use doorward_directory::Directory;
+use doorward_domain::name::ListenerName;
+use doorward_domain::time::Clock;
+use doorward_frontend_api::Read;
+use doorward_frontend_api::{Decide, Throttles};
+use doorward_hashing::HashingPool;
+use doorward_ldap as ldap;
+use doorward_ldap::{Gate, Services, Socket, TlsSource};
+use doorward_ldap_protocol::settings::ClientCertificate;
+use doorward_net::{LocalListener, listen, listen_local};
+use doorward_observe::watch::Watch;
+use doorward_radius as radius;
+use doorward_radius::radsec;
+use doorward_store::sqlite::SqliteStore;
 
 use super::assemble::{self, AssemblyError};
 use super::certificates::Protection;
@@ -67,7 +74,7 @@ impl From<ConfigErrors> for DaemonError {
 /// One LDAP listener with its sockets.
 struct LdapListener {
     name: ListenerName,
-    server: Arc<ldap::server::Server>,
+    server: Arc<ldap::Server>,
     sockets: Vec<Socket>,
 }
 
@@ -86,7 +93,7 @@ pub struct Daemon {
     ldap: Vec<LdapListener>,
     searching: Arc<Searching>,
     gate: Arc<Gate>,
-    radius: Option<radius::server::Server>,
+    radius: Option<radius::Server>,
     auth_policy: Option<AuthPolicyServer>,
     status: Option<(
         status::Listener,
@@ -170,10 +177,9 @@ impl Daemon {
                 let clock = Arc::clone(&as_clock);
                 let devices = Arc::clone(&authenticator) as _;
                 let sessions = Arc::clone(&directory) as _;
-                let server = radius::server::Server::bind(
-                    &listen, settings, decide, devices, sessions, clock,
-                )
-                .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
+                let server =
+                    radius::Server::bind(&listen, settings, decide, devices, sessions, clock)
+                        .map_err(|fault| DaemonError::Bind(fault.to_string()))?;
                 Some(match radsec_listen(&config, &protections.radius)? {
                     Some(listen) => server.with_radsec(listen),
                     None => server,
@@ -251,7 +257,7 @@ impl Daemon {
                 .map(|listener| (listener.name.clone(), Arc::clone(&listener.server)))
                 .collect(),
             gate: Arc::clone(&self.gate),
-            radius: self.radius.as_ref().map(radius::server::Server::handle),
+            radius: self.radius.as_ref().map(radius::Server::handle),
             auth_policy: self
                 .auth_policy
                 .as_ref()
@@ -299,7 +305,7 @@ impl Daemon {
         reloader: &Reloader,
     ) -> JoinSet<&'static str> {
         let mut parts = JoinSet::new();
-        let radius_handle = self.radius.as_ref().map(radius::server::Server::handle);
+        let radius_handle = self.radius.as_ref().map(radius::Server::handle);
         let token = || shutdown.clone();
         for listener in self.ldap {
             let served = listener.server.serve(listener.sockets, token());
@@ -524,7 +530,7 @@ fn ldap_listeners(config: &Config, services: &Services) -> Result<Vec<LdapListen
                 ))
             })?);
         }
-        let server = ldap::server::Server::new(settings, services.clone());
+        let server = ldap::Server::new(settings, services.clone());
         ldap.push(LdapListener {
             name: listener.name.clone(),
             server,

@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::authenticator::{Attempt, Claim, Decide as _, Evidence};
-use crate::directory::{AddUser, BindsBy, By, DirectoryError, Grantee, NewService};
-use crate::domain::event::Actor;
-use crate::domain::id::RequestId;
-use crate::domain::name::{GroupName, ListenerName, MailAddress, NotAName, ServiceName, Username};
-use crate::domain::origin::{Origin, Protocol};
-use crate::domain::resource::{Asking, Circumstances};
-use crate::domain::secret::{Password, PasswordShape};
-use crate::domain::time::Clock as _;
-use crate::files;
+use doorward_directory::{AddUser, BindsBy, By, DirectoryError, Grantee, NewService};
+use doorward_domain::event::Actor;
+use doorward_domain::id::RequestId;
+use doorward_domain::name::{
+    GroupName, ListenerName, MailAddress, NotAName, ServiceName, Username,
+};
+use doorward_domain::origin::{Origin, Protocol};
+use doorward_domain::resource::{Asking, Circumstances};
+use doorward_domain::secret::{Password, PasswordShape};
+use doorward_domain::time::Clock as _;
+use doorward_files as files;
+use doorward_frontend_api::{Attempt, Claim, Decide as _, Evidence};
 
-use crate::store::changes::DirectoryStore as _;
+use doorward_store::changes::DirectoryStore as _;
 
 use super::daemon::Daemon;
 

@@ -2,9 +2,9 @@
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-use crate::auth_policy;
 use crate::config::Config;
-use crate::ldap;
+use doorward_auth_policy as auth_policy;
+use doorward_ldap as ldap;
 
 use super::status;
 
@@ -45,10 +45,10 @@ fn needed(config: &Config) -> usize {
     // Who connects there is known only after a while, and counted by the gate from then on.
     let late = config.ldap.listeners.iter();
     let late = late.filter(|listener| listener.is_unix() || !listener.proxy_protocol.is_empty());
-    let leaving = ldap::server::MAX_LEAVING;
+    let leaving = ldap::MAX_LEAVING;
     let outside = late
         .count()
-        .saturating_mul(ldap::server::MAX_OUTSIDE.saturating_add(leaving));
+        .saturating_mul(ldap::MAX_OUTSIDE.saturating_add(leaving));
     let auth_policy = match &config.auth_policy {
         Some(_) => auth_policy::server::MAX_CONNECTIONS,
         None => 0,

@@ -6,9 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
-use crate::directory::{Directory, DirectoryError, ReplyMappingView};
-use crate::radius::dictionary::{Dictionary, Files, Source};
-use crate::store::sqlite::SqliteStore;
+use doorward_directory::{Directory, DirectoryError, ReplyMappingView};
+use doorward_radius_protocol::dictionary::{Dictionary, Files, Source};
+use doorward_store::sqlite::SqliteStore;
 
 /// The key that names them.
 const KEY: &str = "radius.dictionaries";

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::audit::Audit;
-use crate::domain::name::ClientName;
-use crate::domain::time::{Clock as _, Timestamp};
-use crate::store::{Store, Unavailable};
+use doorward_domain::name::ClientName;
+use doorward_domain::time::{Clock as _, Timestamp};
+use doorward_store::{Store, Unavailable};
 
 use super::chores::every;
 use super::clock::SystemClock;
@@ -211,12 +211,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::domain::name::GroupName;
-    use crate::domain::session::{
+    use doorward_domain::name::GroupName;
+    use doorward_domain::session::{
         Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
     };
-    use crate::store::SessionStore as _;
-    use crate::store::sqlite::{OpenOptions, SqliteStore};
+    use doorward_store::SessionStore as _;
+    use doorward_store::sqlite::{OpenOptions, SqliteStore};
 
     fn client(name: &str) -> ClientName {
         ClientName::parse(name).unwrap()
@@ -335,12 +335,13 @@ mod tests {
         let over = report("quiet", 0, Happened::Over);
         store.record_session(over).await.unwrap();
         // Something else refers to what was over long ago.
-        store
-            .execute(
+        rusqlite::Connection::open(folder.path().join("doorward.db"))
+            .unwrap()
+            .execute_batch(
                 "CREATE TABLE holds (session REFERENCES radius_sessions (id));
                  INSERT INTO holds SELECT id FROM radius_sessions WHERE ended IS NOT NULL;",
             )
-            .await;
+            .unwrap();
         let old = Old {
             silent: Timestamp::from_millis(0),
             over: Timestamp::from_millis(2_000_000_000_000),

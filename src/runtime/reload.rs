@@ -6,16 +6,18 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics::counter;
 
-use crate::authenticator::Authenticator;
 use crate::config::audit::Audit;
 use crate::config::secrets;
 use crate::config::{Config, ConfigErrors, ListenerFacts};
-use crate::directory::Directory;
-use crate::domain::name::ListenerName;
-use crate::hashing::HashingPool;
-use crate::ldap::server::Gate;
-use crate::store::sqlite::SqliteStore;
-use crate::{auth_policy, ldap, radius};
+use doorward_auth_policy as auth_policy;
+use doorward_authenticator::Authenticator;
+use doorward_directory::Directory;
+use doorward_domain::name::ListenerName;
+use doorward_hashing::HashingPool;
+use doorward_ldap as ldap;
+use doorward_ldap::Gate;
+use doorward_radius as radius;
+use doorward_store::sqlite::SqliteStore;
 
 use super::certificates::{CertificateError, Protection, Reload};
 use super::daemon::DaemonError;
@@ -106,9 +108,9 @@ pub(super) struct Reloader {
     pub(super) directory: Arc<Directory<SqliteStore>>,
     pub(super) pool: Arc<HashingPool>,
     pub(super) protections: Protections,
-    pub(super) ldap: Vec<(ListenerName, Arc<ldap::server::Server>)>,
+    pub(super) ldap: Vec<(ListenerName, Arc<ldap::Server>)>,
     pub(super) gate: Arc<Gate>,
-    pub(super) radius: Option<radius::server::Handle>,
+    pub(super) radius: Option<radius::Handle>,
     pub(super) auth_policy: Option<Arc<auth_policy::server::Server>>,
 }
 

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::ldap::server::Searches;
+use doorward_ldap::Searches;
 
 /// How much these threads give way to all others, as nice(1) has it.
 const NICE: i32 = 10;

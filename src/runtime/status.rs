@@ -9,18 +9,19 @@ use axum::http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ldap::ListenAddress;
 use crate::config::metrics::Metrics;
-use crate::domain::origin::{PeerUser, Source};
-use crate::domain::time::Clock;
-use crate::hashing::HashingPool;
-use crate::http::server::{Listen, Service, response};
-use crate::http::{self, Bounds, Turned};
-use crate::ldap::server::{LocalListener, listen_local};
-use crate::store::Store;
+use doorward_domain::origin::Source;
+use doorward_domain::time::Clock;
+use doorward_hashing::HashingPool;
+use doorward_http as http;
+use doorward_http::server::{Service, response};
+use doorward_http::{Bounds, Turned};
+use doorward_net::{LocalListener, listen_local};
+use doorward_store::Store;
 
 /// Open connections at once.
 pub(super) const MAX_CONNECTIONS: usize = 128;
@@ -61,16 +62,6 @@ pub(super) async fn bind(section: &Metrics) -> io::Result<Listener> {
     match &section.address {
         ListenAddress::Network(address) => TcpListener::bind(address).await.map(Listener::Network),
         ListenAddress::Unix(path) => listen_local(path, section.socket_mode).map(Listener::Local),
-    }
-}
-
-impl Listen for LocalListener {
-    type Stream = UnixStream;
-
-    async fn accept(&self) -> io::Result<(UnixStream, Source)> {
-        let stream = Self::accept(self).await?;
-        let user = PeerUser::new(stream.peer_cred()?.uid(), None);
-        Ok((stream, Source::Local(user)))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use doorward::authenticator::{
+use doorward_domain::id::RequestId;
+use doorward_domain::origin::Protocol;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{
     Announcement, Claim, Conclusion, Leave, PasswordMark, Refusal, Throttles as _,
 };
-use doorward::domain::id::RequestId;
-use doorward::domain::origin::Protocol;
-use doorward::domain::time::Clock as _;
 
 use crate::world::{RIGHT, World, resource_name};
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use doorward::authenticator::{Attempt, Claim, Evidence, Refusal, Verdict};
-use doorward::domain::event::{AttemptEvent, Credential, Outcome, Subject};
-use doorward::domain::name::Username;
-use doorward::domain::user_certificate::{CertificateIdentity, NamedBy, UserCertificate};
-use doorward::store::changes::{Change, UserPatch};
-use doorward::store::records::{Binding, BoundTo};
+use doorward_domain::event::{AttemptEvent, Credential, Outcome, Subject};
+use doorward_domain::name::Username;
+use doorward_domain::user_certificate::{CertificateIdentity, NamedBy, UserCertificate};
+use doorward_frontend_api::{Attempt, Claim, Evidence, Refusal, Verdict};
+use doorward_store::changes::{Change, UserPatch};
+use doorward_store::records::{Binding, BoundTo};
 
 use crate::world::{RIGHT, World, refusal_of, resource_name};
 

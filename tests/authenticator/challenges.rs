@@ -4,15 +4,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use doorward::authenticator::{Attempt, Authenticated, Decide as _, Evidence, Refusal, Verdict};
-use doorward::domain::challenge::{ChallengeResponse, MsChapV2Response};
-use doorward::domain::id::AccountId;
-use doorward::domain::name::Username;
-use doorward::domain::origin::Protocol;
-use doorward::domain::secret::Secret;
-use doorward::network_password::{NetworkPassword, SealingKey};
-use doorward::store::changes::Change;
-use doorward::store::records::{Binding, BoundTo};
+use doorward_domain::challenge::{ChallengeResponse, MsChapV2Response};
+use doorward_domain::id::AccountId;
+use doorward_domain::name::Username;
+use doorward_domain::origin::Protocol;
+use doorward_domain::secret::Secret;
+use doorward_frontend_api::{Attempt, Authenticated, Decide as _, Evidence, Refusal, Verdict};
+use doorward_hashes::network_password::{NetworkPassword, SealingKey};
+use doorward_store::changes::Change;
+use doorward_store::records::{Binding, BoundTo};
 
 use crate::common_challenges::{MsChapV2, chap};
 use crate::world::{RIGHT, World, refusal_of, resource_name, sealing_key, settings};
@@ -64,7 +64,7 @@ impl World {
     async fn set_network_password(
         &self,
         account: AccountId,
-        password: Option<doorward::domain::secret::SealedNetworkPassword>,
+        password: Option<doorward_domain::secret::SealedNetworkPassword>,
     ) {
         self.apply(Change::SetNetworkPassword { account, password })
             .await;
@@ -244,7 +244,7 @@ async fn a_revoked_one_is_over_at_once_and_a_reset_of_the_password_leaves_it() {
     // Neither does a TLS session that it opened outlive it.
     assert_eq!(
         world
-            .answered("vpn", "alice", Evidence::Resumed(proof.ground()))
+            .answered("vpn", "alice", Evidence::Resumed(proof.resumption_grant()))
             .await,
         Some(Refusal::SessionOver)
     );
@@ -259,15 +259,15 @@ async fn contract_6_a_tls_session_that_it_opened_opens_no_door_that_it_does_not(
         .await;
     let (response, _) = by_ms_chap("alice", &password);
     let proof = world.granted("wifi", "alice", response).await;
-    let again = Evidence::Resumed(proof.ground());
+    let again = Evidence::Resumed(proof.resumption_grant());
     let taken_up = world.granted("vpn", "alice", again.clone()).await;
-    for ground in [again, Evidence::Resumed(taken_up.ground())] {
+    for ground in [again, Evidence::Resumed(taken_up.resumption_grant())] {
         assert_eq!(
             world.answered("app", "alice", ground).await,
             Some(Refusal::NetworkPasswordNotAdmitted)
         );
     }
-    let ground = Evidence::Resumed(by_password.ground());
+    let ground = Evidence::Resumed(by_password.resumption_grant());
     world.granted("app", "alice", ground).await;
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use doorward::authenticator::{Refusal, Undecided, Verdict};
-use doorward::domain::resource::{Resource, ResourceKind};
-use doorward::domain::rules::PolicySettings;
-use doorward::domain::time::Clock as _;
-use doorward::hashing::Argon2Parameters;
-use doorward::policy::lockout::{PLACE_LAPSE, place_limits};
-use doorward::store::changes::{Change, DirectoryStore as _};
+use doorward_domain::policy::lockout::{PLACE_LAPSE, place_limits};
+use doorward_domain::resource::{Resource, ResourceKind};
+use doorward_domain::rules::PolicySettings;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{Refusal, Undecided, Verdict};
+use doorward_hashes::Argon2Parameters;
+use doorward_store::changes::{Change, DirectoryStore as _};
 
 use crate::flood::Flood;
 use crate::world::{RIGHT, World, refusal_of, resource_name};

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use doorward::authenticator::{DecideDevices as _, DeviceAttempt, DeviceVerdict, Refusal};
-use doorward::domain::device::MacAddress;
-use doorward::domain::event::{AttemptEvent, Outcome, Subject};
-use doorward::domain::id::{DeviceId, RequestId};
-use doorward::domain::name::ClientName;
-use doorward::domain::origin::Origin;
-use doorward::domain::reply::Vlan;
-use doorward::domain::resource::ClientResources;
-use doorward::domain::time::Clock as _;
-use doorward::store::changes::{Change, NewDevice};
+use doorward_domain::device::MacAddress;
+use doorward_domain::event::{AttemptEvent, Outcome, Subject};
+use doorward_domain::id::{DeviceId, RequestId};
+use doorward_domain::name::ClientName;
+use doorward_domain::origin::Origin;
+use doorward_domain::reply::Vlan;
+use doorward_domain::resource::ClientResources;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{DecideDevices as _, DeviceAttempt, DeviceVerdict, Refusal};
+use doorward_store::changes::{Change, NewDevice};
 
 use crate::world::{World, resource_name};
 

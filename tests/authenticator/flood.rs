@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::authenticator::{Decide as _, ServiceAttempt, ServiceEvidence, ServiceVerdict};
-use doorward::domain::id::RequestId;
-use doorward::domain::name::ListenerName;
-use doorward::domain::resource::Circumstances;
-use doorward::domain::time::Clock as _;
-use doorward::hashing::Argon2Parameters;
+use doorward_domain::id::RequestId;
+use doorward_domain::name::ListenerName;
+use doorward_domain::resource::Circumstances;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{Decide as _, ServiceAttempt, ServiceEvidence, ServiceVerdict};
+use doorward_hashes::Argon2Parameters;
 use tokio::task::JoinHandle;
 
 use crate::world::{World, refusal_of};

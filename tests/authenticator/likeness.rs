@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::authenticator::{
+use doorward_domain::id::{RequestId, ServiceId};
+use doorward_domain::name::{ListenerName, ServiceName};
+use doorward_domain::resource::Circumstances;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{
     Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict, Undecided,
 };
-use doorward::domain::id::{RequestId, ServiceId};
-use doorward::domain::name::{ListenerName, ServiceName};
-use doorward::domain::resource::Circumstances;
-use doorward::domain::time::Clock as _;
-use doorward::store::changes::{Change, NewService};
+use doorward_store::changes::{Change, NewService};
 
 use crate::world::{RIGHT, World, refusal_of};
 
@@ -187,7 +187,7 @@ async fn contract_5_2_parallel_guesses_are_busy_alike_whoever_they_are_for() {
     for name in ["alice", "pending", "nobody"] {
         let world = world().await;
         // Slow enough that all are under way at once.
-        let costly = doorward::hashing::Argon2Parameters::new(65_536, 6, 1).unwrap();
+        let costly = doorward_hashes::Argon2Parameters::new(65_536, 6, 1).unwrap();
         world.pool.set_parameters(costly);
         if name == "alice" {
             world.set_password("alice", RIGHT).await;
@@ -283,14 +283,18 @@ async fn contract_3_4_a_wrong_password_is_one_guess_for_as_long_as_it_counts() {
         world.clock.advance(Duration::from_mins(29));
     }
     let account = world.user("alice").await.account;
-    let resource = doorward::domain::resource::Resource::new(
+    let resource = doorward_domain::resource::Resource::new(
         crate::world::resource_name("hosts"),
-        doorward::domain::resource::ResourceKind::Endpoint,
+        doorward_domain::resource::ResourceKind::Endpoint,
     );
-    let policy = doorward::domain::rules::PolicySettings::default();
-    let limits =
-        doorward::policy::lockout::place_limits(&policy, &resource, false, world.clock.now());
-    let charged = doorward::store::DirectoryStore::charged(&*world.store, account, &limits)
+    let policy = doorward_domain::rules::PolicySettings::default();
+    let limits = doorward_domain::policy::lockout::place_limits(
+        &policy,
+        &resource,
+        false,
+        world.clock.now(),
+    );
+    let charged = doorward_store::DirectoryStore::charged(&*world.store, account, &limits)
         .await
         .unwrap();
     assert_eq!(charged.failures_today, 1, "one guess in a day");
@@ -382,7 +386,7 @@ async fn contract_5_2_a_services_right_password_costs_as_a_wrong_one_where_it_ma
     add_service(&world, "search", &["192.0.2.0/24"]).await;
     let mut from_there = service_attempt(&world, "search", RIGHT.as_bytes());
     from_there.circumstances.source =
-        doorward::domain::origin::Source::Address("192.0.2.7".parse().unwrap());
+        doorward_domain::origin::Source::Address("192.0.2.7".parse().unwrap());
     let verdict = world.authenticator.decide_service(from_there).await;
     assert!(matches!(verdict, Ok(ServiceVerdict::Granted(_))));
     for password in ["x", RIGHT, "y"] {
@@ -500,7 +504,7 @@ async fn contract_5_2_who_is_told_busy_waits_as_who_is_refused() {
     let delay = Duration::from_millis(300);
     world
         .authenticator
-        .set_settings(doorward::authenticator::Settings {
+        .set_settings(doorward_authenticator::Settings {
             refusal_delay: delay,
             ..crate::world::settings()
         });

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::authenticator::{Attempt, Refusal, Verdict};
-use doorward::domain::origin::{Origin, Protocol};
-use doorward::domain::resource::{Asking, ClientResources};
-use doorward::store::changes::Change;
+use doorward_domain::origin::{Origin, Protocol};
+use doorward_domain::resource::{Asking, ClientResources};
+use doorward_frontend_api::{Attempt, Refusal, Verdict};
+use doorward_store::changes::Change;
 
 use crate::flood::Flood;
 use crate::world::{RIGHT, World, refusal_of, resource_name};
@@ -26,7 +26,7 @@ fn through(
         protocol: Protocol::Radius,
         asking: Asking::Radius {
             client: Arc::new(ClientResources {
-                client: doorward::domain::name::ClientName::parse("nas").unwrap(),
+                client: doorward_domain::name::ClientName::parse("nas").unwrap(),
                 resource: resource_name(resource),
                 ssid: Vec::new(),
                 ssid_default: None,

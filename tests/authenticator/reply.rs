@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use doorward::authenticator::{Attempt, Authenticated, Evidence, Verdict};
-use doorward::domain::name::{ClientName, GroupName, Username};
-use doorward::domain::origin::Protocol;
-use doorward::domain::reply::{FilterId, ReplyAttribute, Vlan};
-use doorward::domain::resource::{Asking, ClientResources};
-use doorward::store::changes::Change;
-use doorward::store::records::{BoundTo, ReplyMapping};
+use doorward_domain::name::{ClientName, GroupName, Username};
+use doorward_domain::origin::Protocol;
+use doorward_domain::reply::{FilterId, ReplyAttribute, Vlan};
+use doorward_domain::resource::{Asking, ClientResources};
+use doorward_frontend_api::{Attempt, Authenticated, Evidence, Verdict};
+use doorward_store::changes::Change;
+use doorward_store::records::{BoundTo, ReplyMapping};
 
 use crate::world::{RIGHT, World, resource_name};
 
@@ -85,7 +85,7 @@ async fn a_session_taken_up_again_gets_what_is_mapped_now() {
     let proof = granted(&world, by_radius(&world, RIGHT)).await;
     map(&world, alice(), None, vlan("30")).await;
     let again = Attempt {
-        evidence: Evidence::Resumed(proof.ground()),
+        evidence: Evidence::Resumed(proof.resumption_grant()),
         ..by_radius(&world, RIGHT)
     };
     assert_eq!(texts(&granted(&world, again).await), ["vlan=30"]);

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use doorward::authenticator::{
+use doorward_domain::certificate::{CertificateName, CertificateNames};
+use doorward_domain::event::Subject;
+use doorward_domain::id::{RequestId, ServiceId};
+use doorward_domain::name::{ListenerName, ServiceName};
+use doorward_domain::resource::Circumstances;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::{
     AuthenticatedService, Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict,
 };
-use doorward::domain::certificate::{CertificateName, CertificateNames};
-use doorward::domain::event::Subject;
-use doorward::domain::id::{RequestId, ServiceId};
-use doorward::domain::name::{ListenerName, ServiceName};
-use doorward::domain::resource::Circumstances;
-use doorward::domain::time::Clock as _;
-use doorward::store::changes::{Change, NewService};
+use doorward_store::changes::{Change, NewService};
 
 use crate::flood::Flood;
 use crate::world::{RIGHT, World};

@@ -1,10 +1,10 @@
 //! CONTRACT.md 2 and 5 through the authenticator: states, bindings, names, and access that does
 //! not outlive its ground.
 
-use doorward::authenticator::{Attempt, Decide as _, Evidence, Refusal, Verdict};
-use doorward::domain::name::Username;
-use doorward::store::changes::{Change, UserPatch};
-use doorward::store::records::{Binding, BoundTo};
+use doorward_domain::name::Username;
+use doorward_frontend_api::{Attempt, Decide as _, Evidence, Refusal, Verdict};
+use doorward_store::changes::{Change, UserPatch};
+use doorward_store::records::{Binding, BoundTo};
 
 use crate::world::{RIGHT, World, refusal_of, resource_name};
 
@@ -232,7 +232,7 @@ async fn again(world: &World, resource: &str) -> Attempt {
         panic!("not granted")
     };
     Attempt {
-        evidence: Evidence::Resumed(proof.ground()),
+        evidence: Evidence::Resumed(proof.resumption_grant()),
         ..attempt
     }
 }

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use doorward::authenticator::Refusal;
-use doorward::domain::secret::HashText;
-use doorward::domain::time::Clock as _;
-use doorward::lifecycle::{Look, notice};
-use doorward::store::changes::{Change, DirectoryStore as _, UserPatch};
-use doorward::store::events::{EventQuery, EventStore as _};
+use doorward_directory::lifecycle::{Look, notice};
+use doorward_domain::secret::HashText;
+use doorward_domain::time::Clock as _;
+use doorward_frontend_api::Refusal;
+use doorward_store::changes::{Change, DirectoryStore as _, UserPatch};
+use doorward_store::events::{EventQuery, EventStore as _};
 
 use crate::world::{RIGHT, World};
 

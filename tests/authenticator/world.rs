@@ -6,25 +6,25 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use doorward::authenticator::{
-    Attempt, Authenticator, Claim, Decide as _, Evidence, Refusal, Settings, Undecided, Verdict,
-};
-use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody};
-use doorward::domain::id::{AccountId, RequestId};
-use doorward::domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
-use doorward::domain::origin::{Origin, Protocol, Relays};
-use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
-use doorward::domain::secret::{HashText, Password, Secret};
-use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
-use doorward::hashing::{Argon2Parameters, HashingPool, PoolSettings};
-use doorward::network_password::SealingKey;
-use doorward::policy::asking::Resources;
-use doorward::policy::buckets::Rate;
-use doorward::policy::naming::Realms;
-use doorward::store::changes::{Change, Command, DirectoryStore as _, NewUser};
-use doorward::store::events::{EventQuery, EventStore as _};
-use doorward::store::records::{Binding, BoundTo, UserRecord};
-use doorward::store::sqlite::{OpenOptions, SqliteStore};
+use doorward_authenticator::{Authenticator, Settings};
+use doorward_domain::event::{Actor, AttemptEvent, Event, EventBody};
+use doorward_domain::id::{AccountId, RequestId};
+use doorward_domain::name::{GroupName, ListenerName, MailAddress, ResourceName, Username};
+use doorward_domain::origin::{Origin, Protocol, Relays};
+use doorward_domain::policy::asking::Resources;
+use doorward_domain::policy::buckets::Rate;
+use doorward_domain::policy::naming::Realms;
+use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::secret::{HashText, Password, Secret};
+use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward_frontend_api::{Attempt, Claim, Decide as _, Evidence, Refusal, Undecided, Verdict};
+use doorward_hashes::Argon2Parameters;
+use doorward_hashes::network_password::SealingKey;
+use doorward_hashing::{HashingPool, PoolSettings};
+use doorward_store::changes::{Change, Command, DirectoryStore as _, NewUser};
+use doorward_store::events::{EventQuery, EventStore as _};
+use doorward_store::records::{Binding, BoundTo, UserRecord};
+use doorward_store::sqlite::{OpenOptions, SqliteStore};
 
 pub(crate) const RIGHT: &str = "correct horse battery";
 
@@ -209,7 +209,7 @@ impl World {
     }
 
     pub(crate) async fn user(&self, name: &str) -> UserRecord {
-        use doorward::store::changes::UserFilter;
+        use doorward_store::changes::UserFilter;
         let filter = UserFilter::Username(name.to_owned());
         self.store
             .users(&filter, None, 2)

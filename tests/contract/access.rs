@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use doorward::domain::account::{Condition, Conditions};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::{Door, Override, Resource, ResourceKind};
-use doorward::policy::access::{
+use doorward_domain::account::{Condition, Conditions};
+use doorward_domain::policy::access::{
     Access, Cause, Permit, REASON_ORDER, access, closed_by, combine, expired_is_refused, judge,
     locked_is_refused, permit,
 };
+use doorward_domain::refusal::Refusal;
+use doorward_domain::resource::{Door, Override, Resource, ResourceKind};
 use proptest::prelude::*;
 
 use crate::common::{all_sets, doors, resource};
@@ -404,7 +404,7 @@ fn contract_5_the_first_closing_is_the_reason_reported() {
                 let door: Resource = resource("r", kind);
                 let first = closed_by(conditions, bound, &door)
                     .into_iter()
-                    .find(doorward::policy::access::Closing::closes)
+                    .find(doorward_domain::policy::access::Closing::closes)
                     .map(|closing| closing.cause.to_string());
                 let reported = match judge(conditions, bound, &door, false) {
                     Access::Refused(reason) => Some(reason.to_string()),

@@ -6,13 +6,13 @@ mod keys;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use doorward::domain::name::{ClientName, ListenerName, ServiceName};
-use doorward::domain::origin::Source;
-use doorward::domain::resource::{
-    Asking, Circumstances, ClientResources, Match, Override, Resource, ResourceKind,
-};
-use doorward::policy::asking::{
+use doorward_domain::name::{ClientName, ListenerName, ServiceName};
+use doorward_domain::origin::Source;
+use doorward_domain::policy::asking::{
     Complaint, ComplaintKind, Leniency, ListenerFacts, Reach, Resources, check, ssid_of,
+};
+use doorward_domain::resource::{
+    Asking, Circumstances, ClientResources, Match, Override, Resource, ResourceKind,
 };
 use proptest::prelude::*;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use doorward::domain::time::Monotonic;
-use doorward::policy::buckets::{Bucket, Buckets, Rate, account_rate, give_back, take};
+use doorward_domain::policy::buckets::{Bucket, Buckets, Rate, account_rate, give_back, take};
+use doorward_domain::time::Monotonic;
 use proptest::prelude::*;
 
 const RATE: Rate = Rate {

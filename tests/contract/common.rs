@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use doorward::domain::account::{AccountFacts, Condition, Conditions};
-use doorward::domain::name::ResourceName;
-use doorward::domain::resource::{Door, Resource, ResourceKind};
-use doorward::domain::rules::PolicySettings;
-use doorward::domain::time::{Monotonic, Now, Timestamp};
+use doorward_domain::account::{AccountFacts, Condition, Conditions};
+use doorward_domain::name::ResourceName;
+use doorward_domain::resource::{Door, Resource, ResourceKind};
+use doorward_domain::rules::PolicySettings;
+use doorward_domain::time::{Monotonic, Now, Timestamp};
 use proptest::prelude::*;
 
 /// 2026-11-22T12:00:00Z.

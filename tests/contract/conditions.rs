@@ -1,10 +1,10 @@
 //! CONTRACT.md 1 and 10: facts, conditions, status.
 
-use doorward::domain::account::{AccountFacts, Condition, Conditions, Status};
-use doorward::domain::rules::ForcedChange;
-use doorward::domain::time::Timestamp;
-use doorward::policy::access::way_out;
-use doorward::policy::conditions::{conditions, expires_at, lock_lapses_at, status};
+use doorward_domain::account::{AccountFacts, Condition, Conditions, Status};
+use doorward_domain::policy::access::way_out;
+use doorward_domain::policy::conditions::{conditions, expires_at, lock_lapses_at, status};
+use doorward_domain::rules::ForcedChange;
+use doorward_domain::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::common::{

@@ -1,8 +1,8 @@
 //! CONTRACT.md 3.1 to 3.3 and 10: what a store may grant.
 
-use doorward::domain::resource::ResourceKind;
-use doorward::domain::rules::PlaceLimits;
-use doorward::policy::lockout::{is_known, place_limits, remember_wrong};
+use doorward_domain::policy::lockout::{is_known, place_limits, remember_wrong};
+use doorward_domain::resource::ResourceKind;
+use doorward_domain::rules::PlaceLimits;
 use proptest::prelude::*;
 
 use crate::common::{NOON, at, days, instant, minutes, policy, resource, suspect};

@@ -1,8 +1,8 @@
 //! CONTRACT.md 8: the names under which an account logs in.
 
-use doorward::domain::login::LoginName;
-use doorward::domain::user_certificate::NamedBy;
-use doorward::policy::naming::{Realms, certified, interpret};
+use doorward_domain::login::LoginName;
+use doorward_domain::policy::naming::{Realms, certified, interpret};
+use doorward_domain::user_certificate::NamedBy;
 use proptest::prelude::*;
 
 fn realms() -> Realms {

@@ -1,11 +1,11 @@
 //! CONTRACT.md 6: what a new password must be.
 
-use doorward::domain::name::{MailAddress, Username};
-use doorward::domain::rules::{Blocklist, PasswordRules, PolicySettings};
-use doorward::domain::secret::Password;
-use doorward::policy::password::{
+use doorward_domain::name::{MailAddress, Username};
+use doorward_domain::policy::password::{
     BrokenRule, NewPasswordContext, check_new_password, may_change_now,
 };
+use doorward_domain::rules::{Blocklist, PasswordRules, PolicySettings};
+use doorward_domain::secret::Password;
 use proptest::prelude::*;
 
 use crate::common::{MILLISECOND, NOON, days};

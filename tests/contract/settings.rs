@@ -1,9 +1,9 @@
 //! CONTRACT.md 1: the keys of the policy, and what a change carries with it.
 
-use doorward::domain::rules::{Blocklist, ForcedChange, PolicySettings};
-use doorward::domain::time::Timestamp;
-use doorward::policy::conditions::expires_at;
-use doorward::policy::settings::{KEYS, PolicyKeyError, apply, show};
+use doorward_domain::policy::conditions::expires_at;
+use doorward_domain::policy::settings::{KEYS, PolicyKeyError, apply, show};
+use doorward_domain::rules::{Blocklist, ForcedChange, PolicySettings};
+use doorward_domain::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::common::{NOON, active, days, minutes};

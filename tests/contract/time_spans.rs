@@ -1,8 +1,8 @@
 //! CONTRACT.md 7 and 10: what time alone causes.
 
-use doorward::domain::account::{AccountFacts, Condition};
-use doorward::policy::conditions::conditions;
-use doorward::policy::time_spans::{
+use doorward_domain::account::{AccountFacts, Condition};
+use doorward_domain::policy::conditions::conditions;
+use doorward_domain::policy::time_spans::{
     Passed, Transition, expiry_warning, next_due, transitions_between, warnings_between,
 };
 use proptest::prelude::*;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use doorward::authenticator::Authenticated;
-use doorward::directory::{BrokenRule, By, Changed, DirectoryError, Owner};
-use doorward::domain::event::Actor;
-use doorward::domain::name::Username;
-use doorward::domain::rules::PolicySettings;
-use doorward::hashing::{Comparison, Lane};
-use doorward::store::DirectoryStore as _;
-use doorward::store::changes::{ChangeRefused, LinkPurpose, UserPatch};
-use doorward::store::records::MailKind;
+use doorward_directory::{By, DirectoryError};
+use doorward_domain::event::Actor;
+use doorward_domain::name::Username;
+use doorward_domain::rules::PolicySettings;
+use doorward_frontend_api::Authenticated;
+use doorward_frontend_api::{BrokenRule, Changed, Owner};
+use doorward_hashing::{Comparison, Lane};
+use doorward_store::DirectoryStore as _;
+use doorward_store::changes::{ChangeRefused, LinkPurpose, UserPatch};
+use doorward_store::records::MailKind;
 
 use crate::world::{OTHER, RIGHT, World, password};
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use doorward::directory::online::Due;
-use doorward::directory::{NewDevice, OnlineSessions as _, SetDevice, Settings};
-use doorward::domain::device::MacAddress;
-use doorward::domain::name::{ClientName, ResourceName};
-use doorward::domain::resource::{Asking, ClientResources};
-use doorward::domain::session::{
+use doorward_directory::{NewDevice, SetDevice, Settings};
+use doorward_domain::device::MacAddress;
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::session::{
     Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
+use doorward_frontend_api::OnlineSessions as _;
+use doorward_frontend_api::coa::PendingCoa;
 
 use crate::world::World;
 
@@ -73,7 +74,7 @@ async fn world() -> World {
 
 async fn due(world: &World) -> usize {
     let look = world.directory.no_longer_admitted(None, world.now()).await;
-    look.unwrap().due.len()
+    look.unwrap().pending.len()
 }
 
 #[tokio::test]
@@ -81,7 +82,12 @@ async fn a_device_loses_its_sessions_with_their_resource() {
     let world = world().await;
     world.directory.set_settings(Settings::default());
     let look = world.directory.no_longer_admitted(None, world.now()).await;
-    let reasons: Vec<_> = look.unwrap().due.iter().map(Due::reason).collect();
+    let reasons: Vec<_> = look
+        .unwrap()
+        .pending
+        .iter()
+        .map(PendingCoa::reason)
+        .collect();
     assert_eq!(reasons, ["resource_removed"]);
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use doorward::directory::{Answer, Explanation, Question};
-use doorward::domain::account::Status;
-use doorward::domain::refusal::Refusal;
+use doorward_directory::{Answer, Explanation, Question};
+use doorward_domain::account::Status;
+use doorward_domain::refusal::Refusal;
 
 use crate::world::World;
 

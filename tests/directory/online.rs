@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::directory::OnlineSessions as _;
-use doorward::directory::online::Due;
-use doorward::domain::name::{ClientName, ResourceName};
-use doorward::domain::resource::{Asking, ClientResources};
-use doorward::domain::session::{
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::session::{
     Answered, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
-use doorward::store::changes::UserPatch;
+use doorward_frontend_api::OnlineSessions as _;
+use doorward_frontend_api::coa::PendingCoa;
+use doorward_store::changes::UserPatch;
 
 use crate::world::World;
 
@@ -64,13 +64,13 @@ async fn world() -> World {
     world.add("alice").await;
     begin(&world, "mail", "alice").await;
     begin(&world, "hosts", "Alice@Example.org").await;
-    assert_eq!(due(&world).await, [] as [Due; 0]);
+    assert_eq!(due(&world).await, [] as [PendingCoa; 0]);
     world
 }
 
-async fn due(world: &World) -> Vec<Due> {
+async fn due(world: &World) -> Vec<PendingCoa> {
     let look = world.directory.no_longer_admitted(None, world.now()).await;
-    look.unwrap().due
+    look.unwrap().pending
 }
 
 async fn names(world: &World) -> Vec<String> {
@@ -145,11 +145,11 @@ async fn a_look_is_made_where_something_changed_and_each_is_asked_for_once() {
         .no_longer_admitted(Some(version), world.now())
         .await
         .unwrap();
-    assert_eq!(look.due.len(), 2);
+    assert_eq!(look.pending.len(), 2);
     let same = directory.no_longer_admitted(Some(look.version), world.now());
-    assert_eq!(same.await.unwrap().due, []);
+    assert_eq!(same.await.unwrap().pending, []);
 
-    let first = &look.due[0];
+    let first = &look.pending[0];
     let claim = async || {
         directory
             .claim_disconnect(first, world.now())

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use doorward::directory::{Group, GroupQuery, Person, PersonQuery, Read as _, Settings, Viewer};
-use doorward::domain::account::Condition;
-use doorward::domain::names::{Lists, Part, Portion};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::{Asking, Override, Resource, ResourceKind};
-use doorward::policy::asking::Resources;
+use doorward_directory::Settings;
+use doorward_domain::account::Condition;
+use doorward_domain::names::{Lists, Part, Portion};
+use doorward_domain::policy::asking::Resources;
+use doorward_domain::refusal::Refusal;
+use doorward_domain::resource::{Asking, Override, Resource, ResourceKind};
+use doorward_frontend_api::{Group, GroupQuery, Person, PersonQuery, Read as _, Viewer};
 
 use crate::world::{World, asking, resource};
 
@@ -130,7 +131,7 @@ async fn whoever_must_change_reads_itself_too() {
     let world = World::new().await;
     world.add("mona").await;
     world.add("alice").await;
-    let patch = doorward::store::changes::UserPatch {
+    let patch = doorward_store::changes::UserPatch {
         must_change: Some(true),
         ..Default::default()
     };
@@ -214,7 +215,7 @@ async fn homes_and_shells_are_the_configured_ones_unless_set() {
     assert_eq!(alice.home, "/srv/home/alice");
     assert_eq!(alice.shell, "/bin/sh");
     assert_eq!(alice.groups.here().unwrap().len(), 1);
-    let patch = doorward::store::changes::UserPatch {
+    let patch = doorward_store::changes::UserPatch {
         home: Some(Some("/home/a".to_owned())),
         ..Default::default()
     };

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use doorward::directory::{DirectoryError, MAX_SSH_KEYS, PersonQuery, Read as _, Viewer};
-use doorward::domain::names::Portion;
-use doorward::domain::resource::Asking;
-use doorward::domain::ssh_key::SshPublicKey;
-use doorward::store::changes::{ChangeRefused, UserPatch};
+use doorward_directory::{DirectoryError, MAX_SSH_KEYS};
+use doorward_domain::names::Portion;
+use doorward_domain::resource::Asking;
+use doorward_domain::ssh_key::SshPublicKey;
+use doorward_frontend_api::{PersonQuery, Read as _, Viewer};
+use doorward_store::changes::{ChangeRefused, UserPatch};
 
 use crate::world::{World, asking};
 

@@ -1,11 +1,10 @@
 //! sudo rules: who reads them, and what the directory refuses.
 
-use doorward::directory::{
-    By, DirectoryError, Read as _, SudoPatch, SudoQuery, SudoSubjects, Viewer,
-};
-use doorward::domain::event::Actor;
-use doorward::domain::name::{SudoRuleName, Username};
-use doorward::domain::sudo::{NotASudoRule, SudoCommand, SudoHost, SudoOption};
+use doorward_directory::{By, DirectoryError, SudoPatch, SudoSubjects};
+use doorward_domain::event::Actor;
+use doorward_domain::name::{SudoRuleName, Username};
+use doorward_domain::sudo::{NotASudoRule, SudoCommand, SudoHost, SudoOption};
+use doorward_frontend_api::{Read as _, SudoQuery, Viewer};
 
 use crate::world::World;
 

@@ -7,28 +7,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use doorward::authenticator::{
-    Attempt, Authenticated, AuthenticatedService, Authenticator, ChangeProof, Claim, Decide as _,
-    Evidence, ServiceAttempt, ServiceEvidence, ServiceVerdict, Settings as AuthenticatorSettings,
-    Verdict,
-};
-use doorward::directory::{
+use doorward_authenticator::{Authenticator, Settings as AuthenticatorSettings};
+use doorward_directory::{
     AddUser, BindsBy, By, Directory, Grantee, NewService, PosixSettings, Settings,
 };
-use doorward::domain::event::Actor;
-use doorward::domain::id::RequestId;
-use doorward::domain::name::{
+use doorward_domain::event::Actor;
+use doorward_domain::id::RequestId;
+use doorward_domain::name::{
     GroupName, ListenerName, MailAddress, ResourceName, ServiceName, Username,
 };
-use doorward::domain::origin::{Origin, Protocol, Relays};
-use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
-use doorward::domain::secret::Password;
-use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
-use doorward::hashing::{Argon2Parameters, HashingPool, PoolSettings};
-use doorward::policy::asking::Resources;
-use doorward::policy::buckets::Rate;
-use doorward::policy::naming::Realms;
-use doorward::store::sqlite::{OpenOptions, SqliteStore};
+use doorward_domain::origin::{Origin, Protocol, Relays};
+use doorward_domain::policy::asking::Resources;
+use doorward_domain::policy::buckets::Rate;
+use doorward_domain::policy::naming::Realms;
+use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::secret::Password;
+use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward_frontend_api::{
+    Attempt, Authenticated, AuthenticatedService, ChangeProof, Claim, Decide as _, Evidence,
+    ServiceAttempt, ServiceEvidence, ServiceVerdict, Verdict,
+};
+use doorward_hashes::Argon2Parameters;
+use doorward_hashing::{HashingPool, PoolSettings};
+use doorward_store::sqlite::{OpenOptions, SqliteStore};
 
 pub(crate) const RIGHT: &str = "correct horse battery";
 pub(crate) const OTHER: &str = "velvet lantern orchard";

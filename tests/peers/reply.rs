@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use doorward::radius::dictionary::{Dictionary, Files, Source};
+use doorward_radius_protocol::dictionary::{Dictionary, Files, Source};
 
 use crate::common::{Gateway, PASSWORD, Ran, SECRET, Setting, client_with_input};
 
@@ -182,7 +182,7 @@ fn assert_other_files_are_understood(files: &mut dyn Files) {
 
 /// A value for each attribute of the built-in dictionary, and each name of a value.
 fn built_in_samples() -> Vec<(String, String)> {
-    let text = include_str!("../../src/radius/dictionary/built_in.txt");
+    let text = include_str!("../../crates/radius-protocol/src/dictionary/built_in.txt");
     let mut tagged = Vec::new();
     let mut samples = Vec::new();
     for line in text.lines() {

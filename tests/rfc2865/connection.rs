@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use doorward::domain::certificate::CertificateName;
-use doorward::ldap::settings::ClientCertificate;
-use doorward::radius::client::{ClientSettings, Clients};
-use doorward::radius::server::Settings;
-use doorward::radius::server::radsec::{Bounds, Listen};
 use doorward::runtime::certificates::{Certificate, ClientTrust, Protection, provider};
+use doorward_domain::certificate::CertificateName;
+use doorward_ldap_protocol::settings::ClientCertificate;
+use doorward_radius::Settings;
+use doorward_radius::radsec::{Bounds, Listen};
+use doorward_radius_protocol::client::{ClientSettings, Clients};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};

@@ -1,8 +1,8 @@
 //! MAC authentication bypass over the server's own socket: Service-Type Call-Check (RFC 2865 §5.6).
 
-use doorward::authenticator::{DeviceVerdict, Undecided};
-use doorward::domain::refusal::Refusal;
-use doorward::radius::wire::{Code, Packet, kind};
+use doorward_domain::refusal::Refusal;
+use doorward_frontend_api::{DeviceVerdict, Undecided};
+use doorward_radius_protocol::wire::{Code, Packet, kind};
 
 use crate::harness::{Running, check, hidden, login, seal};
 

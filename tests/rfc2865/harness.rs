@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use doorward::authenticator::{
+use doorward_domain::name::{ClientName, ResourceName};
+use doorward_domain::refusal::Refusal;
+use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::secret::Secret;
+use doorward_domain::session::{Answered, Nas, SessionReport};
+use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward_frontend_api::OnlineSessions;
+use doorward_frontend_api::coa::{CoaScan, PendingCoa};
+use doorward_frontend_api::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, DecideDevices,
     DeviceAttempt, DeviceVerdict, ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
-use doorward::directory::OnlineSessions;
-use doorward::directory::online::{Due, Look};
-use doorward::domain::name::{ClientName, ResourceName};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::{Asking, ClientResources};
-use doorward::domain::secret::Secret;
-use doorward::domain::session::{Answered, Nas, SessionReport};
-use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
-use doorward::radius::client::{ClientSettings, Clients};
-use doorward::radius::server::{Handle, Listen, Server, Settings, radsec};
-use doorward::radius::transport::Service;
-use doorward::radius::wire::{
+use doorward_radius::{Handle, Listen, Server, Settings, radsec};
+use doorward_radius_protocol::client::{ClientSettings, Clients};
+use doorward_radius_protocol::transport::Service;
+use doorward_radius_protocol::wire::{
     Authenticator, Code, Draft, Packet, Presence, check_reply, hide_password, kind,
 };
 use tokio::net::UdpSocket;
@@ -91,22 +91,26 @@ impl OnlineSessions for Told {
         self.report(Some(report))
     }
 
-    fn no_longer_admitted(&self, _: Option<u64>, _: Now) -> Answer<'_, Result<Look, Undecided>> {
+    fn no_longer_admitted(&self, _: Option<u64>, _: Now) -> Answer<'_, Result<CoaScan, Undecided>> {
         Box::pin(async {
-            Ok(Look {
+            Ok(CoaScan {
                 version: 0,
-                due: Vec::new(),
+                pending: Vec::new(),
             })
         })
     }
 
-    fn claim_disconnect<'a>(&'a self, _: &'a Due, _: Now) -> Answer<'a, Result<bool, Undecided>> {
+    fn claim_disconnect<'a>(
+        &'a self,
+        _: &'a PendingCoa,
+        _: Now,
+    ) -> Answer<'a, Result<bool, Undecided>> {
         unreachable!("nothing is due")
     }
 
     fn disconnected<'a>(
         &'a self,
-        _: &'a Due,
+        _: &'a PendingCoa,
         _: Answered,
         _: Now,
     ) -> Answer<'a, Result<(), Undecided>> {

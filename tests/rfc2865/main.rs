@@ -21,10 +21,10 @@ mod rfc_6614_tls;
 #[cfg(test)]
 mod rfc_9765_without_md5;
 
-use doorward::authenticator::{Claim, Undecided};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::resource::Asking;
-use doorward::radius::wire::{Code, Draft, Packet, kind};
+use doorward_domain::refusal::Refusal;
+use doorward_domain::resource::Asking;
+use doorward_frontend_api::{Claim, Undecided};
+use doorward_radius_protocol::wire::{Code, Draft, Packet, kind};
 use harness::{Running, check, hidden, login, seal};
 
 /// RFC 5080 §2.2.2: one request, however often it comes, is decided once.

@@ -1,9 +1,9 @@
 //! CHAP (RFC 2865 §2.2) and MS-CHAPv2 (RFC 2548 §2.3) through the server.
 
-use doorward::authenticator::Evidence;
-use doorward::domain::challenge::ChallengeResponse;
-use doorward::domain::refusal::Refusal;
-use doorward::radius::wire::{Code, MICROSOFT, Packet, kind, vendor};
+use doorward_domain::challenge::ChallengeResponse;
+use doorward_domain::refusal::Refusal;
+use doorward_frontend_api::Evidence;
+use doorward_radius_protocol::wire::{Code, MICROSOFT, Packet, kind, vendor};
 
 use crate::harness::{Running, check, seal};
 

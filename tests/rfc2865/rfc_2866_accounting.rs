@@ -1,8 +1,8 @@
 //! Accounting (RFC 2866) over its own socket, with a recorder that does as it is told.
 
-use doorward::authenticator::Undecided;
-use doorward::domain::session::Happened;
-use doorward::radius::wire::{Code, Draft, Packet, Presence, check_reply, kind};
+use doorward_domain::session::Happened;
+use doorward_frontend_api::Undecided;
+use doorward_radius_protocol::wire::{Code, Draft, Packet, Presence, check_reply, kind};
 
 use crate::harness::{Running, secret};
 

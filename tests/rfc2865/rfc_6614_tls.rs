@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use doorward::domain::refusal::Refusal;
-use doorward::domain::secret::Secret;
-use doorward::radius::server::radsec::Bounds;
-use doorward::radius::wire::{
+use doorward_domain::refusal::Refusal;
+use doorward_domain::secret::Secret;
+use doorward_radius::radsec::Bounds;
+use doorward_radius_protocol::wire::{
     Authenticator, Code, Draft, Packet, Presence, check_reply, hide_password, kind,
 };
 

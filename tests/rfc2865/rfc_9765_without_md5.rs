@@ -1,9 +1,9 @@
 //! RADIUS/1.1: which version is agreed on, and what is spoken then.
 
-use doorward::authenticator::Evidence;
-use doorward::domain::refusal::Refusal;
-use doorward::radius::server::radsec::{Bounds, Versions};
-use doorward::radius::wire::{Code, Draft, Packet, kind};
+use doorward_domain::refusal::Refusal;
+use doorward_frontend_api::Evidence;
+use doorward_radius::radsec::{Bounds, Versions};
+use doorward_radius_protocol::wire::{Code, Draft, Packet, kind};
 use rustls::version::{TLS12, TLS13};
 
 use crate::connection::Site;

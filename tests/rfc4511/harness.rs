@@ -1,28 +1,28 @@
 //! A true server on loopback with an authenticator that lets nobody in: proofs cannot be made
-//! outside the crate, where `src/ldap/server/tests.rs` tests what they open.
+//! outside the crate, where `crates/ldap/src/tests.rs` tests what they open.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use doorward::authenticator::{
+use doorward_domain::id::{AccountId, GroupId, SudoRuleId};
+use doorward_domain::name::{ListenerName, ResourceName};
+use doorward_domain::names::{Members, NameList, Portion};
+use doorward_domain::resource::Asking;
+use doorward_domain::secret::Password;
+use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
+use doorward_frontend_api::{
     Answer, Attempt, Authenticated, AuthenticatedService, ChangeProof, Decide, Refusal,
     ServiceAttempt, ServiceVerdict, Undecided, Verdict,
 };
-use doorward::directory::{
+use doorward_frontend_api::{
     ChangeOwnPassword, Changed, Group, GroupQuery, NotChanged, Owner, Person, PersonQuery, Read,
     SudoQuery, SudoRole, Viewer,
 };
-use doorward::domain::id::{AccountId, GroupId, SudoRuleId};
-use doorward::domain::name::{ListenerName, ResourceName};
-use doorward::domain::names::{Members, NameList, Portion};
-use doorward::domain::resource::Asking;
-use doorward::domain::secret::Password;
-use doorward::domain::time::{Clock, Monotonic, Now, Timestamp};
-use doorward::ldap::dn::DistinguishedName;
-use doorward::ldap::server::{Caps, Gate, Searches, Server, Services, TlsSource};
-use doorward::ldap::settings::{PlaintextBind, Settings, TlsMode};
-use doorward::ldap::tree::Tree;
+use doorward_ldap::{Caps, Gate, Searches, Server, Services, TlsSource};
+use doorward_ldap_protocol::dn::DistinguishedName;
+use doorward_ldap_protocol::settings::{PlaintextBind, Settings, TlsMode};
+use doorward_ldap_protocol::tree::Tree;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use tokio::net::TcpListener;
@@ -244,7 +244,7 @@ impl Served {
             clock,
             tls,
             gate: Arc::clone(&gate),
-            watch: doorward::watch::Watch::default(),
+            watch: doorward_observe::watch::Watch::default(),
         };
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();

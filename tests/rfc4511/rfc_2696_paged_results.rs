@@ -1,5 +1,5 @@
 //! What of RFC 2696 needs nobody bound: values, criticality, and the one page of the root DSE.
-//! Pages of people are turned in `src/ldap/server/tests/pages.rs`.
+//! Pages of people are turned in `crates/ldap/src/tests/pages.rs`.
 
 use crate::client::{Scope, Search, control_with, delete, extended, integer, octets, paged, tlv};
 use crate::harness::Served;

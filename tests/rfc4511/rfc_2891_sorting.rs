@@ -1,5 +1,5 @@
 //! What of RFC 2891 needs nobody bound: values, result codes, criticality. People are sorted in
-//! `src/ldap/server/tests/pages.rs`.
+//! `crates/ldap/src/tests/pages.rs`.
 
 use crate::client::{Answer, Client, Scope, Search, control_with, octets, sorted, tlv};
 use crate::harness::Served;

@@ -1,7 +1,7 @@
 //! Password Modify, and the modify of `userPassword` that means the same, by whom nobody knows.
-//! What a session can do with them is tested where one can be had: `src/ldap/server/tests`.
+//! What a session can do with them is tested where one can be had: `crates/ldap/src/tests.rs`.
 
-use doorward::ldap::settings::{PlaintextBind, TlsMode};
+use doorward_ldap_protocol::settings::{PlaintextBind, TlsMode};
 
 use crate::client::{Scope, Search, bind, extended, modify, password_modify};
 use crate::harness::{Served, settings};

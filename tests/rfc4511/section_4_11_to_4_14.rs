@@ -1,6 +1,6 @@
 //! Abandon, extended operations and StartTLS.
 
-use doorward::ldap::settings::TlsMode;
+use doorward_ldap_protocol::settings::TlsMode;
 
 use crate::client::{Scope, Search, abandon, bind, extended, message};
 use crate::harness::{Served, settings};

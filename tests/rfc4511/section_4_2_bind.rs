@@ -1,9 +1,9 @@
 //! Binds that let nobody in, and what is told of them.
 
-use doorward::authenticator::{Claim, Evidence, Undecided};
-use doorward::domain::origin::Protocol;
-use doorward::domain::resource::Asking;
-use doorward::ldap::settings::{PlaintextBind, TlsMode};
+use doorward_domain::origin::Protocol;
+use doorward_domain::resource::Asking;
+use doorward_frontend_api::{Claim, Evidence, Undecided};
+use doorward_ldap_protocol::settings::{PlaintextBind, TlsMode};
 
 use crate::client::{
     Scope, Search, bind, bind_version, control, extended, sasl_bind, sasl_bind_with,

@@ -1,6 +1,6 @@
 //! What anybody may read, and what nobody may without binding.
 
-use doorward::ldap::settings::TlsMode;
+use doorward_ldap_protocol::settings::TlsMode;
 
 use crate::client::{Scope, Search, compare, equals};
 use crate::harness::{Served, settings};

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use doorward::domain::resource::Asking;
-use doorward::ldap::server::Caps;
-use doorward::ldap::settings::{PlaintextBind, TlsMode};
+use doorward_domain::resource::Asking;
+use doorward_ldap::Caps;
+use doorward_ldap_protocol::settings::{PlaintextBind, TlsMode};
 
 use crate::client::{bind, extended, message};
 use crate::harness::{Served, settings};

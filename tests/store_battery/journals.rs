@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use doorward::store::changes::UserFilter;
-use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
-use doorward::store::{DirectoryStore as _, EventStore as _, Store as _};
+use doorward_store::changes::UserFilter;
+use doorward_store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
+use doorward_store::{DirectoryStore as _, EventStore as _, Store as _};
 use rusqlite::Connection;
 use rustix::fs::inotify;
 

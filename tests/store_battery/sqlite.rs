@@ -3,19 +3,19 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use doorward::domain::id::AccountId;
-use doorward::domain::name::ClientName;
-use doorward::domain::origin::Origin;
-use doorward::domain::refusal::Refusal;
-use doorward::domain::session::{
+use doorward_domain::id::AccountId;
+use doorward_domain::name::ClientName;
+use doorward_domain::origin::Origin;
+use doorward_domain::refusal::Refusal;
+use doorward_domain::session::{
     Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
-use doorward::domain::ssh_key::SshPublicKey;
-use doorward::domain::time::Timestamp;
-use doorward::store::attempts::{AccountKey, Fetch, PlaceAnswer};
-use doorward::store::changes::{Change, ChangeRefused, UserFilter};
-use doorward::store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
-use doorward::store::{
+use doorward_domain::ssh_key::SshPublicKey;
+use doorward_domain::time::Timestamp;
+use doorward_store::attempts::{AccountKey, Fetch, PlaceAnswer};
+use doorward_store::changes::{Change, ChangeRefused, UserFilter};
+use doorward_store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
+use doorward_store::{
     AttemptStore as _, DirectoryStore as _, EventStore as _, SessionStore as _, Store as _,
     Unavailable,
 };

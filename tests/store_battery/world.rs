@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use doorward::domain::account::AccountFacts;
-use doorward::domain::event::{Actor, AttemptEvent, Event, EventBody, Outcome, Subject};
-use doorward::domain::id::{AccountId, Epoch, EventId, FailureId, GroupId, PlaceId, RequestId};
-use doorward::domain::login::LoginName;
-use doorward::domain::name::{GroupName, MailAddress, ResourceName, Username};
-use doorward::domain::origin::{Origin, OriginKey, Protocol};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::rules::PlaceLimits;
-use doorward::domain::secret::HashText;
-use doorward::domain::time::Timestamp;
-use doorward::store::Store;
-use doorward::store::attempts::{
+use doorward_domain::account::AccountFacts;
+use doorward_domain::event::{Actor, AttemptEvent, Event, EventBody, Outcome, Subject};
+use doorward_domain::id::{AccountId, Epoch, EventId, FailureId, GroupId, PlaceId, RequestId};
+use doorward_domain::login::LoginName;
+use doorward_domain::name::{GroupName, MailAddress, ResourceName, Username};
+use doorward_domain::origin::{Origin, OriginKey, Protocol};
+use doorward_domain::refusal::Refusal;
+use doorward_domain::rules::PlaceLimits;
+use doorward_domain::secret::HashText;
+use doorward_domain::time::Timestamp;
+use doorward_store::Store;
+use doorward_store::attempts::{
     AccountKey, AttemptRecord, Fetch, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
 };
-use doorward::store::changes::{Applied, Change, ChangeRefused, Command, NewUser, UserFilter};
-use doorward::store::events::EventQuery;
-use doorward::store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
+use doorward_store::changes::{Applied, Change, ChangeRefused, Command, NewUser, UserFilter};
+use doorward_store::events::EventQuery;
+use doorward_store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
 
 /// A place where stores are opened; every store it gives is another handle on the same data, as a
 /// second process would have.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::eap::{Eap, EapMethod};
-use crate::domain::user_certificate::NamedBy;
+use doorward_domain::user_certificate::NamedBy;
 
 const RADIUS: &str = r#"
 [radius]

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::purpose::StatedPurpose;
 use super::{Certificate, CertificateError, Reload, provider, read};
-use crate::ldap::settings::ClientCertificate;
+use doorward_ldap_protocol::settings::ClientCertificate;
 
 /// Where the CAs for clients' certificates are, and their revocation lists.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,8 +30,8 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{CertificateError, Validity, provider};
-use crate::domain::time::Timestamp;
-use crate::files;
+use doorward_domain::time::Timestamp;
+use doorward_files as files;
 
 /// How long a CA lasts: replacing it means visiting every client.
 const CA_VALIDITY: Duration = Duration::from_hours(10 * 366 * 24);

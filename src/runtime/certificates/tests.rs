@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 use super::making::{SubjectAltName, make_private_ca_and_server_certificate};
 use super::*;
-use crate::domain::time::Timestamp;
-use crate::ldap::settings::ClientCertificate;
+use doorward_domain::time::Timestamp;
+use doorward_ldap_protocol::settings::ClientCertificate;
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, RootCertStore};
 
 use super::provider;
-use crate::domain::time::Timestamp;
+use doorward_domain::time::Timestamp;
 
 /// The span in which a certificate holds (RFC 5280 4.1.2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 use self::names::Names;
 use self::wire::{Message, Order};
 use crate::config::runtime::WatchSocket;
-use crate::directory::Directory;
-use crate::domain::resource::Asking;
-use crate::domain::time::Clock;
-use crate::ldap::server::{LocalListener, listen_local};
-use crate::store::sqlite::SqliteStore;
-use crate::watch::{Chosen, Explain, MAX_WATCHERS, News, Sieve, Topic, Wanted, Watch};
+use doorward_directory::Directory;
+use doorward_domain::resource::Asking;
+use doorward_domain::time::Clock;
+use doorward_net::{LocalListener, listen_local};
+use doorward_observe::watch::{Chosen, Explain, MAX_WATCHERS, News, Sieve, Topic, Wanted, Watch};
+use doorward_store::sqlite::SqliteStore;
 
 /// Only the daemon's user, and root, whom no permission keeps out.
 const MODE: u32 = 0o600;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Services;
-use crate::directory::Directory;
-use crate::domain::time::{Clock, Monotonic};
-use crate::policy::naming::{MAX_LOGIN_BYTES, interpret};
-use crate::store::AttemptStore as _;
-use crate::store::attempts::{AccountKey, Fetch};
-use crate::store::sqlite::SqliteStore;
-use crate::watch::{Line, Name, Who, said};
+use doorward_directory::Directory;
+use doorward_domain::policy::naming::{MAX_LOGIN_BYTES, interpret};
+use doorward_domain::time::{Clock, Monotonic};
+use doorward_observe::watch::{Line, Name, Who, said};
+use doorward_store::AttemptStore as _;
+use doorward_store::attempts::{AccountKey, Fetch};
+use doorward_store::sqlite::SqliteStore;
 
 /// How long an answer is believed: an account may be added meanwhile.
 const BELIEVED: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::watch::{Line, Name};
+use doorward_observe::watch::{Line, Name};
 
 /// What somebody wants to watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

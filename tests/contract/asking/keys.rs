@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use doorward::domain::certificate::{CertificateName, CertificateNames};
-use doorward::domain::name::ViewName;
-use doorward::domain::origin::{PeerUser, Source};
-use doorward::domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
-use doorward::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources};
+use doorward_domain::certificate::{CertificateName, CertificateNames};
+use doorward_domain::name::ViewName;
+use doorward_domain::origin::{PeerUser, Source};
+use doorward_domain::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources};
+use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
 
 use super::{complaints, facts, listener, matched, matching, too_easy};
 

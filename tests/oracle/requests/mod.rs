@@ -8,7 +8,7 @@ mod passwords;
 mod selections;
 mod sessions;
 
-use doorward::ldap::filter::Filter;
+use doorward_ldap_protocol::filter::Filter;
 
 use crate::answers::Entries;
 use crate::client::{Scope, Search};

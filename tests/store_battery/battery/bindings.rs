@@ -1,8 +1,8 @@
 //! Bindings (CONTRACT.md 2).
 
-use doorward::store::DirectoryStore as _;
-use doorward::store::changes::{Change, ChangeRefused};
-use doorward::store::records::BoundTo;
+use doorward_store::DirectoryStore as _;
+use doorward_store::changes::{Change, ChangeRefused};
+use doorward_store::records::BoundTo;
 
 use crate::world::*;
 

@@ -1,10 +1,10 @@
 //! What administrators ask of the clients of open sessions.
 
-use doorward::domain::id::{RequestId, SessionId};
-use doorward::domain::session::{Answered, Demand};
-use doorward::domain::time::Timestamp;
-use doorward::store::sessions::{DemandState, DisconnectOutcome, NewDemand};
-use doorward::store::{SessionStore as _, Store};
+use doorward_domain::id::{RequestId, SessionId};
+use doorward_domain::session::{Answered, Demand};
+use doorward_domain::time::Timestamp;
+use doorward_store::sessions::{DemandState, DisconnectOutcome, NewDemand};
+use doorward_store::{SessionStore as _, Store};
 
 use super::sessions::{began, disconnected, only, record, seconds};
 use crate::world::*;

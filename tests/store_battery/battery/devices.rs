@@ -1,11 +1,11 @@
 //! Devices known by their address alone.
 
-use doorward::domain::device::MacAddress;
-use doorward::domain::id::DeviceId;
-use doorward::domain::reply::Vlan;
-use doorward::store::changes::{Change, ChangeRefused, DevicePatch, NewDevice};
-use doorward::store::records::DeviceRecord;
-use doorward::store::{DirectoryStore as _, Store};
+use doorward_domain::device::MacAddress;
+use doorward_domain::id::DeviceId;
+use doorward_domain::reply::Vlan;
+use doorward_store::changes::{Change, ChangeRefused, DevicePatch, NewDevice};
+use doorward_store::records::DeviceRecord;
+use doorward_store::{DirectoryStore as _, Store};
 use serde_json::json;
 
 use crate::world::*;

@@ -1,14 +1,14 @@
 //! The audit log (CONTRACT.md 9).
 
-use doorward::domain::device::MacAddress;
-use doorward::domain::event::{Event, EventBody, Keeping, Outcome, Subject};
-use doorward::domain::id::AccountId;
-use doorward::domain::refusal::Refusal;
-use doorward::domain::time::Timestamp;
-use doorward::store::attempts::{Confirmation, SettleAnswer};
-use doorward::store::changes::{Change, UserPatch};
-use doorward::store::events::EventQuery;
-use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_domain::device::MacAddress;
+use doorward_domain::event::{Event, EventBody, Keeping, Outcome, Subject};
+use doorward_domain::id::AccountId;
+use doorward_domain::refusal::Refusal;
+use doorward_domain::time::Timestamp;
+use doorward_store::attempts::{Confirmation, SettleAnswer};
+use doorward_store::changes::{Change, UserPatch};
+use doorward_store::events::EventQuery;
+use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
 use crate::world::*;
 
@@ -555,7 +555,7 @@ pub(crate) async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixtu
     let before = events(&store).await.len();
     // The first of the two would join; the second does not exist.
     let refused = store
-        .apply(doorward::store::changes::Command {
+        .apply(doorward_store::changes::Command {
             at: START,
             actor: admin(),
             change: Change::Join {
@@ -565,7 +565,7 @@ pub(crate) async fn a_refused_command_leaves_nothing_behind(fixture: &impl Fixtu
             },
             mails: vec![mail(
                 AccountId::new(START),
-                doorward::store::records::MailKind::Locked,
+                doorward_store::records::MailKind::Locked,
             )],
         })
         .await;

@@ -1,9 +1,9 @@
 //! Groups, nested eight levels deep.
 
-use doorward::domain::id::GroupId;
-use doorward::store::changes::{Change, ChangeRefused, GroupFilter, UserFilter};
-use doorward::store::records::GroupRecord;
-use doorward::store::{DirectoryStore as _, Store};
+use doorward_domain::id::GroupId;
+use doorward_store::changes::{Change, ChangeRefused, GroupFilter, UserFilter};
+use doorward_store::records::GroupRecord;
+use doorward_store::{DirectoryStore as _, Store};
 
 use crate::world::*;
 

@@ -1,10 +1,10 @@
 //! What time alone causes, noticed once (CONTRACT.md 7).
 
-use doorward::domain::event::{Actor, ChangeEvent};
-use doorward::domain::time::Timestamp;
-use doorward::store::DirectoryStore as _;
-use doorward::store::changes::{Change, Noticed, TimeSpans, UserPatch};
-use doorward::store::records::MailKind;
+use doorward_domain::event::{Actor, ChangeEvent};
+use doorward_domain::time::Timestamp;
+use doorward_store::DirectoryStore as _;
+use doorward_store::changes::{Change, Noticed, TimeSpans, UserPatch};
+use doorward_store::records::MailKind;
 
 use crate::world::*;
 
@@ -179,7 +179,7 @@ pub(crate) async fn mail_waits_in_order(fixture: &impl Fixture) {
         MailKind::StalePassword,
     ];
     store
-        .apply(doorward::store::changes::Command {
+        .apply(doorward_store::changes::Command {
             at: START,
             actor: admin(),
             change: Change::Unlock { account: alice },
@@ -203,7 +203,7 @@ pub(crate) async fn the_same_mail_waits_once(fixture: &impl Fixture) {
         let mut of_another_resource = mail(account, MailKind::StalePassword);
         of_another_resource.details = serde_json::json!({ "resource": "mail" });
         store
-            .apply(doorward::store::changes::Command {
+            .apply(doorward_store::changes::Command {
                 at: START.plus(minutes(u64::try_from(number).unwrap())),
                 actor: admin(),
                 change: Change::Unlock { account },

@@ -1,10 +1,10 @@
 //! One-time links (CONTRACT.md 6).
 
-use doorward::domain::event::EventBody;
-use doorward::domain::id::AccountId;
-use doorward::domain::time::Timestamp;
-use doorward::store::Store;
-use doorward::store::changes::{Applied, Change, ChangeRefused, LinkPurpose};
+use doorward_domain::event::EventBody;
+use doorward_domain::id::AccountId;
+use doorward_domain::time::Timestamp;
+use doorward_store::Store;
+use doorward_store::changes::{Applied, Change, ChangeRefused, LinkPurpose};
 
 use crate::world::*;
 

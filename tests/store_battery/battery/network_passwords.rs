@@ -1,9 +1,9 @@
 //! Network passwords of users, as they are kept: sealed.
 
-use doorward::domain::id::AccountId;
-use doorward::domain::secret::SealedNetworkPassword;
-use doorward::store::Store;
-use doorward::store::changes::{Applied, Change, ChangeRefused};
+use doorward_domain::id::AccountId;
+use doorward_domain::secret::SealedNetworkPassword;
+use doorward_store::Store;
+use doorward_store::changes::{Applied, Change, ChangeRefused};
 use serde_json::json;
 
 use crate::world::*;

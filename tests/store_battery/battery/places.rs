@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use doorward::domain::id::{AccountId, PlaceId};
-use doorward::store::AttemptStore as _;
-use doorward::store::attempts::{PlaceAnswer, SettleAnswer};
-use doorward::store::changes::Change;
+use doorward_domain::id::{AccountId, PlaceId};
+use doorward_store::AttemptStore as _;
+use doorward_store::attempts::{PlaceAnswer, SettleAnswer};
+use doorward_store::changes::Change;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};

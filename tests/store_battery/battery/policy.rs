@@ -1,10 +1,10 @@
 //! The policy and its versions (CONTRACT.md 1).
 
-use doorward::domain::event::EventBody;
-use doorward::domain::rules::PolicySettings;
-use doorward::store::attempts::{AccountKey, Fetch};
-use doorward::store::changes::{Change, ChangeRefused};
-use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_domain::event::EventBody;
+use doorward_domain::rules::PolicySettings;
+use doorward_store::attempts::{AccountKey, Fetch};
+use doorward_store::changes::{Change, ChangeRefused};
+use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
 use crate::world::*;
 

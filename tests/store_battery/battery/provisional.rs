@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use doorward::domain::event::EventBody;
-use doorward::domain::id::{AccountId, EventId, FailureId};
-use doorward::domain::refusal::Refusal;
-use doorward::domain::time::Timestamp;
-use doorward::store::attempts::{Confirmation, PlaceAnswer, SettleAnswer};
-use doorward::store::records::MailKind;
-use doorward::store::{AttemptStore as _, Store};
+use doorward_domain::event::EventBody;
+use doorward_domain::id::{AccountId, EventId, FailureId};
+use doorward_domain::refusal::Refusal;
+use doorward_domain::time::Timestamp;
+use doorward_store::attempts::{Confirmation, PlaceAnswer, SettleAnswer};
+use doorward_store::records::MailKind;
+use doorward_store::{AttemptStore as _, Store};
 
 use crate::world::*;
 

@@ -1,14 +1,14 @@
 //! Reply attributes.
 
-use doorward::domain::name::ResourceName;
-use doorward::domain::reply::{
+use doorward_domain::name::ResourceName;
+use doorward_domain::reply::{
     FilterId, OtherAttribute, ReplyAttribute, ReplyGrant, ReplySource, Resolved, SessionTimeout,
     Vlan,
 };
-use doorward::store::attempts::{AccountKey, Fetch};
-use doorward::store::changes::{Applied, Change, ChangeRefused};
-use doorward::store::records::{BoundTo, ReplyMapping};
-use doorward::store::{DirectoryStore as _, Store};
+use doorward_store::attempts::{AccountKey, Fetch};
+use doorward_store::changes::{Applied, Change, ChangeRefused};
+use doorward_store::records::{BoundTo, ReplyMapping};
+use doorward_store::{DirectoryStore as _, Store};
 use serde_json::json;
 
 use crate::world::*;

@@ -1,12 +1,12 @@
 //! Service accounts (CONTRACT.md 3.8).
 
-use doorward::domain::certificate::{CertificateName, CertificateNames};
-use doorward::domain::event::EventBody;
-use doorward::domain::id::ServiceId;
-use doorward::domain::name::ServiceName;
-use doorward::store::attempts::ServiceRecord;
-use doorward::store::changes::{Change, ChangeRefused, NewService};
-use doorward::store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_domain::certificate::{CertificateName, CertificateNames};
+use doorward_domain::event::EventBody;
+use doorward_domain::id::ServiceId;
+use doorward_domain::name::ServiceName;
+use doorward_store::attempts::ServiceRecord;
+use doorward_store::changes::{Change, ChangeRefused, NewService};
+use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
 
 use crate::world::*;
 

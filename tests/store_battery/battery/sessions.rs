@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use doorward::domain::device::MacAddress;
-use doorward::domain::event::{Actor, ChangeEvent, EventBody};
-use doorward::domain::id::{AccountId, DeviceId, RequestId, SessionId};
-use doorward::domain::login::LoginName;
-use doorward::domain::name::ClientName;
-use doorward::domain::session::{
+use doorward_domain::device::MacAddress;
+use doorward_domain::event::{Actor, ChangeEvent, EventBody};
+use doorward_domain::id::{AccountId, DeviceId, RequestId, SessionId};
+use doorward_domain::login::LoginName;
+use doorward_domain::name::ClientName;
+use doorward_domain::session::{
     Answered, Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
-use doorward::domain::time::Timestamp;
-use doorward::store::changes::{Change, NewDevice};
-use doorward::store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord, Standing};
-use doorward::store::{EventStore as _, SessionStore as _, Store};
+use doorward_domain::time::Timestamp;
+use doorward_store::changes::{Change, NewDevice};
+use doorward_store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord, Standing};
+use doorward_store::{EventStore as _, SessionStore as _, Store};
 
 use crate::world::*;
 

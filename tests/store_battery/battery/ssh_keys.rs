@@ -1,9 +1,9 @@
 //! SSH keys of users.
 
-use doorward::domain::id::AccountId;
-use doorward::domain::ssh_key::SshPublicKey;
-use doorward::store::Store;
-use doorward::store::changes::{Applied, Change, ChangeRefused};
+use doorward_domain::id::AccountId;
+use doorward_domain::ssh_key::SshPublicKey;
+use doorward_store::Store;
+use doorward_store::changes::{Applied, Change, ChangeRefused};
 
 use crate::world::*;
 

@@ -1,11 +1,11 @@
 //! sudo rules.
 
-use doorward::domain::id::SudoRuleId;
-use doorward::domain::name::SudoRuleName;
-use doorward::domain::sudo::{SudoCommand, SudoHost, SudoRule, SudoSubject, SudoTerms};
-use doorward::store::changes::{Change, ChangeRefused, SudoFilter};
-use doorward::store::records::SudoRuleRecord;
-use doorward::store::{DirectoryStore as _, Store};
+use doorward_domain::id::SudoRuleId;
+use doorward_domain::name::SudoRuleName;
+use doorward_domain::sudo::{SudoCommand, SudoHost, SudoRule, SudoSubject, SudoTerms};
+use doorward_store::changes::{Change, ChangeRefused, SudoFilter};
+use doorward_store::records::SudoRuleRecord;
+use doorward_store::{DirectoryStore as _, Store};
 
 use crate::world::*;
 

@@ -1,10 +1,10 @@
 //! Users and their facts (CONTRACT.md 1).
 
-use doorward::domain::id::AccountId;
-use doorward::store::attempts::{AccountKey, Fetch};
-use doorward::store::changes::{Change, ChangeRefused, GroupFilter, UserFilter, UserPatch};
-use doorward::store::records::UserRecord;
-use doorward::store::{AttemptStore as _, DirectoryStore as _, Store};
+use doorward_domain::id::AccountId;
+use doorward_store::attempts::{AccountKey, Fetch};
+use doorward_store::changes::{Change, ChangeRefused, GroupFilter, UserFilter, UserPatch};
+use doorward_store::records::UserRecord;
+use doorward_store::{AttemptStore as _, DirectoryStore as _, Store};
 
 use crate::world::*;
 
@@ -124,7 +124,7 @@ pub(crate) async fn a_login_is_looked_up_by_username_then_mail(fixture: &impl Fi
     let store = fixture.open();
     let alice = add_user(&store, "Alice").await;
     let bob = add_user(&store, "bob").await;
-    let found = |read: Option<doorward::store::attempts::AttemptRecord>| read.map(|r| r.account);
+    let found = |read: Option<doorward_store::attempts::AttemptRecord>| read.map(|r| r.account);
     assert_eq!(
         found(read_login(&store, Some("alice"), None).await),
         Some(alice)
@@ -676,12 +676,12 @@ pub(crate) async fn what_is_missing_is_not_found(fixture: &impl Fixture) {
         Change::Bind(to_group("staff", "vpn")),
         Change::Unbind(to_user("bob", "vpn")),
         Change::SetServicePassword {
-            name: doorward::domain::name::ServiceName::parse("dovecot").unwrap(),
+            name: doorward_domain::name::ServiceName::parse("dovecot").unwrap(),
             password: hash("x"),
             keep_old: false,
         },
         Change::RemoveService {
-            name: doorward::domain::name::ServiceName::parse("dovecot").unwrap(),
+            name: doorward_domain::name::ServiceName::parse("dovecot").unwrap(),
         },
     ];
     let before = events(&store).await.len();

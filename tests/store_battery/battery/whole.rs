@@ -1,8 +1,8 @@
 //! The store as a whole: several handles, many commands at once.
 
-use doorward::store::attempts::PlaceAnswer;
-use doorward::store::changes::{Change, UserFilter};
-use doorward::store::{DirectoryStore as _, EventStore as _, Store as _};
+use doorward_store::attempts::PlaceAnswer;
+use doorward_store::changes::{Change, UserFilter};
+use doorward_store::{DirectoryStore as _, EventStore as _, Store as _};
 
 use crate::world::*;
 
@@ -83,7 +83,7 @@ pub(crate) async fn the_directory_version_moves_with_every_change(fixture: &impl
         attempt.fail(&store).await;
     }
     assert!(moved().await, "a lock is one");
-    let mut policy = doorward::domain::rules::PolicySettings::clone(&store.policy().await.unwrap());
+    let mut policy = doorward_domain::rules::PolicySettings::clone(&store.policy().await.unwrap());
     policy.version += 1;
     apply(&store, Change::SetPolicy(policy)).await.unwrap();
     assert!(moved().await);

@@ -24,9 +24,9 @@ use super::{
     CA_VALIDITY, CertificateError, between, ca_params, not_made, provider, read_ca, read_text,
     refused, seconds, trusting, write,
 };
-use crate::domain::name::{MailAddress, Username};
-use crate::domain::time::Timestamp;
-use crate::domain::user_certificate::CertificateIdentity;
+use doorward_domain::name::{MailAddress, Username};
+use doorward_domain::time::Timestamp;
+use doorward_domain::user_certificate::CertificateIdentity;
 
 /// The type of a user principal name.
 const USER_PRINCIPAL_NAME: [u64; 10] = [1, 3, 6, 1, 4, 1, 311, 20, 2, 3];

@@ -3,8 +3,9 @@
 use rcgen::{DistinguishedName, DnType, KeyUsagePurpose};
 
 use super::*;
-use crate::domain::name::Username;
-use crate::runtime::certificates::making::users::{self, UserNames, make_user_certificate};
+use crate::runtime::certificates::making::users;
+use crate::runtime::certificates::making::users::{UserNames, make_user_certificate};
+use doorward_domain::name::Username;
 
 /// A gateway's TLS for users, and what its clients trust.
 struct Site {
@@ -110,7 +111,7 @@ fn a_user_s_certificate_of_the_private_ca_is_taken_and_its_key_is_private() {
 
 #[test]
 fn the_names_are_those_that_the_rules_look_for() {
-    use crate::domain::user_certificate::{NamedBy, read};
+    use doorward_domain::user_certificate::{NamedBy, read};
 
     let site = Site::new();
     let names = UserNames {
