@@ -61,11 +61,10 @@ fn talk(conversation: &mut Conversation, mut inbox: BytesMut, choice: u8) -> Opt
                     step => step,
                 }
             }
-            Err(CodecError::Refused(refused)) => {
+            Err(refused) => {
                 write(Reply::refusal(&refused));
                 return None;
             }
-            Err(CodecError::Io(_)) => return None,
         };
         loop {
             step = match step {

@@ -13,6 +13,7 @@ use crate::runtime::clock::SystemClock;
 use crate::runtime::dictionaries;
 use doorward_directory::audit;
 use doorward_directory::{DirectoryError, Warning};
+use doorward_domain::policy::settings;
 use doorward_domain::time::Clock as _;
 use doorward_ldap_protocol::dn::DistinguishedName;
 
@@ -175,9 +176,17 @@ fn look_into(opened: &Opened, report: &mut Report) -> Result<(), DirectoryError>
         let cited = config.cite_warning(Subject::Key("resource"), warning.to_string());
         report.warnings.push(cited.to_string());
     }
+    let policy = opened
+        .wait(opened.store.policy())
+        .map_err(DirectoryError::from)?;
+    if let Err(error) = settings::check(&policy) {
+        let message = format!("its policy is none that could be set: {error}");
+        let cited = config.cite(Subject::Key("store.url"), message);
+        report.errors.push(cited.to_string());
+    }
     let most = config.audit.max_bytes;
     let fill = opened
-        .wait(audit::fill(&*opened.store, most))
+        .wait(audit::fill(&opened.store, most))
         .map_err(DirectoryError::from)?;
     let taken = format!("the audit log is full to {} %", fill.percent());
     if fill.is_nearly_full() {

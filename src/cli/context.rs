@@ -19,8 +19,7 @@ use doorward_directory::{By, Directory};
 use doorward_domain::event::Actor;
 use doorward_domain::time::{Clock as _, DayEdge, Now, Timestamp, parse_moment, parse_span};
 use doorward_hashing::{HashingPool, PoolSettings};
-use doorward_store::EventStore as _;
-use doorward_store::sqlite::SqliteStore;
+use doorward_store::Store;
 
 use super::failure::{self, Failure};
 use super::output::Output;
@@ -85,25 +84,21 @@ impl Context {
 /// An open store and the directory before it.
 pub(super) struct Opened {
     pub(super) config: Config,
-    pub(super) store: Arc<SqliteStore>,
-    pub(super) directory: Directory<SqliteStore>,
+    pub(super) store: Store,
+    pub(super) directory: Directory,
     clock: SystemClock,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Opened {
-    pub(super) fn new(
-        config: Config,
-        store: SqliteStore,
-        clock: SystemClock,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(config: Config, store: Store, clock: SystemClock) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let store = Arc::new(store);
+
         let pool = Arc::new(pool(&config)?);
         let settings = assemble::directory(&config);
-        let directory = Directory::new(Arc::clone(&store), pool, settings);
+        let directory = Directory::new(store.clone(), pool, settings);
         // A clock behind the newest event opens no lock and revives nothing (CONTRACT.md 10).
         clock.examine(runtime.block_on(store.newest_event())?);
         Ok(Self {

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,8 +23,8 @@ use crate::runtime::observe::{LogShape, start_logging};
 use doorward_domain::id::EventId;
 use doorward_domain::time::Clock as _;
 use doorward_files as files;
-use doorward_store::events::{EventQuery, EventStore};
-use doorward_store::sqlite::SqliteStore;
+use doorward_store::Store;
+use doorward_store::events::EventQuery;
 
 use super::events;
 
@@ -87,7 +86,7 @@ pub(super) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
     })
 }
 
-async fn newest(store: &SqliteStore) -> anyhow::Result<Option<EventId>> {
+async fn newest(store: &Store) -> anyhow::Result<Option<EventId>> {
     let query = EventQuery {
         limit: 1,
         newest: true,
@@ -97,7 +96,7 @@ async fn newest(store: &SqliteStore) -> anyhow::Result<Option<EventId>> {
 }
 
 /// Shows events as they happen.
-async fn follow(store: Arc<SqliteStore>, mut seen: Option<EventId>, stop: CancellationToken) {
+async fn follow(store: Store, mut seen: Option<EventId>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

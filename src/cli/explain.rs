@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use doorward_directory::{Answer, Explanation, Question};
+use doorward_directory::{Answer, Counted, Explanation, Question};
 use doorward_domain::origin::Source;
 use doorward_domain::time::{DayEdge, Now};
 
@@ -99,22 +99,7 @@ fn people(explanation: &Explanation) -> String {
     }
     table.fact("password expires", explanation.expires.map(moment));
     let counted = &explanation.counted;
-    let toward = if counted.counts_here {
-        "count toward the lock"
-    } else {
-        "are only throttled"
-    };
-    table.fact(
-        "failures",
-        Some(format!(
-            "{} of {} in {}, {} of {} in 24 hours; here they {toward}",
-            counted.failures,
-            counted.threshold,
-            counted.window,
-            counted.failures_today,
-            counted.daily_cap
-        )),
-    );
+    table.fact("failures", Some(failures(counted)));
     table.fact(
         "places",
         Some(format!(
@@ -143,4 +128,31 @@ fn people(explanation: &Explanation) -> String {
     }
     text.push_str(&table.render());
     text
+}
+
+/// What stands against the account, and what it does here.
+fn failures(counted: &Counted) -> String {
+    let Counted {
+        failures,
+        threshold,
+        window,
+        counting_today,
+        failures_today,
+        daily_cap,
+        ..
+    } = counted;
+    if !counted.counts_here {
+        return format!(
+            "{failures_today} of {daily_cap} in 24 hours, wherever; here they lock nothing and are \
+             only throttled"
+        );
+    }
+    let elsewhere = match failures_today.saturating_sub(*counting_today) {
+        0 => String::new(),
+        others => format!("; {others} more where they lock nothing"),
+    };
+    format!(
+        "{failures} of {threshold} in {window}, {counting_today} of {daily_cap} in 24 hours; here \
+         they count toward the lock{elsewhere}"
+    )
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::config::ConfigErrors;
 use crate::runtime::assemble::AssemblyError;
 use crate::runtime::daemon::DaemonError;
+use crate::runtime::observe::acts;
 use doorward_directory::DirectoryError;
 use doorward_hashing::QueueFull;
 use doorward_store::Unavailable;
@@ -75,12 +76,25 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Prints a failure.
 pub(super) fn complain(error: &anyhow::Error) {
-    let mut stderr = io::stderr().lock();
-    let _ = if cites_the_file(error) {
-        writeln!(stderr, "{error}")
+    let text = if cites_the_file(error) {
+        error.to_string()
     } else {
-        writeln!(stderr, "doorward: {error:#}")
+        format!("doorward: {error:#}")
     };
+    // A damaged row or an argument may have brought anything along.
+    let _ = writeln!(io::stderr().lock(), "{}", printable(&text));
+}
+
+/// The text with an escape for each character that would act on the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            // Lines of the configuration are quoted with the tabs that they are indented by.
+            let acts = !matches!(c, '\n' | '\t') && acts(c);
+            let escaped = acts.then(|| c.escape_unicode());
+            escaped.into_iter().flatten().chain((!acts).then_some(c))
+        })
+        .collect()
 }
 
 /// Whether each line begins with the place it cites.
@@ -189,5 +203,18 @@ fn of_directory(error: &DirectoryError) -> u8 {
         | DirectoryError::PasswordShape(_)
         | DirectoryError::PasswordRefused(_)
         | DirectoryError::Policy(_) => DATA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_or_an_argument_brought_along_does_not_act_on_the_terminal() {
+        assert_eq!(
+            printable("a row: 'ali\u{1b}[2J\u{202e}ce'\n\tnext é"),
+            "a row: 'ali\\u{1b}[2J\\u{202e}ce'\n\tnext é"
+        );
     }
 }

@@ -4,7 +4,7 @@ use doorward_directory::Grantee;
 
 /// One of the two.
 #[derive(Debug, clap::Args)]
-pub(super) struct Whom {
+pub(super) struct GranteeArgs {
     /// A user.
     #[arg(
         long,
@@ -18,7 +18,7 @@ pub(super) struct Whom {
     group: Option<String>,
 }
 
-impl Whom {
+impl GranteeArgs {
     /// The one that was named.
     pub(super) fn grantee(&self) -> Grantee {
         match (&self.user, &self.group) {

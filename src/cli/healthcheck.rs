@@ -10,7 +10,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::ldap::ListenAddress;
-use doorward_store::Store as _;
 
 use super::context::Context;
 use super::failure::NO;

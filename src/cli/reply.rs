@@ -14,7 +14,7 @@ use doorward_radius_protocol::attributes::{AtTimeout, Encoded, ROOM, fit};
 
 use super::context::{Context, Opened};
 use super::failure::{self, Failure};
-use super::grantee::Whom;
+use super::grantee::GranteeArgs;
 use super::output::warn;
 use super::table::Table;
 
@@ -68,7 +68,7 @@ pub(super) enum Verb {
 #[derive(Debug, clap::Args)]
 pub(super) struct Of {
     #[command(flatten)]
-    whom: Whom,
+    whom: GranteeArgs,
     /// At this resource; at every one unless given.
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,

@@ -11,12 +11,12 @@ use doorward_domain::certificate::CertificateName;
 use doorward_domain::name::{ServiceName, ViewName};
 use doorward_domain::nearest::nearest;
 use doorward_domain::origin::{PeerUser, Source};
-use doorward_domain::resource::{Asking, Circumstances};
+use doorward_domain::resource::{AccessContext, ConnectionContext};
 use doorward_store::records::{Binding, BoundTo};
 
 use super::context::{Context, Opened};
 use super::failure::NO;
-use super::grantee::Whom;
+use super::grantee::GranteeArgs;
 use super::output::{names, warn, yes};
 use super::table::Table;
 
@@ -44,7 +44,7 @@ pub(super) struct Bound {
     /// The resource.
     resource: String,
     #[command(flatten)]
-    to: Whom,
+    to: GranteeArgs,
 }
 
 /// A request to be matched.
@@ -143,7 +143,7 @@ fn said(binding: &Binding) -> String {
     }
 }
 
-fn asking(request: &Match, opened: &Opened) -> Result<Asking, DirectoryError> {
+fn asking(request: &Match, opened: &Opened) -> Result<AccessContext, DirectoryError> {
     let settings = opened.directory.settings();
     let doors = &settings.doors;
     let unknown = |kind, name: &str, known: Vec<&str>| DirectoryError::NotFound {
@@ -165,7 +165,7 @@ fn asking(request: &Match, opened: &Opened) -> Result<Asking, DirectoryError> {
                 .map(|door| door.resources.client.as_str());
             unknown("RADIUS client", name, known.collect())
         })?;
-        return Ok(Asking::Radius {
+        return Ok(AccessContext::Radius {
             client: Arc::new(client.clone()),
             // The form of RFC 3580 3.20: the access point's address, then the SSID.
             called_station: request
@@ -196,13 +196,13 @@ fn asking(request: &Match, opened: &Opened) -> Result<Asking, DirectoryError> {
             .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
             .into(),
     };
-    let mut circumstances = Circumstances::new(listener.name.clone(), source);
+    let mut circumstances = ConnectionContext::new(listener.name.clone(), source);
     circumstances.service = service;
     circumstances.view.clone_from(&request.base);
     if !request.certificate.is_empty() {
         circumstances.certificate = Some(Arc::new(request.certificate.iter().cloned().collect()));
     }
-    Ok(Asking::Connection(circumstances))
+    Ok(AccessContext::Connection(circumstances))
 }
 
 fn explain(matched: &Matched) -> String {

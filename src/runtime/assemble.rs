@@ -35,7 +35,8 @@ use doorward_radius as radius;
 use doorward_radius::radsec::Versions;
 use doorward_radius_protocol as radius_protocol;
 use doorward_radius_protocol::client::ClientSettings;
-use doorward_store::sqlite::{OpenError, OpenOptions, SqliteStore};
+use doorward_store::Store;
+use doorward_store::sqlite::{OpenError, OpenOptions};
 
 use super::certificates::{Certificate, ClientTrust, Protection};
 
@@ -209,13 +210,13 @@ pub fn pool(config: &Config) -> Result<HashingPool, AssemblyError> {
 /// Opens the store.
 ///
 /// # Errors
-/// As [`SqliteStore::open`].
-pub fn store(config: &Config, create: bool) -> Result<SqliteStore, OpenError> {
+/// As [`Store::open`].
+pub fn store(config: &Config, create: bool) -> Result<Store, OpenError> {
     let StoreUrl::Sqlite(path) = &config.store.url;
     let mut options = OpenOptions::new(config.posix.primary_group.clone());
     options.first_id = config.posix.first_id;
     options.create = create;
-    SqliteStore::open(path, &options)
+    Store::open(path, &options)
 }
 
 /// Where RADIUS listens; none where nothing is configured.

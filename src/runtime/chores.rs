@@ -52,13 +52,13 @@ pub(super) async fn every<F: Future<Output = ()>>(
 }
 
 /// Notices what time alone causes.
-pub(super) async fn follow_time<S: Store>(
-    store: Arc<S>,
+pub(super) async fn follow_time(
+    store: Store,
     clock: Arc<SystemClock>,
     shutdown: CancellationToken,
 ) {
     every(LIFECYCLE, shutdown, || async {
-        match lifecycle::notice(&*store, clock.now()).await {
+        match lifecycle::notice(&store, clock.now()).await {
             Ok(Look::Wrote { transitions, mails }) if transitions + mails > 0 => {
                 counter!("doorward_lifecycle_transitions_total")
                     .increment(u64::try_from(transitions).unwrap_or(0));
@@ -72,14 +72,14 @@ pub(super) async fn follow_time<S: Store>(
 }
 
 /// Removes events past their retention.
-pub(super) async fn forget_events<S: Store>(
-    store: Arc<S>,
+pub(super) async fn forget_events(
+    store: Store,
     clock: Arc<SystemClock>,
     audit: impl Fn() -> Audit,
     shutdown: CancellationToken,
 ) {
     every(RETENTION, shutdown, || async {
-        match audit::forget_old(&*store, audit().retention, clock.now()).await {
+        match audit::forget_old(&store, audit().retention, clock.now()).await {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "events past their retention were removed"),
             Err(error) => tracing::warn!(%error, "old events were not removed yet"),
@@ -90,8 +90,8 @@ pub(super) async fn forget_events<S: Store>(
 
 /// Keeps the log within its bytes, which are counted anew first, and says once when it comes near
 /// them.
-pub(super) async fn bound_events<S: Store>(
-    store: Arc<S>,
+pub(super) async fn bound_events(
+    store: Store,
     audit: impl Fn() -> Audit,
     shutdown: CancellationToken,
 ) {
@@ -106,8 +106,8 @@ pub(super) async fn bound_events<S: Store>(
             }
         }
         let looked = async {
-            let fill = audit::fill(&*store, most).await?;
-            let gone = audit::keep_within(&*store, most).await?;
+            let fill = audit::fill(&store, most).await?;
+            let gone = audit::keep_within(&store, most).await?;
             Ok::<_, Unavailable>((fill, gone))
         };
         match looked.await {
@@ -139,8 +139,8 @@ fn show_fill(fill: Fill) {
 }
 
 /// Doubts the wall clock.
-pub(super) async fn doubt_clock<S: Store>(
-    store: Arc<S>,
+pub(super) async fn doubt_clock(
+    store: Store,
     clock: Arc<SystemClock>,
     shutdown: CancellationToken,
 ) {
@@ -156,8 +156,8 @@ pub(super) async fn doubt_clock<S: Store>(
 /// silence (RFC 5997 4.2) and no LDAP connection is let in (CONTRACT.md 5.4).
 ///
 /// It is looked at every [`PROBE`] and whenever the gate is told that it did not answer.
-pub(super) async fn probe_store<S: Store>(
-    store: Arc<S>,
+pub(super) async fn probe_store(
+    store: Store,
     gate: Arc<Gate>,
     tell: impl Fn(bool),
     shutdown: CancellationToken,

@@ -54,11 +54,15 @@ impl SystemClock {
         let suspect = jumped || behind;
         let before = self.suspect.swap(suspect, Ordering::Relaxed);
         if suspect && !before {
+            let way_out = if behind {
+                "until it is set right, or has come to the time of the newest event"
+            } else {
+                "until it is set right (after a jump that was no mistake, restart doorward)"
+            };
             tracing::error!(
                 jumped,
                 behind,
-                "the clock is suspect: locks do not lapse and mail is held until it is set right \
-                 (after a jump that was no mistake, restart doorward)"
+                "the clock is suspect: locks do not lapse and mail is held {way_out}"
             );
         } else if before && !suspect {
             tracing::info!("the clock is trusted again");

@@ -35,7 +35,7 @@ use doorward_net::{LocalListener, listen, listen_local};
 use doorward_observe::watch::Watch;
 use doorward_radius as radius;
 use doorward_radius::radsec;
-use doorward_store::sqlite::SqliteStore;
+use doorward_store::Store;
 
 use super::assemble::{self, AssemblyError};
 use super::certificates::Protection;
@@ -85,10 +85,10 @@ type AuthPolicyServer = (TcpListener, Arc<auth_policy::server::Server>);
 pub struct Daemon {
     config: Config,
     clock: Arc<SystemClock>,
-    store: Arc<SqliteStore>,
+    store: Store,
     pool: Arc<HashingPool>,
-    authenticator: Arc<Authenticator<SqliteStore>>,
-    directory: Arc<Directory<SqliteStore>>,
+    authenticator: Arc<Authenticator>,
+    directory: Arc<Directory>,
     protections: Protections,
     ldap: Vec<LdapListener>,
     searching: Arc<Searching>,
@@ -135,11 +135,11 @@ impl Daemon {
             None => None,
         };
         let store = assemble::store(&config, true).map_err(AssemblyError::from)?;
-        let store = Arc::new(store);
+
         let pool = Arc::new(assemble::pool(&config)?);
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let authenticator = Authenticator::new(
-            Arc::clone(&store),
+            store.clone(),
             Arc::clone(&pool),
             Arc::clone(&as_clock),
             assemble::authenticator(&config, &secrets)?,
@@ -147,7 +147,7 @@ impl Daemon {
         .map_err(|error| DaemonError::System(error.to_string()))?;
         let authenticator = Arc::new(authenticator);
         let directory = Arc::new(Directory::new(
-            Arc::clone(&store),
+            store.clone(),
             Arc::clone(&pool),
             assemble::directory(&config),
         ));
@@ -209,17 +209,17 @@ impl Daemon {
     }
 
     /// The store, for whoever prepares or watches the daemon.
-    pub fn store(&self) -> Arc<SqliteStore> {
-        Arc::clone(&self.store)
+    pub fn store(&self) -> Store {
+        self.store.clone()
     }
 
     /// The directory, for whoever prepares or watches the daemon.
-    pub fn directory(&self) -> Arc<Directory<SqliteStore>> {
+    pub fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.directory)
     }
 
     /// The authenticator, for whoever prepares the daemon.
-    pub fn authenticator(&self) -> Arc<Authenticator<SqliteStore>> {
+    pub fn authenticator(&self) -> Arc<Authenticator> {
         Arc::clone(&self.authenticator)
     }
 
@@ -332,7 +332,7 @@ impl Daemon {
         }
         if let Some((listener, metrics)) = self.status {
             let status = status::Status {
-                store: Arc::clone(&self.store),
+                store: self.store.clone(),
                 pool: Arc::clone(&self.pool),
                 clock: Arc::clone(&self.clock) as _,
                 metrics,
@@ -347,7 +347,7 @@ impl Daemon {
             let kept = (&self.store, &self.directory, &self.clock);
             spawn_watching(&mut parts, listener, self.watch, kept, token());
         }
-        let time = chores::follow_time(Arc::clone(&self.store), Arc::clone(&self.clock), token());
+        let time = chores::follow_time(self.store.clone(), Arc::clone(&self.clock), token());
         parts.spawn(async move {
             time.await;
             "lifecycle"
@@ -359,7 +359,7 @@ impl Daemon {
             .map(|section| section.sockets.session_end_after);
         let kept = (&self.store, &self.clock);
         spawn_upkeep(&mut parts, kept, &reloader.audit, end_after, shutdown);
-        let doubt = chores::doubt_clock(Arc::clone(&self.store), Arc::clone(&self.clock), token());
+        let doubt = chores::doubt_clock(self.store.clone(), Arc::clone(&self.clock), token());
         parts.spawn(async move {
             doubt.await;
             "the clock's examination"
@@ -370,7 +370,7 @@ impl Daemon {
                 radius.set_available(available);
             }
         };
-        let probe = chores::probe_store(Arc::clone(&self.store), gate, tell, token());
+        let probe = chores::probe_store(self.store.clone(), gate, tell, token());
         parts.spawn(async move {
             probe.await;
             "the store's probe"
@@ -422,16 +422,12 @@ fn spawn_watching(
     parts: &mut JoinSet<&'static str>,
     listener: LocalListener,
     watch: Watch,
-    (store, directory, clock): (
-        &Arc<SqliteStore>,
-        &Arc<Directory<SqliteStore>>,
-        &Arc<SystemClock>,
-    ),
+    (store, directory, clock): (&Store, &Arc<Directory>, &Arc<SystemClock>),
     shutdown: CancellationToken,
 ) {
     let services = watching::Services {
         watch,
-        store: Arc::clone(store),
+        store: store.clone(),
         directory: Arc::clone(directory),
         clock: Arc::clone(clock) as _,
     };
@@ -445,12 +441,12 @@ fn spawn_watching(
 /// Spawns what removes old events and, where RADIUS is served, ends and removes old sessions.
 fn spawn_upkeep(
     parts: &mut JoinSet<&'static str>,
-    (store, clock): (&Arc<SqliteStore>, &Arc<SystemClock>),
+    (store, clock): (&Store, &Arc<SystemClock>),
     audit: &Arc<arc_swap::ArcSwap<Audit>>,
     end_after: Option<Duration>,
     shutdown: &CancellationToken,
 ) {
-    let both = || (Arc::clone(store), Arc::clone(clock));
+    let both = || (store.clone(), Arc::clone(clock));
     let in_force = || {
         let audit = Arc::clone(audit);
         move || Audit::clone(&audit.load())
@@ -479,7 +475,7 @@ fn spawn_upkeep(
 /// Where front ends tell what happens, and the socket by which it is watched.
 fn watched(
     config: &Config,
-    directory: &Arc<Directory<SqliteStore>>,
+    directory: &Arc<Directory>,
 ) -> Result<(Watch, Option<LocalListener>), DaemonError> {
     let watch = Watch::default();
     watch.explain_with(Arc::new(watching::Explainer(Arc::clone(directory))));

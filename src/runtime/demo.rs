@@ -15,13 +15,11 @@ use doorward_domain::name::{
     GroupName, ListenerName, MailAddress, NotAName, ServiceName, Username,
 };
 use doorward_domain::origin::{Origin, Protocol};
-use doorward_domain::resource::{Asking, Circumstances};
+use doorward_domain::resource::{AccessContext, ConnectionContext};
 use doorward_domain::secret::{Password, PasswordShape};
 use doorward_domain::time::Clock as _;
 use doorward_files as files;
 use doorward_frontend_api::{Attempt, Claim, Decide as _, Evidence};
-
-use doorward_store::changes::DirectoryStore as _;
 
 use super::daemon::Daemon;
 
@@ -308,7 +306,10 @@ fn wrong_attempt(daemon: &Daemon, name: &str, guess: u32) -> Result<Attempt, Dem
         request: RequestId::new(now.wall),
         received: now,
         protocol: Protocol::Ldap,
-        asking: Asking::Connection(Circumstances::new(ListenerName::parse("hosts")?, source)),
+        asking: AccessContext::Connection(ConnectionContext::new(
+            ListenerName::parse("hosts")?,
+            source,
+        )),
         claim: Claim::Typed(name.to_owned()),
         evidence: Evidence::password(format!("wrong guess {guess}").as_bytes()),
         origin: Origin::address(source),

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, ConfigError, ConfigErrors, Subject};
 use doorward_directory::{Directory, DirectoryError, ReplyMappingView};
 use doorward_radius_protocol::dictionary::{Dictionary, Files, Source};
-use doorward_store::sqlite::SqliteStore;
 
 /// The key that names them.
 const KEY: &str = "radius.dictionaries";
@@ -48,7 +47,7 @@ pub fn load(config: &Config) -> Result<Dictionary, ConfigErrors> {
 /// Each that does not, with what to do; or the store cannot answer.
 pub async fn check(
     config: &Config,
-    directory: &Directory<SqliteStore>,
+    directory: &Directory,
 ) -> Result<Result<(), ConfigErrors>, DirectoryError> {
     let dictionary = match load(config) {
         Ok(dictionary) => dictionary,

@@ -49,8 +49,8 @@ const ENDED: Room = Room {
 
 /// Ends sessions that nothing was heard of for long, removes those that were over before the
 /// events' retention, and bounds how many are kept.
-pub(super) async fn tidy<S: Store>(
-    store: Arc<S>,
+pub(super) async fn tidy(
+    store: Store,
     clock: Arc<SystemClock>,
     end_after: Duration,
     audit: impl Fn() -> Audit,
@@ -62,7 +62,7 @@ pub(super) async fn tidy<S: Store>(
             silent: now.wall.minus(end_after),
             over: now.wall.minus(audit().retention),
         });
-        if let Err(error) = pass(&*store, old, OPEN, ENDED).await {
+        if let Err(error) = pass(&store, old, OPEN, ENDED).await {
             tracing::warn!(%error, "sessions were not tidied up yet");
         }
     })
@@ -79,12 +79,7 @@ struct Old {
 }
 
 /// Tidies up once. What is too much goes whatever became of what is old.
-async fn pass(
-    store: &impl Store,
-    old: Option<Old>,
-    open: Room,
-    ended: Room,
-) -> Result<(), Unavailable> {
+async fn pass(store: &Store, old: Option<Old>, open: Room, ended: Room) -> Result<(), Unavailable> {
     let forgot = match old {
         Some(old) => forget(store, old).await,
         None => Ok(()),
@@ -92,7 +87,7 @@ async fn pass(
     bound(store, open, ended).await.and(forgot)
 }
 
-async fn forget(store: &impl Store, old: Old) -> Result<(), Unavailable> {
+async fn forget(store: &Store, old: Old) -> Result<(), Unavailable> {
     let mut patience = Patience(PAUSES);
     let silent = |limit| store.end_silent_sessions(old.silent, limit);
     let ended = in_portions(MOST, &mut patience, silent).await?;
@@ -104,7 +99,7 @@ async fn forget(store: &impl Store, old: Old) -> Result<(), Unavailable> {
     Ok(())
 }
 
-async fn bound(store: &impl Store, open: Room, ended: Room) -> Result<(), Unavailable> {
+async fn bound(store: &Store, open: Room, ended: Room) -> Result<(), Unavailable> {
     let mut patience = Patience(PAUSES);
     let kept = patience.ask(|| store.kept_sessions()).await?;
     for (client, over) in surplus(&kept.open, open) {
@@ -215,8 +210,8 @@ mod tests {
     use doorward_domain::session::{
         Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
     };
-    use doorward_store::SessionStore as _;
-    use doorward_store::sqlite::{OpenOptions, SqliteStore};
+    use doorward_store::Store;
+    use doorward_store::sqlite::OpenOptions;
 
     fn client(name: &str) -> ClientName {
         ClientName::parse(name).unwrap()
@@ -285,9 +280,9 @@ mod tests {
         }
     }
 
-    fn store(folder: &Path) -> SqliteStore {
+    fn store(folder: &Path) -> Store {
         let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
-        SqliteStore::open(&folder.join("doorward.db"), &options).unwrap()
+        Store::open(&folder.join("doorward.db"), &options).unwrap()
     }
 
     const ROOM: Room = Room {

@@ -27,8 +27,7 @@ pub fn start_logging(shape: LogShape, level: LevelFilter) {
         .with_target("ldap3_proto", LevelFilter::OFF)
         .with_target("ldap3_lber", LevelFilter::OFF)
         .with_target("radius", LevelFilter::OFF)
-        .with_target("rustls", level.min(LevelFilter::WARN))
-        .with_target("refinery_core", level.min(LevelFilter::WARN));
+        .with_target("rustls", level.min(LevelFilter::WARN));
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(colours)
@@ -114,7 +113,7 @@ fn escape(c: char, to: &mut String) {
 }
 
 /// Whether a character ends a line, moves a cursor, or turns round what follows it.
-fn acts(c: char) -> bool {
+pub(crate) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -17,7 +17,6 @@ use doorward_hashing::HashingPool;
 use doorward_ldap as ldap;
 use doorward_ldap::Gate;
 use doorward_radius as radius;
-use doorward_store::sqlite::SqliteStore;
 
 use super::certificates::{CertificateError, Protection, Reload};
 use super::daemon::DaemonError;
@@ -104,8 +103,8 @@ pub(super) struct Reloader {
     /// The listeners as they were bound.
     pub(super) bound: Vec<ListenerFacts>,
     pub(super) audit: Arc<ArcSwap<Audit>>,
-    pub(super) authenticator: Arc<Authenticator<SqliteStore>>,
-    pub(super) directory: Arc<Directory<SqliteStore>>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) directory: Arc<Directory>,
     pub(super) pool: Arc<HashingPool>,
     pub(super) protections: Protections,
     pub(super) ldap: Vec<(ListenerName, Arc<ldap::Server>)>,
@@ -174,10 +173,7 @@ impl Reloader {
 }
 
 /// Whether the dictionaries can be read, and every reply attribute that is mapped be kept.
-pub(super) async fn check_reply(
-    config: &Config,
-    directory: &Directory<SqliteStore>,
-) -> Result<(), DaemonError> {
+pub(super) async fn check_reply(config: &Config, directory: &Directory) -> Result<(), DaemonError> {
     let checked = dictionaries::check(config, directory).await;
     checked.map_err(|error| DaemonError::System(error.to_string()))??;
     Ok(())

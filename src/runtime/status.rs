@@ -38,8 +38,8 @@ const BOUNDS: Bounds = Bounds {
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the status page shows.
-pub(super) struct Status<S> {
-    pub(super) store: Arc<S>,
+pub(super) struct Status {
+    pub(super) store: Store,
     pub(super) pool: Arc<HashingPool>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: PrometheusHandle,
@@ -66,7 +66,7 @@ pub(super) async fn bind(section: &Metrics) -> io::Result<Listener> {
 }
 
 /// Serves the status page until shutdown.
-pub(super) async fn serve<S: Store>(listener: Listener, status: Status<S>) {
+pub(super) async fn serve(listener: Listener, status: Status) {
     let shutdown = status.shutdown.clone();
     let status = Arc::new(status);
     match listener {
@@ -79,7 +79,7 @@ pub(super) async fn serve<S: Store>(listener: Listener, status: Status<S>) {
     }
 }
 
-impl<S: Store> Service for Status<S> {
+impl Service for Status {
     /// Who reaches the address may ask.
     fn admits(&self, _: &Source) -> bool {
         true
@@ -106,7 +106,7 @@ impl<S: Store> Service for Status<S> {
     }
 }
 
-impl<S: Store> Status<S> {
+impl Status {
     fn page(&self) -> String {
         copy_pool_counters(&self.pool);
         gauge!("doorward_clock_suspect").set(f64::from(self.clock.now().clock_suspect));

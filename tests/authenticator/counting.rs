@@ -11,7 +11,7 @@ use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::Clock as _;
 use doorward_frontend_api::{Refusal, Undecided, Verdict};
 use doorward_hashes::Argon2Parameters;
-use doorward_store::changes::{Change, DirectoryStore as _};
+use doorward_store::changes::Change;
 
 use crate::flood::Flood;
 use crate::world::{RIGHT, World, refusal_of, resource_name};

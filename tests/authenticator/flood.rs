@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use doorward_domain::id::RequestId;
 use doorward_domain::name::ListenerName;
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_domain::time::Clock as _;
 use doorward_frontend_api::{Decide as _, ServiceAttempt, ServiceEvidence, ServiceVerdict};
 use doorward_hashes::Argon2Parameters;
@@ -41,7 +41,10 @@ impl Flood {
             let attempt = ServiceAttempt {
                 request: RequestId::new(now.wall),
                 received: now,
-                circumstances: Circumstances::new(ListenerName::parse("hosts").unwrap(), source),
+                circumstances: ConnectionContext::new(
+                    ListenerName::parse("hosts").unwrap(),
+                    source,
+                ),
                 evidence: ServiceEvidence::password(name, b"a guess"),
             };
             if let Ok(verdict) = world.authenticator.decide_service(attempt).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use doorward_domain::id::{RequestId, ServiceId};
 use doorward_domain::name::{ListenerName, ServiceName};
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_domain::time::Clock as _;
 use doorward_frontend_api::{
     Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict, Undecided,
@@ -294,9 +294,7 @@ async fn contract_3_4_a_wrong_password_is_one_guess_for_as_long_as_it_counts() {
         false,
         world.clock.now(),
     );
-    let charged = doorward_store::DirectoryStore::charged(&*world.store, account, &limits)
-        .await
-        .unwrap();
+    let charged = world.store.charged(account, &limits).await.unwrap();
     assert_eq!(charged.failures_today, 1, "one guess in a day");
 }
 
@@ -438,7 +436,7 @@ fn service_attempt(world: &World, name: &str, password: &[u8]) -> ServiceAttempt
     ServiceAttempt {
         request: RequestId::new(now.wall),
         received: now,
-        circumstances: Circumstances::new(listener, stranger()),
+        circumstances: ConnectionContext::new(listener, stranger()),
         evidence: ServiceEvidence::password(name.to_owned(), password),
     }
 }

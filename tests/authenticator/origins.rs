@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_domain::origin::{Origin, Protocol};
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_frontend_api::{Attempt, Refusal, Verdict};
 use doorward_store::changes::Change;
 
@@ -24,7 +24,7 @@ fn through(
 ) -> Attempt {
     Attempt {
         protocol: Protocol::Radius,
-        asking: Asking::Radius {
+        asking: AccessContext::Radius {
             client: Arc::new(ClientResources {
                 client: doorward_domain::name::ClientName::parse("nas").unwrap(),
                 resource: resource_name(resource),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_domain::name::{ClientName, GroupName, Username};
 use doorward_domain::origin::Protocol;
 use doorward_domain::reply::{FilterId, ReplyAttribute, Vlan};
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_frontend_api::{Attempt, Authenticated, Evidence, Verdict};
 use doorward_store::changes::Change;
 use doorward_store::records::{BoundTo, ReplyMapping};
@@ -37,7 +37,7 @@ fn by_radius(world: &World, password: &str) -> Attempt {
     };
     Attempt {
         protocol: Protocol::Radius,
-        asking: Asking::Radius {
+        asking: AccessContext::Radius {
             client: Arc::new(client),
             called_station: None,
         },

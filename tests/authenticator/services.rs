@@ -7,7 +7,7 @@ use doorward_domain::certificate::{CertificateName, CertificateNames};
 use doorward_domain::event::Subject;
 use doorward_domain::id::{RequestId, ServiceId};
 use doorward_domain::name::{ListenerName, ServiceName};
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_domain::time::Clock as _;
 use doorward_frontend_api::{
     AuthenticatedService, Decide as _, Refusal, ServiceAttempt, ServiceEvidence, ServiceVerdict,
@@ -64,7 +64,7 @@ fn attempt(world: &World, source: &str, evidence: ServiceEvidence) -> ServiceAtt
     ServiceAttempt {
         request: RequestId::new(now.wall),
         received: now,
-        circumstances: Circumstances::new(listener, source),
+        circumstances: ConnectionContext::new(listener, source),
         evidence,
     }
 }

@@ -7,8 +7,8 @@ use doorward_directory::lifecycle::{Look, notice};
 use doorward_domain::secret::HashText;
 use doorward_domain::time::Clock as _;
 use doorward_frontend_api::Refusal;
-use doorward_store::changes::{Change, DirectoryStore as _, UserPatch};
-use doorward_store::events::{EventQuery, EventStore as _};
+use doorward_store::changes::{Change, UserPatch};
+use doorward_store::events::EventQuery;
 
 use crate::world::{RIGHT, World};
 
@@ -64,7 +64,7 @@ async fn what_time_alone_causes_is_noticed_once_by_several_gateways() {
     };
     world.apply(Change::SetUser { account, patch }).await;
     assert!(matches!(
-        notice(&*world.store, world.clock.now()).await,
+        notice(&world.store, world.clock.now()).await,
         Ok(Look::Wrote { .. })
     ));
     assert_eq!(
@@ -76,7 +76,7 @@ async fn what_time_alone_causes_is_noticed_once_by_several_gateways() {
     for _ in 0..2 {
         world.clock.advance(Duration::from_hours(2));
         let now = world.clock.now();
-        let (one, other) = tokio::join!(notice(&*world.store, now), notice(&*world.store, now));
+        let (one, other) = tokio::join!(notice(&world.store, now), notice(&world.store, now));
         for look in [one.unwrap(), other.unwrap()] {
             if let Look::Wrote {
                 transitions: wrote, ..
@@ -105,8 +105,5 @@ async fn a_suspect_clock_notices_nothing() {
     let world = World::with_alice().await;
     let mut now = world.clock.now();
     now.clock_suspect = true;
-    assert_eq!(
-        notice(&*world.store, now).await.unwrap(),
-        Look::ClockSuspect
-    );
+    assert_eq!(notice(&world.store, now).await.unwrap(), Look::ClockSuspect);
 }

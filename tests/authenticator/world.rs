@@ -14,17 +14,18 @@ use doorward_domain::origin::{Origin, Protocol, Relays};
 use doorward_domain::policy::asking::Resources;
 use doorward_domain::policy::buckets::Rate;
 use doorward_domain::policy::naming::Realms;
-use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, ConnectionContext, Match, Resource, ResourceKind};
 use doorward_domain::secret::{HashText, Password, Secret};
 use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward_frontend_api::{Attempt, Claim, Decide as _, Evidence, Refusal, Undecided, Verdict};
 use doorward_hashes::Argon2Parameters;
 use doorward_hashes::network_password::SealingKey;
 use doorward_hashing::{HashingPool, PoolSettings};
-use doorward_store::changes::{Change, Command, DirectoryStore as _, NewUser};
-use doorward_store::events::{EventQuery, EventStore as _};
+use doorward_store::Store;
+use doorward_store::changes::{Change, Command, NewUser};
+use doorward_store::events::EventQuery;
 use doorward_store::records::{Binding, BoundTo, UserRecord};
-use doorward_store::sqlite::{OpenOptions, SqliteStore};
+use doorward_store::sqlite::OpenOptions;
 
 pub(crate) const RIGHT: &str = "correct horse battery";
 
@@ -62,10 +63,10 @@ impl TestClock {
 }
 
 pub(crate) struct World {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Store,
     pub(crate) pool: Arc<HashingPool>,
     pub(crate) clock: Arc<TestClock>,
-    pub(crate) authenticator: Arc<Authenticator<SqliteStore>>,
+    pub(crate) authenticator: Arc<Authenticator>,
     _folder: tempfile::TempDir,
 }
 
@@ -128,8 +129,7 @@ impl World {
             stopped: OnceLock::new(),
             ahead: AtomicI64::new(0),
         });
-        let store = SqliteStore::open(&folder.path().join("doorward.db"), &options).unwrap();
-        let store = Arc::new(store);
+        let store = Store::open(&folder.path().join("doorward.db"), &options).unwrap();
         let pool = HashingPool::start(PoolSettings {
             threads: NonZeroUsize::new(2).unwrap(),
             queue: NonZeroUsize::new(2048).unwrap(),
@@ -139,7 +139,7 @@ impl World {
         let settings = settings();
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let authenticator =
-            Authenticator::new(Arc::clone(&store), Arc::clone(&pool), as_clock, settings).unwrap();
+            Authenticator::new(store.clone(), Arc::clone(&pool), as_clock, settings).unwrap();
         Self {
             store,
             pool,
@@ -248,7 +248,7 @@ impl World {
             request: RequestId::new(now.wall),
             received: now,
             protocol: Protocol::Ldap,
-            asking: Asking::Connection(Circumstances::new(
+            asking: AccessContext::Connection(ConnectionContext::new(
                 ListenerName::parse(resource).unwrap(),
                 source,
             )),
@@ -286,8 +286,8 @@ impl World {
     }
 
     pub(crate) async fn attempts(&self) -> Vec<AttemptEvent> {
-        // Mergeable events are durable within a second.
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        // What merges is written with the next commit.
+        self.store.probe().await.unwrap();
         let query = EventQuery {
             limit: 1000,
             ..EventQuery::default()

@@ -12,7 +12,7 @@ use doorward_domain::policy::asking::{
     Complaint, ComplaintKind, Leniency, ListenerFacts, Reach, Resources, check, ssid_of,
 };
 use doorward_domain::resource::{
-    Asking, Circumstances, ClientResources, Match, Override, Resource, ResourceKind,
+    AccessContext, ClientResources, ConnectionContext, Match, Override, Resource, ResourceKind,
 };
 use proptest::prelude::*;
 
@@ -41,10 +41,10 @@ fn matched(text: &str, kind: ResourceKind, matched_by: Match) -> Resource {
     }
 }
 
-fn connection(through: &str, source: &str, service: Option<&str>) -> Asking {
-    Asking::Connection(Circumstances {
+fn connection(through: &str, source: &str, service: Option<&str>) -> AccessContext {
+    AccessContext::Connection(ConnectionContext {
         service: service.map(|text| ServiceName::parse(text).unwrap()),
-        ..Circumstances::new(listener(through), source.parse::<Source>().unwrap())
+        ..ConnectionContext::new(listener(through), source.parse::<Source>().unwrap())
     })
 }
 
@@ -61,14 +61,14 @@ fn client(resource: &str, ssid: &[(&str, &str)], default: Option<&str>) -> Clien
     }
 }
 
-fn radius(client: &ClientResources, called_station: Option<&str>) -> Asking {
-    Asking::Radius {
+fn radius(client: &ClientResources, called_station: Option<&str>) -> AccessContext {
+    AccessContext::Radius {
         client: Arc::new(client.clone()),
         called_station: called_station.map(str::to_owned),
     }
 }
 
-fn chosen<'a>(resources: &'a Resources, asking: &Asking) -> Option<&'a str> {
+fn chosen<'a>(resources: &'a Resources, asking: &AccessContext) -> Option<&'a str> {
     let found = resources.asking(asking).map(|r| r.name.as_str());
     // What is explained is what is decided.
     let explained = resources.explain_asking(asking);
@@ -167,7 +167,7 @@ fn contract_4_a_match_without_keys_never_holds() {
 #[test]
 fn contract_4_the_portal_is_no_resource() {
     let resources = Resources::new(vec![resource("vpn", ResourceKind::Vpn)]);
-    assert_eq!(chosen(&resources, &Asking::Portal), None);
+    assert_eq!(chosen(&resources, &AccessContext::Portal), None);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! CONTRACT.md 1: the keys of the policy, and what a change carries with it.
 
 use doorward_domain::policy::conditions::expires_at;
-use doorward_domain::policy::settings::{KEYS, PolicyKeyError, apply, show};
+use doorward_domain::policy::settings::{KEYS, PolicyKeyError, apply, check, show};
 use doorward_domain::rules::{Blocklist, ForcedChange, PolicySettings};
 use doorward_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -243,10 +243,26 @@ fn changes() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         })
 }
 
+#[test]
+fn contract_1_what_could_not_be_set_is_found_in_a_store() {
+    let mut settings = PolicySettings::default();
+    assert_eq!(check(&settings), Ok(()));
+    settings.lockout.daily_cap = 9;
+    let told = check(&settings).unwrap_err().to_string();
+    assert!(told.contains("at least lockout.threshold"), "{told}");
+    settings.lockout.threshold = 0;
+    let told = check(&settings).unwrap_err().to_string();
+    assert!(
+        told.contains("'0' is no value for lockout.threshold"),
+        "{told}"
+    );
+}
+
 proptest! {
     #[test]
     fn contract_1_what_is_shown_can_be_set_again(changes in changes()) {
         let settings = apply(&PolicySettings::default(), &changes, None, NOON).unwrap();
+        prop_assert_eq!(check(&settings), Ok(()));
         let again = apply(&PolicySettings::default(), &show(&settings), None, NOON).unwrap();
         prop_assert_eq!(settings, again);
     }

@@ -9,7 +9,6 @@ use doorward_domain::rules::PolicySettings;
 use doorward_frontend_api::Authenticated;
 use doorward_frontend_api::{BrokenRule, Changed, Owner};
 use doorward_hashing::{Comparison, Lane};
-use doorward_store::DirectoryStore as _;
 use doorward_store::changes::{ChangeRefused, LinkPurpose, UserPatch};
 use doorward_store::records::MailKind;
 

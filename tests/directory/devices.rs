@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_directory::{NewDevice, SetDevice, Settings};
 use doorward_domain::device::MacAddress;
 use doorward_domain::name::{ClientName, ResourceName};
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_domain::session::{
     Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
@@ -56,7 +56,7 @@ async fn world() -> World {
             terminate_cause: None,
         },
     };
-    let asking = Asking::Radius {
+    let asking = AccessContext::Radius {
         client: Arc::new(ClientResources {
             client,
             resource: ResourceName::parse("hosts").unwrap(),

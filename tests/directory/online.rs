@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_domain::name::{ClientName, ResourceName};
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_domain::session::{
     Answered, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
@@ -44,7 +44,7 @@ async fn begin(world: &World, resource: &str, user_name: &str) {
             terminate_cause: None,
         },
     };
-    let asking = Asking::Radius {
+    let asking = AccessContext::Radius {
         client: Arc::new(ClientResources {
             client,
             resource: ResourceName::parse(resource).unwrap(),

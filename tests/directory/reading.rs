@@ -7,7 +7,7 @@ use doorward_domain::account::Condition;
 use doorward_domain::names::{Lists, Part, Portion};
 use doorward_domain::policy::asking::Resources;
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, Override, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, Override, Resource, ResourceKind};
 use doorward_frontend_api::{Group, GroupQuery, Person, PersonQuery, Read as _, Viewer};
 
 use crate::world::{World, asking, resource};
@@ -16,7 +16,7 @@ use crate::world::{World, asking, resource};
 async fn people(
     world: &World,
     viewer: Viewer<'_>,
-    asking: &Asking,
+    asking: &AccessContext,
     query: &PersonQuery,
 ) -> Vec<Person> {
     let found = world.directory.people(
@@ -173,7 +173,7 @@ async fn the_standing_is_the_one_at_the_resource_that_asks() {
         .unwrap();
     let service = world.service("sssd", true).await;
     let viewer = Viewer::Service(&service);
-    let refused = async |asking: Asking| -> Vec<Option<Refusal>> {
+    let refused = async |asking: AccessContext| -> Vec<Option<Refusal>> {
         let found = people(&world, viewer, &asking, &PersonQuery::All).await;
         found.iter().map(|person| person.standing.refused).collect()
     };
@@ -191,7 +191,7 @@ async fn the_standing_is_the_one_at_the_resource_that_asks() {
         [Some(Refusal::NoResource); 4]
     );
     assert_eq!(
-        refused(Asking::Portal).await,
+        refused(AccessContext::Portal).await,
         [None, None, Some(Refusal::Suspended), None],
         "the portal needs no binding, and leads the expired to a change"
     );

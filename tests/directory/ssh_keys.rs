@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorward_directory::{DirectoryError, MAX_SSH_KEYS};
 use doorward_domain::names::Portion;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::ssh_key::SshPublicKey;
 use doorward_frontend_api::{PersonQuery, Read as _, Viewer};
 use doorward_store::changes::{ChangeRefused, UserPatch};
@@ -32,7 +32,7 @@ async fn world_with_a_key() -> World {
 }
 
 /// How many keys a host is given, and whether the entry carries marks.
-async fn given(world: &World, asking: &Asking) -> (usize, bool) {
+async fn given(world: &World, asking: &AccessContext) -> (usize, bool) {
     let name = format!("sssd{}", world.now().wall.as_millis());
     let service = world.service(&name, true).await;
     let query = PersonQuery::Username("alice".to_owned());
@@ -52,7 +52,7 @@ async fn contract_2_whoever_is_refused_carries_no_key() {
     let world = world_with_a_key().await;
     assert_eq!(given(&world, &hosts).await, (1, false));
     assert_eq!(given(&world, &asking("nowhere")).await, (0, true));
-    assert_eq!(given(&world, &Asking::Portal).await, (0, false));
+    assert_eq!(given(&world, &AccessContext::Portal).await, (0, false));
     let by = || world.by();
 
     world

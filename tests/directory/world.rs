@@ -20,7 +20,7 @@ use doorward_domain::origin::{Origin, Protocol, Relays};
 use doorward_domain::policy::asking::Resources;
 use doorward_domain::policy::buckets::Rate;
 use doorward_domain::policy::naming::Realms;
-use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, ConnectionContext, Match, Resource, ResourceKind};
 use doorward_domain::secret::Password;
 use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward_frontend_api::{
@@ -29,7 +29,8 @@ use doorward_frontend_api::{
 };
 use doorward_hashes::Argon2Parameters;
 use doorward_hashing::{HashingPool, PoolSettings};
-use doorward_store::sqlite::{OpenOptions, SqliteStore};
+use doorward_store::Store;
+use doorward_store::sqlite::OpenOptions;
 
 pub(crate) const RIGHT: &str = "correct horse battery";
 pub(crate) const OTHER: &str = "velvet lantern orchard";
@@ -48,10 +49,10 @@ impl Clock for TestClock {
 }
 
 pub(crate) struct World {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Store,
     pub(crate) pool: Arc<HashingPool>,
-    pub(crate) directory: Directory<SqliteStore>,
-    authenticator: Arc<Authenticator<SqliteStore>>,
+    pub(crate) directory: Directory,
+    authenticator: Arc<Authenticator>,
     clock: Arc<TestClock>,
     _folder: tempfile::TempDir,
 }
@@ -79,12 +80,12 @@ pub(crate) fn password(text: &str) -> Password {
 }
 
 /// A connection by the listener of this name.
-pub(crate) fn asking(listener: &str) -> Asking {
-    Asking::Connection(circumstances(listener))
+pub(crate) fn asking(listener: &str) -> AccessContext {
+    AccessContext::Connection(circumstances(listener))
 }
 
-fn circumstances(listener: &str) -> Circumstances {
-    Circumstances::new(
+fn circumstances(listener: &str) -> ConnectionContext {
+    ConnectionContext::new(
         ListenerName::parse(listener).unwrap(),
         IpAddr::V4(Ipv4Addr::LOCALHOST),
     )
@@ -96,8 +97,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = OpenOptions::new(GroupName::parse("users").unwrap()).creating();
-        let store = SqliteStore::open(&folder.path().join("doorward.db"), &options).unwrap();
-        let store = Arc::new(store);
+        let store = Store::open(&folder.path().join("doorward.db"), &options).unwrap();
         let pool = HashingPool::start(PoolSettings {
             threads: NonZeroUsize::MIN,
             queue: NonZeroUsize::new(64).unwrap(),
@@ -121,7 +121,7 @@ impl World {
         };
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let authenticator =
-            Authenticator::new(Arc::clone(&store), Arc::clone(&pool), as_clock, settings).unwrap();
+            Authenticator::new(store.clone(), Arc::clone(&pool), as_clock, settings).unwrap();
         let settings = Settings {
             resources: resources(),
             realms: Realms::new(["example.org"]),
@@ -132,7 +132,7 @@ impl World {
             ..Settings::default()
         };
         let world = Self {
-            directory: Directory::new(Arc::clone(&store), Arc::clone(&pool), settings),
+            directory: Directory::new(store.clone(), Arc::clone(&pool), settings),
             store,
             pool,
             authenticator: Arc::new(authenticator),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use doorward_domain::name::{ClientName, ResourceName};
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_domain::secret::Secret;
 use doorward_domain::session::{Answered, Nas, SessionReport};
 use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
@@ -86,7 +86,7 @@ impl OnlineSessions for Told {
     fn record_session<'a>(
         &'a self,
         report: SessionReport,
-        _: &'a Asking,
+        _: &'a AccessContext,
     ) -> Answer<'a, Result<(), Undecided>> {
         self.report(Some(report))
     }
@@ -301,6 +301,31 @@ impl Running {
         self.questions.try_recv().ok()
     }
 
+    /// The question of a request that is sent until it is decided once more: what was there of it is
+    /// forgotten a moment after its answer, and a client would retransmit as well.
+    pub(crate) async fn question_anew(&mut self, client: &Client, request: &[u8]) -> Question {
+        for _ in 0..MOST_SENDS {
+            client.send(request).await;
+            client.fence().await;
+            if let Some(question) = self.question_now() {
+                return question;
+            }
+        }
+        panic!("the request was not decided once more")
+    }
+
+    /// As [`Running::question_anew`], of a report.
+    pub(crate) async fn report_anew(&mut self, client: &Client, request: &[u8]) -> Reported {
+        for _ in 0..MOST_SENDS {
+            client.send(request).await;
+            client.fence().await;
+            if let Some(reported) = self.report_now() {
+                return reported;
+            }
+        }
+        panic!("the report was not recorded once more")
+    }
+
     /// The next question about a device, once it is asked.
     pub(crate) async fn device_question(&mut self) -> DeviceQuestion {
         self.devices.recv().await.unwrap()
@@ -321,6 +346,9 @@ impl Running {
         self.told.asked.load(Ordering::SeqCst)
     }
 }
+
+/// How often a request is sent until it is decided once more.
+const MOST_SENDS: usize = 1000;
 
 pub(crate) struct Client(UdpSocket);
 

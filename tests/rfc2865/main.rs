@@ -22,7 +22,7 @@ mod rfc_6614_tls;
 mod rfc_9765_without_md5;
 
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_frontend_api::{Claim, Undecided};
 use doorward_radius_protocol::wire::{Code, Draft, Packet, kind};
 use harness::{Running, check, hidden, login, seal};
@@ -164,14 +164,7 @@ async fn an_undecided_request_is_silent_and_its_retransmission_is_decided() {
         let request = login(1, b"a password");
         client.send(&request).await;
         running.question().await.undecided(undecided);
-        // The entry is forgotten a moment after the answer; a client would retransmit as well.
-        let question = loop {
-            client.send(&request).await;
-            client.fence().await;
-            if let Some(question) = running.question_now() {
-                break question;
-            }
-        };
+        let question = running.question_anew(&client, &request).await;
         question.refuse(Refusal::Locked);
         let reply = client.receive().await;
         check(&reply, &[1; 16]);
@@ -188,13 +181,7 @@ async fn a_panic_blackholes_no_identifier() {
     let request = login(1, b"a password");
     client.send(&request).await;
     drop(running.question().await);
-    let question = loop {
-        client.send(&request).await;
-        client.fence().await;
-        if let Some(question) = running.question_now() {
-            break question;
-        }
-    };
+    let question = running.question_anew(&client, &request).await;
     question.refuse(Refusal::Locked);
     check(&client.receive().await, &[1; 16]);
 }
@@ -377,7 +364,7 @@ async fn an_attempt_carries_client_station_and_origin() {
     client.send(&request).await;
     let question = running.question().await;
     let attempt = &question.attempt;
-    let Asking::Radius {
+    let AccessContext::Radius {
         client: entry,
         called_station,
     } = &attempt.asking

@@ -72,14 +72,7 @@ async fn what_was_not_recorded_is_not_acknowledged() {
     let reported = running.report().await;
     let full = Undecided::Unavailable("disk full".to_owned());
     reported.answer.send(Err(full)).unwrap();
-    // It is forgotten a moment after the answer; a client would retransmit as well.
-    let reported = loop {
-        client.send(&stop).await;
-        client.fence().await;
-        if let Some(reported) = running.report_now() {
-            break reported;
-        }
-    };
+    let reported = running.report_anew(&client, &stop).await;
     reported.answer.send(Ok(())).unwrap();
     acknowledges(&client.receive().await, &stop);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use doorward_domain::id::{AccountId, GroupId, SudoRuleId};
 use doorward_domain::name::{ListenerName, ResourceName};
 use doorward_domain::names::{Members, NameList, Portion};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::secret::Password;
 use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward_frontend_api::{
@@ -87,14 +87,14 @@ impl Decide for Nobody {
 }
 
 impl Read for Nobody {
-    fn resource_asking(&self, _: &Asking) -> Option<ResourceName> {
+    fn resource_asking(&self, _: &AccessContext) -> Option<ResourceName> {
         None
     }
 
     fn people<'a>(
         &'a self,
         _: Viewer<'a>,
-        _: &'a Asking,
+        _: &'a AccessContext,
         _: &'a PersonQuery,
         _: Option<AccountId>,
         _: Portion,

@@ -1,7 +1,7 @@
 //! Binds that let nobody in, and what is told of them.
 
 use doorward_domain::origin::Protocol;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_frontend_api::{Claim, Evidence, Undecided};
 use doorward_ldap_protocol::settings::{PlaintextBind, TlsMode};
 
@@ -145,7 +145,7 @@ fn an_attempt_carries_what_is_known_of_the_connection() {
         panic!()
     };
     assert_eq!(password.as_bytes(), b"secret");
-    let Asking::Connection(circumstances) = &first.asking else {
+    let AccessContext::Connection(circumstances) = &first.asking else {
         panic!()
     };
     assert_eq!(circumstances.listener.as_str(), "hosts");

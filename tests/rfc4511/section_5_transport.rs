@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_ldap::Caps;
 use doorward_ldap_protocol::settings::{PlaintextBind, TlsMode};
 
@@ -165,7 +165,7 @@ fn a_proxy_says_first_for_whom_it_connects() {
         let attempts = served.nobody.attempts.lock().unwrap();
         let last = attempts.last().unwrap();
         assert_eq!(last.origin.source.to_string(), "192.0.2.7");
-        let Asking::Connection(circumstances) = &last.asking else {
+        let AccessContext::Connection(circumstances) = &last.asking else {
             panic!()
         };
         assert_eq!(circumstances.source, last.origin.source);

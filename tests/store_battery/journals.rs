@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use doorward_store::Store;
 use doorward_store::changes::UserFilter;
-use doorward_store::sqlite::{BackupError, OpenError, OpenOptions, SqliteStore, backup, restore};
-use doorward_store::{DirectoryStore as _, EventStore as _, Store as _};
+use doorward_store::sqlite::{BackupError, OpenError, OpenOptions, backup, restore};
 use rusqlite::Connection;
 use rustix::fs::inotify;
 
@@ -28,7 +28,7 @@ impl Made {
         let made = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        let store = SqliteStore::open(&made.store(), &options().creating()).unwrap();
+        let store = Store::open(&made.store(), &options().creating()).unwrap();
         add_user(&store, "alice").await;
         backup(&made.store(), &made.copy()).unwrap();
         made
@@ -53,7 +53,7 @@ impl Made {
     }
 
     async fn has_alice(&self) {
-        let store = SqliteStore::open(&self.store(), &options()).unwrap();
+        let store = Store::open(&self.store(), &options()).unwrap();
         let filter = UserFilter::Username("alice".to_owned());
         assert_eq!(store.users(&filter, None, 10).await.unwrap().len(), 1);
     }
@@ -64,9 +64,9 @@ async fn a_journal_beside_a_database_is_refused_before_it_is_obeyed() {
     let made = Made::new().await;
     let victim = made.victim();
     plant(&made.store(), &victim);
-    let refused = SqliteStore::open(&made.store(), &options()).unwrap_err();
+    let refused = Store::open(&made.store(), &options()).unwrap_err();
     assert!(matches!(refused, OpenError::Journal(_)), "{refused}");
-    let refused = SqliteStore::open(&made.store(), &options().creating()).unwrap_err();
+    let refused = Store::open(&made.store(), &options().creating()).unwrap_err();
     assert!(matches!(refused, OpenError::Journal(_)), "{refused}");
     let refused = backup(&made.store(), &made.path("other.db")).unwrap_err();
     assert!(matches!(refused, BackupError::Journal(_)), "{refused}");
@@ -90,7 +90,7 @@ async fn a_journal_beside_a_database_is_refused_before_it_is_obeyed() {
 async fn a_running_store_opens_nothing_beside_a_journal_either() {
     let made = Made::new().await;
     let victim = made.victim();
-    let store = SqliteStore::open(&made.store(), &options()).unwrap();
+    let store = Store::open(&made.store(), &options()).unwrap();
     store.probe().await.unwrap();
     plant(&made.copy(), &victim);
     for (from, to) in [
@@ -127,7 +127,7 @@ async fn a_restore_sets_a_journal_aside_with_its_store() {
 #[tokio::test]
 async fn a_log_without_its_database_comes_beside_no_other() {
     let made = Made::new().await;
-    let store = SqliteStore::open(&made.store(), &options()).unwrap();
+    let store = Store::open(&made.store(), &options()).unwrap();
     add_user(&store, "bob").await;
     let log = fs::read(made.path("doorward.db-wal")).unwrap();
     assert!(!log.is_empty());
@@ -140,7 +140,7 @@ async fn a_log_without_its_database_comes_beside_no_other() {
     ] {
         fs::write(made.path("doorward.db-wal"), &log).unwrap();
         let named = restore(&made.copy(), &made.store()).unwrap();
-        let store = SqliteStore::open(&made.store(), &options()).unwrap();
+        let store = Store::open(&made.store(), &options()).unwrap();
         let users = store.users(&UserFilter::All, None, 10).await.unwrap();
         let users: Vec<_> = users.iter().map(|user| user.username.as_str()).collect();
         assert_eq!(users, ["alice"]);
@@ -183,7 +183,7 @@ async fn no_journal_is_ever_made_beside_a_store() {
     let folder = made.folder.path();
     let none: [&str; 0] = [];
     let fresh = made.path("fresh.db");
-    let open = |path: &Path| drop(SqliteStore::open(path, &options().creating()).unwrap());
+    let open = |path: &Path| drop(Store::open(path, &options().creating()).unwrap());
     assert_eq!(journals_made(folder, || open(&fresh)), none);
     // A backup is in rollback mode, and so is a store that was restored.
     assert_eq!(journals_made(folder, || open(&made.copy())), none);
@@ -210,7 +210,7 @@ async fn no_journal_is_ever_made_beside_a_store() {
 async fn an_empty_file_is_no_store_unless_one_may_be_made() {
     let made = Made::new().await;
     fs::write(made.store(), "").unwrap();
-    let refused = SqliteStore::open(&made.store(), &options()).unwrap_err();
+    let refused = Store::open(&made.store(), &options()).unwrap_err();
     assert!(matches!(refused, OpenError::Empty(_)), "{refused}");
     assert_eq!(fs::metadata(made.store()).unwrap().len(), 0);
     // A database without a table in it is as empty.
@@ -219,10 +219,10 @@ async fn an_empty_file_is_no_store_unless_one_may_be_made() {
         .execute_batch("CREATE TABLE gone (id); DROP TABLE gone;")
         .unwrap();
     drop(connection);
-    let refused = SqliteStore::open(&made.store(), &options()).unwrap_err();
+    let refused = Store::open(&made.store(), &options()).unwrap_err();
     assert!(matches!(refused, OpenError::Empty(_)), "{refused}");
-    drop(SqliteStore::open(&made.store(), &options().creating()).unwrap());
-    drop(SqliteStore::open(&made.store(), &options()).unwrap());
+    drop(Store::open(&made.store(), &options().creating()).unwrap());
+    drop(Store::open(&made.store(), &options()).unwrap());
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn a_link_may_lead_to_the_folder_and_not_to_the_file() {
     let elsewhere = tempfile::tempdir().unwrap();
     let link = elsewhere.path().join("link");
     symlink(made.folder.path(), &link).unwrap();
-    drop(SqliteStore::open(&link.join("doorward.db"), &options()).unwrap());
+    drop(Store::open(&link.join("doorward.db"), &options()).unwrap());
     backup(&link.join("doorward.db"), &link.join("linked.db")).unwrap();
     restore(&link.join("linked.db"), &link.join("doorward.db")).unwrap();
     made.has_alice().await;
@@ -240,7 +240,7 @@ async fn a_link_may_lead_to_the_folder_and_not_to_the_file() {
     symlink(made.store(), &file).unwrap();
     let before = fs::read(made.store()).unwrap();
     for options in [options(), options().creating()] {
-        let refused = SqliteStore::open(&file, &options).unwrap_err();
+        let refused = Store::open(&file, &options).unwrap_err();
         assert!(refused.to_string().contains("it is a link"), "{refused}");
     }
     let refused = backup(&file, &elsewhere.path().join("copy.db")).unwrap_err();
@@ -272,7 +272,7 @@ async fn what_stands_beside_a_backup_is_not_restored_along() {
 #[tokio::test]
 async fn what_a_backup_says_its_log_takes_is_counted_anew() {
     let made = Made::new().await;
-    let store = SqliteStore::open(&made.store(), &options()).unwrap();
+    let store = Store::open(&made.store(), &options()).unwrap();
     let bytes = store.events_bytes().await.unwrap();
     assert!(bytes > 0);
     drop(store);
@@ -282,7 +282,7 @@ async fn what_a_backup_says_its_log_takes_is_counted_anew() {
         assert_eq!(connection.execute(sql, [said]).unwrap(), 1);
         drop(connection);
         restore(&made.copy(), &made.store()).unwrap();
-        let store = SqliteStore::open(&made.store(), &options()).unwrap();
+        let store = Store::open(&made.store(), &options()).unwrap();
         assert_eq!(store.events_bytes().await.unwrap(), bytes);
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod battery;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 #[path = "../common/journal.rs"]
 mod journal;
 #[cfg(test)]

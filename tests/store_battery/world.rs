@@ -12,6 +12,7 @@ use doorward_domain::refusal::Refusal;
 use doorward_domain::rules::PlaceLimits;
 use doorward_domain::secret::HashText;
 use doorward_domain::time::Timestamp;
+use doorward_store::AttemptStore as _;
 use doorward_store::Store;
 use doorward_store::attempts::{
     AccountKey, AttemptRecord, Fetch, PlaceAnswer, SettleAnswer, Settled, Settlement, TakePlace,
@@ -23,8 +24,7 @@ use doorward_store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
 /// A place where stores are opened; every store it gives is another handle on the same data, as a
 /// second process would have.
 pub(crate) trait Fixture {
-    type Store: Store + Clone;
-    fn open(&self) -> Self::Store;
+    fn open(&self) -> Store;
 }
 
 /// When the tests begin.
@@ -66,7 +66,7 @@ pub(crate) fn admin() -> Actor {
 
 /// Applies a change at `at`.
 pub(crate) async fn apply_at(
-    store: &impl Store,
+    store: &Store,
     at: Timestamp,
     change: Change,
 ) -> Result<Applied, ChangeRefused> {
@@ -81,7 +81,7 @@ pub(crate) async fn apply_at(
 }
 
 /// Applies a change at the start.
-pub(crate) async fn apply(store: &impl Store, change: Change) -> Result<Applied, ChangeRefused> {
+pub(crate) async fn apply(store: &Store, change: Change) -> Result<Applied, ChangeRefused> {
     apply_at(store, START, change).await
 }
 
@@ -102,14 +102,14 @@ pub(crate) fn new_user(name: &str) -> NewUser {
 }
 
 /// Adds a user with a password.
-pub(crate) async fn add_user(store: &impl Store, name: &str) -> AccountId {
+pub(crate) async fn add_user(store: &Store, name: &str) -> AccountId {
     let user = new_user(name);
     let account = user.account;
     apply(store, Change::AddUser(user)).await.unwrap();
     account
 }
 
-pub(crate) async fn add_group(store: &impl Store, name: &str) -> GroupId {
+pub(crate) async fn add_group(store: &Store, name: &str) -> GroupId {
     let group = GroupId::new(START);
     apply(
         store,
@@ -126,7 +126,7 @@ pub(crate) async fn add_group(store: &impl Store, name: &str) -> GroupId {
 }
 
 pub(crate) async fn join(
-    store: &impl Store,
+    store: &Store,
     group: &str,
     users: &[&str],
     groups: &[&str],
@@ -157,7 +157,7 @@ pub(crate) fn to_group(to: &str, of: &str) -> Binding {
 }
 
 /// Reads a user as an attempt would.
-pub(crate) async fn read(store: &impl Store, account: AccountId) -> AttemptRecord {
+pub(crate) async fn read(store: &Store, account: AccountId) -> AttemptRecord {
     store
         .read_attempt(&AccountKey::Id(account), None, None, Fetch::Verdict)
         .await
@@ -167,7 +167,7 @@ pub(crate) async fn read(store: &impl Store, account: AccountId) -> AttemptRecor
 }
 
 pub(crate) async fn read_login(
-    store: &impl Store,
+    store: &Store,
     username: Option<&str>,
     mail: Option<&str>,
 ) -> Option<AttemptRecord> {
@@ -186,15 +186,15 @@ pub(crate) async fn read_login(
         .account
 }
 
-pub(crate) async fn epoch(store: &impl Store, account: AccountId) -> Epoch {
+pub(crate) async fn epoch(store: &Store, account: AccountId) -> Epoch {
     read(store, account).await.epoch
 }
 
-pub(crate) async fn facts(store: &impl Store, account: AccountId) -> AccountFacts {
+pub(crate) async fn facts(store: &Store, account: AccountId) -> AccountFacts {
     read(store, account).await.facts
 }
 
-pub(crate) async fn user(store: &impl Store, account: AccountId) -> UserRecord {
+pub(crate) async fn user(store: &Store, account: AccountId) -> UserRecord {
     let mut found = store
         .users(&UserFilter::Id(account), None, 2)
         .await
@@ -203,7 +203,7 @@ pub(crate) async fn user(store: &impl Store, account: AccountId) -> UserRecord {
     found.remove(0)
 }
 
-pub(crate) async fn bound(store: &impl Store, account: AccountId, of: &str) -> bool {
+pub(crate) async fn bound(store: &Store, account: AccountId, of: &str) -> bool {
     store
         .read_attempt(
             &AccountKey::Id(account),
@@ -245,7 +245,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) async fn new(store: &impl Store, account: AccountId, at: Timestamp) -> Self {
+    pub(crate) async fn new(store: &Store, account: AccountId, at: Timestamp) -> Self {
         Self {
             account,
             epoch: epoch(store, account).await,
@@ -282,11 +282,11 @@ impl Attempt {
         }
     }
 
-    pub(crate) async fn take(&self, store: &impl Store) -> PlaceAnswer {
+    pub(crate) async fn take(&self, store: &Store) -> PlaceAnswer {
         store.take_place(self.asking()).await.unwrap()
     }
 
-    pub(crate) async fn place(&self, store: &impl Store) -> PlaceId {
+    pub(crate) async fn place(&self, store: &Store) -> PlaceId {
         match self.take(store).await {
             PlaceAnswer::Taken(place) => place,
             other => panic!("no place: {other:?}"),
@@ -318,7 +318,7 @@ impl Attempt {
 
     pub(crate) async fn settle(
         &self,
-        store: &impl Store,
+        store: &Store,
         place: Option<PlaceId>,
         settled: Settled,
     ) -> SettleAnswer {
@@ -343,13 +343,13 @@ impl Attempt {
     }
 
     /// Takes a place and fails on it.
-    pub(crate) async fn fail(&self, store: &impl Store) -> (Option<FailureId>, bool) {
+    pub(crate) async fn fail(&self, store: &Store) -> (Option<FailureId>, bool) {
         let place = self.place(store).await;
         counted(self.settle(store, Some(place), self.wrong()).await)
     }
 
     /// Takes a place and succeeds; names the event.
-    pub(crate) async fn succeed(&self, store: &impl Store) -> EventId {
+    pub(crate) async fn succeed(&self, store: &Store) -> EventId {
         let place = self.place(store).await;
         match self.settle(store, Some(place), self.admitted()).await {
             SettleAnswer::Done {
@@ -416,12 +416,12 @@ pub(crate) fn all_events() -> EventQuery {
     }
 }
 
-pub(crate) async fn events(store: &impl Store) -> Vec<Event> {
+pub(crate) async fn events(store: &Store) -> Vec<Event> {
     store.events(&all_events()).await.unwrap()
 }
 
 /// The actions of changes recorded, in order.
-pub(crate) async fn actions(store: &impl Store) -> Vec<String> {
+pub(crate) async fn actions(store: &Store) -> Vec<String> {
     events(store)
         .await
         .into_iter()
@@ -432,7 +432,7 @@ pub(crate) async fn actions(store: &impl Store) -> Vec<String> {
         .collect()
 }
 
-pub(crate) async fn mails(store: &impl Store) -> Vec<MailKind> {
+pub(crate) async fn mails(store: &Store) -> Vec<MailKind> {
     store
         .queued_mail(100)
         .await
@@ -442,13 +442,13 @@ pub(crate) async fn mails(store: &impl Store) -> Vec<MailKind> {
         .collect()
 }
 
-pub(crate) async fn unlock(store: &impl Store, account: AccountId, at: Timestamp) {
+pub(crate) async fn unlock(store: &Store, account: AccountId, at: Timestamp) {
     apply_at(store, at, Change::Unlock { account })
         .await
         .unwrap();
 }
 
-pub(crate) async fn set_password(store: &impl Store, account: AccountId, at: Timestamp, new: &str) {
+pub(crate) async fn set_password(store: &Store, account: AccountId, at: Timestamp, new: &str) {
     apply_at(
         store,
         at,

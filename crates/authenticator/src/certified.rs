@@ -10,7 +10,7 @@ use doorward_domain::user_certificate::UserCertificate;
 use doorward_store::attempts::{AccountKey, AttemptStore};
 
 use super::Core;
-use super::decision::{Asked, Round};
+use super::decision::{LoginTarget, Round};
 use super::report::Report;
 use doorward_frontend_api::attempt::Attempt;
 use doorward_frontend_api::verdict::Undecided;
@@ -36,7 +36,7 @@ impl<S: AttemptStore> Core<S> {
         };
         let mut report = Report::of(attempt, begun, nobody);
         report.credential = Some(Credential::Certificate(certificate.identity.clone()));
-        let Some(asked) = Asked::by(&settings, &attempt.asking) else {
+        let Some(asked) = LoginTarget::by(&settings, &attempt.asking) else {
             return self
                 .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
                 .await;

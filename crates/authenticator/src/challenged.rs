@@ -38,7 +38,7 @@ pub(super) fn admitted(settings: &Settings, kind: ResourceKind) -> bool {
 }
 
 /// Holds a response against the network password, then against the former one.
-pub(super) fn hold_against(
+pub(super) fn verify_response(
     settings: &Settings,
     found: &Found<'_>,
     response: &ChallengeResponse,

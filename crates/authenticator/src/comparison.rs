@@ -25,13 +25,13 @@ use doorward_store::records::{MailKind, NewMail};
 
 use super::afterwards::Suspected;
 use super::ahead::{Pass, There};
-use super::challenged::{Answered, hold_against};
+use super::challenged::{Answered, verify_response};
 use super::decision::{Found, Round};
-use super::flights::Landing;
 use super::guess::{Guess, GuessedAt, Presented, no_verdict};
 use super::memory::Known;
 use super::places::Placed;
 use super::report;
+use super::single_flight::FlightResult;
 use super::throttle::Whom;
 use super::{AUTHORITY, Core};
 use doorward_frontend_api::verdict::{
@@ -85,7 +85,7 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Guess<'_>,
         found: &Found<'_>,
-    ) -> (Landing, Result<Round, Undecided>) {
+    ) -> (FlightResult, Result<Round, Undecided>) {
         let record = &found.record;
         let now = self.clock.now();
         let guess = &Compare {
@@ -103,12 +103,14 @@ impl<S: AttemptStore> Core<S> {
         let place = match self.places.take(&*self.store, &*self.clock, take).await {
             Err(undecided) => return no_verdict(undecided),
             Ok(Placed::NoneFree) => return no_verdict(Undecided::Busy),
-            Ok(Placed::Moved) => return (Landing::Moved, Ok(Round::Again)),
+            Ok(Placed::Moved) => return (FlightResult::Moved, Ok(Round::Again)),
             Ok(Placed::Slowed) => {
-                let (landing, round) = self.refuse_unseen(guess.guess, Refusal::Throttled).await;
-                return match landing {
-                    Landing::Remembered(_) => (Landing::Throttled(guess.guess.bucket()), round),
-                    landing => (landing, round),
+                let (result, round) = self.refuse_unseen(guess.guess, Refusal::Throttled).await;
+                return match result {
+                    FlightResult::Remembered(_) => {
+                        (FlightResult::Throttled(guess.guess.bucket()), round)
+                    }
+                    result => (result, round),
                 };
             }
             Ok(Placed::Taken(place)) => place,
@@ -136,16 +138,16 @@ impl<S: AttemptStore> Core<S> {
             Ok(Compared::Unreadable) => self.refuse_unreadable(guess, place).await,
         };
         self.places.freed(record.account);
-        let landing = match &round {
-            Err(undecided) => Landing::Undecided(undecided.clone()),
-            Ok(Round::Again) => Landing::Moved,
-            Ok(Round::Verdict(Verdict::Refused(_))) => Landing::Remembered(refused_as),
-            Ok(Round::Verdict(_)) => Landing::Right,
+        let result = match &round {
+            Err(undecided) => FlightResult::Undecided(undecided.clone()),
+            Ok(Round::Again) => FlightResult::Moved,
+            Ok(Round::Verdict(Verdict::Refused(_))) => FlightResult::Remembered(refused_as),
+            Ok(Round::Verdict(_)) => FlightResult::Right,
         };
-        if let Err(undecided) = self.use_pass(guess, pass, &landing).await {
-            return (landing, Err(undecided));
+        if let Err(undecided) = self.use_pass(guess, pass, &result).await {
+            return (result, Err(undecided));
         }
-        (landing, round)
+        (result, round)
     }
 
     /// A pass to go ahead of the strangers, where the account is known and there is one left. What is
@@ -163,19 +165,19 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Compare<'_>,
         pass: Option<Pass>,
-        landing: &Landing,
+        result: &FlightResult,
     ) -> Result<(), Undecided> {
         let now = self.clock.now().mono;
-        match landing {
-            Landing::Right => self.ahead.granted(&guess.there(), pass, now),
-            Landing::Moved | Landing::Throttled(_) | Landing::Undecided(_) => {
+        match result {
+            FlightResult::Right => self.ahead.granted(&guess.there(), pass, now),
+            FlightResult::Moved | FlightResult::Throttled(_) | FlightResult::Undecided(_) => {
                 self.ahead.undecided(pass, now);
             }
-            Landing::Remembered(_) if pass.is_some() => {
+            FlightResult::Remembered(_) if pass.is_some() => {
                 let turn = self.turns(&guess.found.report).turn().await;
                 return turn.map_err(|QueueFull| Undecided::Busy);
             }
-            Landing::Remembered(_) | Landing::Spent(_) => {}
+            FlightResult::Remembered(_) | FlightResult::Spent(_) => {}
         }
         Ok(())
     }
@@ -228,7 +230,7 @@ impl<S: AttemptStore> Core<S> {
         queue.turn().await?;
         let now = self.clock.now();
         Ok(
-            match hold_against(guess.guess.settings, guess.found, response, now) {
+            match verify_response(guess.guess.settings, guess.found, response, now) {
                 Answered::Right(success) => Compared::Right(success),
                 Answered::Stale => Compared::Wrong(Suspicion::Stale),
                 Answered::Wrong => Compared::Wrong(Suspicion::None),
@@ -260,7 +262,7 @@ impl<S: AttemptStore> Core<S> {
         let Presented::Response(response) = guess.presented else {
             return self.admit(&compare, None, None).await;
         };
-        match hold_against(guess.settings, found, response, now) {
+        match verify_response(guess.settings, found, response, now) {
             Answered::Right(success) => self.admit(&compare, None, success).await,
             Answered::Stale | Answered::Wrong | Answered::Unreadable => {
                 let reason = Refusal::NetworkPasswordUnreadable;

@@ -17,7 +17,7 @@ use doorward_domain::policy::lockout::{COMPARE_WITHIN, PLACE_LAPSE, is_known};
 use doorward_domain::policy::naming::interpret;
 use doorward_domain::policy::origins::{Identified, identify};
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, Door, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, Door, Resource, ResourceKind};
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::Monotonic;
 use doorward_hashes::MAX_MILLISECONDS;
@@ -59,7 +59,7 @@ enum Brought {
 }
 
 /// What asks, and what its door is.
-pub(super) struct Asked {
+pub(super) struct LoginTarget {
     /// The resource's name; none is the portal.
     pub(super) name: Option<ResourceName>,
     /// Its rules. The portal counts failures and refuses locked users, as an application does.
@@ -67,7 +67,7 @@ pub(super) struct Asked {
     door: Door,
 }
 
-impl Asked {
+impl LoginTarget {
     fn portal() -> Option<Self> {
         let name = ResourceName::parse("portal").ok()?;
         let rules = Resource::new(name, ResourceKind::App);
@@ -87,9 +87,9 @@ impl Asked {
     }
 
     /// What asks, by the rules of the settings in force.
-    pub(super) fn by(settings: &Settings, asking: &Asking) -> Option<Self> {
+    pub(super) fn by(settings: &Settings, asking: &AccessContext) -> Option<Self> {
         match asking {
-            Asking::Portal => Self::portal(),
+            AccessContext::Portal => Self::portal(),
             _ => settings.resources.asking(asking).map(Self::resource),
         }
     }
@@ -131,7 +131,7 @@ impl Asked {
 
 /// An account that was found, and all that was read with it.
 pub(super) struct Found<'a> {
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a LoginTarget,
     pub(super) policy: Arc<PolicySettings>,
     pub(super) record: AttemptRecord,
     pub(super) holding: Conditions,
@@ -179,7 +179,7 @@ impl<S: AttemptStore> Core<S> {
                 length: typed.len(),
             },
         );
-        let Some(asked) = Asked::by(&settings, &attempt.asking) else {
+        let Some(asked) = LoginTarget::by(&settings, &attempt.asking) else {
             return self
                 .refuse_stranger(&settings, attempt, &report, Refusal::NoResource)
                 .await;
@@ -263,7 +263,7 @@ impl<S: AttemptStore> Core<S> {
         settings: &Settings,
         attempt: &Attempt,
         client: &mut Brought,
-        asked: &Asked,
+        asked: &LoginTarget,
         key: &AccountKey,
         name: &str,
     ) -> Result<(Identified, AttemptRead), Undecided> {
@@ -339,7 +339,7 @@ impl<S: AttemptStore> Core<S> {
     pub(super) async fn read(
         &self,
         key: &AccountKey,
-        asked: &Asked,
+        asked: &LoginTarget,
         origin: Option<&OriginKey>,
         protocol: Protocol,
     ) -> Result<AttemptRead, Undecided> {
@@ -374,8 +374,8 @@ impl<S: AttemptStore> Core<S> {
         report: &Report,
         reason: Refusal,
     ) -> Result<Round, Undecided> {
-        let kind =
-            Asked::by(settings, &attempt.asking).map_or(ResourceKind::App, |asked| asked.kind());
+        let kind = LoginTarget::by(settings, &attempt.asking)
+            .map_or(ResourceKind::App, |asked| asked.kind());
         let from = identify(kind, attempt.protocol, &attempt.origin);
         let relay = settings.relays.include(&attempt.origin.source);
         let toll = Toll::of_source(&from, Names::Users, relay);

@@ -15,7 +15,7 @@ use doorward_domain::origin::Source;
 use doorward_domain::policy::buckets::{Buckets, Rate};
 use doorward_domain::policy::reply::of_device;
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, ClientResources, Resource};
+use doorward_domain::resource::{AccessContext, ClientResources, Resource};
 use doorward_domain::time::Monotonic;
 use doorward_store::attempts::AttemptStore;
 use doorward_store::records::DeviceRecord;
@@ -46,7 +46,7 @@ impl<S: AttemptStore> Core<S> {
     ) -> Result<DeviceVerdict, Undecided> {
         let settings = self.settings.load();
         let client = &attempt.client;
-        let asking = Asking::Radius {
+        let asking = AccessContext::Radius {
             client: Arc::clone(client),
             called_station: attempt.called_station.clone(),
         };

@@ -20,14 +20,14 @@ use doorward_store::attempts::AttemptStore;
 
 use super::Core;
 use super::challenged;
-use super::decision::{Asked, Found, Round};
-use super::flights::{Boarding, Bucket, FlightKey, Landing, Lead};
+use super::decision::{Found, LoginTarget, Round};
 use super::memory::{Digest, Known, Payment};
 use super::nobody::{Guessing, Place};
 use super::payment::Paid;
 use super::places::{ASK_AGAIN, PATIENCE};
 use super::report::{Report, keep_pace};
 use super::settings::Settings;
+use super::single_flight::{Bucket, FlightKey, FlightResult, Joined, Leader};
 use super::throttle::{AccountTokens, Names, Toll, Whom};
 use doorward_frontend_api::attempt::Attempt;
 use doorward_frontend_api::verdict::{Undecided, Verdict};
@@ -62,7 +62,7 @@ pub(super) struct Nobody {
 pub(super) struct Guess<'a> {
     pub(super) settings: &'a Settings,
     pub(super) attempt: &'a Attempt,
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a LoginTarget,
     pub(super) policy: &'a Arc<PolicySettings>,
     /// Where it comes from.
     pub(super) from: &'a Identified,
@@ -215,47 +215,47 @@ impl<S: AttemptStore> Core<S> {
             digest: guess.digest,
             counting: guess.limits(now).counting,
         };
-        let follow = match self.flights.board(key) {
-            Boarding::Lead(lead) => {
-                let (landing, round) = match self.landed_before(guess) {
-                    Some(landing) => (landing, Ok(Round::Again)),
+        let follow = match self.flights.join(key) {
+            Joined::Leader(lead) => {
+                let (result, round) = match self.completed_before(guess) {
+                    Some(result) => (result, Ok(Round::Again)),
                     None => self.charge(guess).await,
                 };
-                let settled = landing.is_settled();
-                Lead::land(lead, landing);
+                let settled = result.is_settled();
+                Leader::complete(lead, result);
                 return (settled, round);
             }
-            Boarding::Follow(follow) => follow,
+            Joined::Follower(follow) => follow,
         };
-        refused(match follow.landing().await {
-            Landing::Right => self.admit_after_another(guess).await,
-            Landing::Throttled(whose) if whose == guess.bucket() => {
+        refused(match follow.result().await {
+            FlightResult::Right => self.admit_after_another(guess).await,
+            FlightResult::Throttled(whose) if whose == guess.bucket() => {
                 self.refuse_again(guess.report(), Refusal::Throttled).await
             }
             // Not asked of the memory, which may have let it go: to lead after all would count one
             // guess twice (CONTRACT.md 3.4).
-            Landing::Remembered(known) => match guess.refused_again(known, self.clock.now()) {
+            FlightResult::Remembered(known) => match guess.refused_again(known, self.clock.now()) {
                 // It was compared, whether or not there is a turn to say so.
                 Some(reason) => return (true, self.refuse_again(guess.report(), reason).await),
                 None => Ok(Round::Again),
             },
             // It was another's bucket that was empty.
-            Landing::Moved | Landing::Throttled(_) => Ok(Round::Again),
-            Landing::Undecided(undecided) | Landing::Spent(undecided) => Err(undecided),
+            FlightResult::Moved | FlightResult::Throttled(_) => Ok(Round::Again),
+            FlightResult::Undecided(undecided) | FlightResult::Spent(undecided) => Err(undecided),
         })
     }
 
-    /// How the guess landed, where something else is remembered of it than when it was looked up.
-    /// Whoever led before remembers it and then lands, so between that look and boarding both may
+    /// How the guess ended, where something else is remembered of it than when it was looked up.
+    /// Whoever led before remembers it and then completes, so between that look and joining both may
     /// have happened; to lead again would count one guess twice (CONTRACT.md 3.4).
-    fn landed_before(&self, guess: &Guess<'_>) -> Option<Landing> {
+    fn completed_before(&self, guess: &Guess<'_>) -> Option<FlightResult> {
         let now = self.clock.now().mono;
         let known = self.memory.recall(&guess.digest, now);
-        (known != guess.known).then(|| known.map_or(Landing::Moved, Landing::Remembered))
+        (known != guess.known).then(|| known.map_or(FlightResult::Moved, FlightResult::Remembered))
     }
 
     /// Takes the account's tokens of one guess, however many sent it, and looks at it.
-    async fn charge(&self, guess: &Guess<'_>) -> (Landing, Result<Round, Undecided>) {
+    async fn charge(&self, guess: &Guess<'_>) -> (FlightResult, Result<Round, Undecided>) {
         let now = self.clock.now().mono;
         let toll = guess.toll();
         // What a relay announced is charged to its client, and not to all its clients together.
@@ -278,22 +278,22 @@ impl<S: AttemptStore> Core<S> {
                 // The lock is the truer reason to log.
                 let reason = guess.refused_unseen().unwrap_or(Refusal::Throttled);
                 let refused = self.refuse_again(guess.report(), reason).await;
-                return (Landing::Throttled(guess.bucket()), refused);
+                return (FlightResult::Throttled(guess.bucket()), refused);
             }
         };
-        let (landing, round) = match (&guess.at, guess.refused_unseen()) {
+        let (result, round) = match (&guess.at, guess.refused_unseen()) {
             (_, Some(reason)) => self.guess_unseen(guess, reason).await,
             (GuessedAt::Account(found), None) => self.compare_in_a_place(guess, found).await,
             (GuessedAt::Nobody(nobody), None) => self.guess_unseen(guess, nobody.reason).await,
         };
-        if landing == Landing::Right {
+        if result == FlightResult::Right {
             self.throttle.matched(guess.settings, &toll);
         }
-        if !landing.is_settled() {
+        if !result.is_settled() {
             let now = self.clock.now().mono;
             self.throttle.give_account_back(account, now);
         }
-        (landing, round)
+        (result, round)
     }
 
     /// Guesses at what is not looked at, in a place as an account has that is: who is told busy
@@ -302,16 +302,16 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Guess<'_>,
         reason: Refusal,
-    ) -> (Landing, Result<Round, Undecided>) {
+    ) -> (FlightResult, Result<Round, Undecided>) {
         let place = match self.unseen_place(guess).await {
             Ok(place) => place,
             Err(undecided) => return no_verdict(undecided),
         };
-        let (landing, round) = self.refuse_unseen(guess, reason).await;
-        if let (Landing::Remembered(_), Some(place)) = (&landing, place) {
+        let (result, round) = self.refuse_unseen(guess, reason).await;
+        if let (FlightResult::Remembered(_), Some(place)) = (&result, place) {
             place.settle(guess.policy, self.clock.now().mono);
         }
-        (landing, round)
+        (result, round)
     }
 
     async fn unseen_place(&self, guess: &Guess<'_>) -> Result<Option<Guessing>, Undecided> {
@@ -350,13 +350,13 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &Guess<'_>,
         reason: Refusal,
-    ) -> (Landing, Result<Round, Undecided>) {
+    ) -> (FlightResult, Result<Round, Undecided>) {
         match self.work_unseen(guess, reason).await {
             Ok(()) => {
                 let known = Known::NotLookedAt;
                 self.remember(guess, known);
                 let verdict = Verdict::Refused(reason);
-                (Landing::Remembered(known), Ok(Round::Verdict(verdict)))
+                (FlightResult::Remembered(known), Ok(Round::Verdict(verdict)))
             }
             Err(undecided) => no_verdict(undecided),
         }
@@ -390,6 +390,6 @@ fn refused(round: Result<Round, Undecided>) -> (bool, Result<Round, Undecided>) 
     (spent, round)
 }
 
-pub(super) fn no_verdict(undecided: Undecided) -> (Landing, Result<Round, Undecided>) {
-    (Landing::Undecided(undecided.clone()), Err(undecided))
+pub(super) fn no_verdict(undecided: Undecided) -> (FlightResult, Result<Round, Undecided>) {
+    (FlightResult::Undecided(undecided.clone()), Err(undecided))
 }

@@ -1,6 +1,6 @@
 //! The one place that says yes: attempt to verdict (CONTRACT.md 3 and 5).
 //!
-//! It knows no protocol and no concrete store. Front ends see it as [`Decide`].
+//! It knows no protocol and no engine of the store. Front ends see it as [`Decide`].
 
 mod afterwards;
 mod ahead;
@@ -10,7 +10,6 @@ mod challenged;
 mod comparison;
 mod decision;
 mod devices;
-mod flights;
 mod guess;
 mod memory;
 mod nobody;
@@ -20,6 +19,7 @@ mod report;
 mod resumed;
 mod service;
 pub mod settings;
+mod single_flight;
 mod throttle;
 
 use std::sync::{Arc, Weak};
@@ -42,6 +42,7 @@ use doorward_frontend_api::{
 };
 use doorward_hashes::network_password::{NetworkPassword, NoRandomness};
 use doorward_hashing::HashingPool;
+use doorward_store::Store;
 use doorward_store::attempts::AttemptStore;
 
 pub use settings::Settings;
@@ -53,8 +54,12 @@ pub use settings::Settings;
 )]
 const AUTHORITY: Authority = Authority::of_the_core();
 
-/// The authenticator over a store.
-pub struct Authenticator<S>(Arc<Core<S>>);
+/// The authenticator over the store.
+pub struct Authenticator(Deciding<Store>);
+
+/// The authenticator over anything that attempts can be kept in: unit tests put a store of their own
+/// under it.
+struct Deciding<S>(Arc<Core<S>>);
 
 /// How many service accounts are known at how many sources, at most.
 const SERVICES_SEEN: u64 = 10_000;
@@ -66,7 +71,7 @@ struct Core<S> {
     clock: Arc<dyn Clock>,
     settings: ArcSwap<Settings>,
     memory: memory::Memory,
-    flights: flights::Flights,
+    flights: single_flight::SingleFlight,
     places: places::Places,
     nobodies: nobody::Nobodies,
     throttle: throttle::Throttle,
@@ -80,12 +85,93 @@ struct Core<S> {
     background: TaskTracker,
 }
 
-impl<S: AttemptStore> Authenticator<S> {
+impl Authenticator {
     /// An authenticator that remembers nothing yet.
     ///
     /// # Errors
     /// The system gives no randomness for the process's key.
     pub fn new(
+        store: Store,
+        pool: Arc<HashingPool>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, NoRandomness> {
+        Deciding::new(Arc::new(store), pool, clock, settings).map(Self)
+    }
+
+    /// Puts other settings in force; what is under way ends by the old ones.
+    pub fn set_settings(&self, settings: Settings) {
+        let Deciding(core) = &self.0;
+        core.settings.store(Arc::new(settings));
+    }
+
+    /// Waits until everything begun is settled, comparisons after the answer included.
+    pub async fn drained(&self) {
+        let Deciding(core) = &self.0;
+        core.background.close();
+        core.background.wait().await;
+    }
+}
+
+impl Throttles for Authenticator {
+    fn announce(&self, announcement: Announcement) -> Answer<'_, Result<Leave, Undecided>> {
+        self.0.announce(announcement)
+    }
+
+    fn conclude(
+        &self,
+        announcement: Announcement,
+        conclusion: Conclusion,
+    ) -> Answer<'_, Result<(), Undecided>> {
+        self.0.conclude(announcement, conclusion)
+    }
+}
+
+impl DecideDevices for Authenticator {
+    fn decide_device(
+        &self,
+        attempt: DeviceAttempt,
+    ) -> Answer<'_, Result<DeviceVerdict, Undecided>> {
+        self.0.decide_device(attempt)
+    }
+}
+
+impl Decide for Authenticator {
+    fn decide(&self, attempt: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
+        self.0.decide(attempt)
+    }
+
+    fn decide_service(
+        &self,
+        attempt: ServiceAttempt,
+    ) -> Answer<'_, Result<ServiceVerdict, Undecided>> {
+        self.0.decide_service(attempt)
+    }
+
+    fn still_granted<'a>(
+        &'a self,
+        proof: &'a Authenticated,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        self.0.still_granted(proof)
+    }
+
+    fn still_change_only<'a>(
+        &'a self,
+        proof: &'a ChangeProof,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        self.0.still_change_only(proof)
+    }
+
+    fn still_bound<'a>(
+        &'a self,
+        proof: &'a AuthenticatedService,
+    ) -> Answer<'a, Result<bool, Undecided>> {
+        self.0.still_bound(proof)
+    }
+}
+
+impl<S: AttemptStore> Deciding<S> {
+    fn new(
         store: Arc<S>,
         pool: Arc<HashingPool>,
         clock: Arc<dyn Clock>,
@@ -100,7 +186,7 @@ impl<S: AttemptStore> Authenticator<S> {
             clock,
             settings: ArcSwap::from_pointee(settings),
             memory,
-            flights: flights::Flights::default(),
+            flights: single_flight::SingleFlight::default(),
             places: places::Places::default(),
             nobodies: nobody::Nobodies::new(),
             throttle: throttle::Throttle::new(),
@@ -112,22 +198,11 @@ impl<S: AttemptStore> Authenticator<S> {
             background: TaskTracker::new(),
         })))
     }
-
-    /// Puts other settings in force; what is under way ends by the old ones.
-    pub fn set_settings(&self, settings: Settings) {
-        self.0.settings.store(Arc::new(settings));
-    }
-
-    /// Waits until everything begun is settled, comparisons after the answer included.
-    pub async fn drained(&self) {
-        self.0.background.close();
-        self.0.background.wait().await;
-    }
 }
 
 impl<S: AttemptStore> Core<S> {
     /// Runs a decision to its end, whether or not anybody still waits for it.
-    async fn to_the_end<T: Send + 'static>(
+    async fn run_detached<T: Send + 'static>(
         &self,
         decision: impl Future<Output = Result<T, Undecided>> + Send + 'static,
     ) -> Result<T, Undecided> {
@@ -165,7 +240,7 @@ impl<S: AttemptStore> Core<S> {
         access: Access,
     ) -> Result<bool, Undecided> {
         let settings = self.settings.load();
-        let Some(asked) = decision::Asked::named(&settings, resource) else {
+        let Some(asked) = decision::LoginTarget::named(&settings, resource) else {
             return Ok(false);
         };
         let read = self
@@ -181,7 +256,7 @@ impl<S: AttemptStore> Core<S> {
     }
 }
 
-impl<S: AttemptStore> Throttles for Authenticator<S> {
+impl<S: AttemptStore> Throttles for Deciding<S> {
     fn announce(&self, announcement: Announcement) -> Answer<'_, Result<Leave, Undecided>> {
         Box::pin(async move { self.0.announce(&announcement).await })
     }
@@ -195,7 +270,7 @@ impl<S: AttemptStore> Throttles for Authenticator<S> {
     }
 }
 
-impl<S: AttemptStore> DecideDevices for Authenticator<S> {
+impl<S: AttemptStore> DecideDevices for Deciding<S> {
     fn decide_device(
         &self,
         attempt: DeviceAttempt,
@@ -205,7 +280,7 @@ impl<S: AttemptStore> DecideDevices for Authenticator<S> {
         Box::pin(async move {
             let verdict = self
                 .0
-                .to_the_end(async move { core.judge_device(&attempt).await })
+                .run_detached(async move { core.judge_device(&attempt).await })
                 .await?;
             if let DeviceVerdict::Refused(_) = verdict {
                 self.0.delay(received).await;
@@ -215,14 +290,14 @@ impl<S: AttemptStore> DecideDevices for Authenticator<S> {
     }
 }
 
-impl<S: AttemptStore> Decide for Authenticator<S> {
+impl<S: AttemptStore> Decide for Deciding<S> {
     fn decide(&self, attempt: Attempt) -> Answer<'_, Result<Verdict, Undecided>> {
         let received = attempt.received;
         let core = Arc::clone(&self.0);
         Box::pin(async move {
             let verdict = self
                 .0
-                .to_the_end(async move { core.judge(&attempt).await })
+                .run_detached(async move { core.judge(&attempt).await })
                 .await;
             if let Ok(Verdict::Refused(_)) | Err(Undecided::Busy) = verdict {
                 self.0.delay(received).await;
@@ -240,7 +315,7 @@ impl<S: AttemptStore> Decide for Authenticator<S> {
         Box::pin(async move {
             let verdict = self
                 .0
-                .to_the_end(async move { core.judge_service(&attempt).await })
+                .run_detached(async move { core.judge_service(&attempt).await })
                 .await;
             if let Ok(ServiceVerdict::Refused(_)) | Err(Undecided::Busy) = verdict {
                 self.0.delay(received).await;

@@ -10,7 +10,7 @@ use doorward_domain::origin::{Origin, OriginKey, Protocol};
 use doorward_domain::policy::asking::ssid_of;
 use doorward_domain::policy::origins::identify;
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, ResourceKind};
+use doorward_domain::resource::{AccessContext, ResourceKind};
 use doorward_domain::time::{Monotonic, Now, Timestamp};
 use doorward_store::attempts::AttemptStore;
 
@@ -25,7 +25,7 @@ pub(super) struct Report {
     received: Now,
     begun: Monotonic,
     protocol: Protocol,
-    asking: Asking,
+    asking: AccessContext,
     origin: Origin,
     origin_key: Option<OriginKey>,
     resource: Option<ResourceName>,
@@ -55,7 +55,7 @@ impl Report {
             received: attempt.received,
             begun: attempt.received.mono,
             protocol: Protocol::Ldap,
-            asking: Asking::Connection(attempt.circumstances.clone()),
+            asking: AccessContext::Connection(attempt.circumstances.clone()),
             origin: Origin::of(attempt.circumstances.source.clone()),
             origin_key: None,
             resource: None,
@@ -64,7 +64,11 @@ impl Report {
         }
     }
 
-    pub(super) fn of_device(attempt: &DeviceAttempt, asking: Asking, subject: Subject) -> Self {
+    pub(super) fn of_device(
+        attempt: &DeviceAttempt,
+        asking: AccessContext,
+        subject: Subject,
+    ) -> Self {
         Self {
             request: attempt.request,
             received: attempt.received,
@@ -85,7 +89,7 @@ impl Report {
             received: announcement.received,
             begun: announcement.received.mono,
             protocol: Protocol::AuthPolicy,
-            asking: Asking::Announced(announcement.resource.clone()),
+            asking: AccessContext::Announced(announcement.resource.clone()),
             origin: Origin::address(announcement.client),
             origin_key: None,
             resource: Some(announcement.resource.clone()),
@@ -119,8 +123,10 @@ impl Report {
         now: Now,
     ) -> AttemptEvent {
         let (listener, client, ssid) = match &self.asking {
-            Asking::Connection(circumstances) => (Some(circumstances.listener.clone()), None, None),
-            Asking::Radius {
+            AccessContext::Connection(circumstances) => {
+                (Some(circumstances.listener.clone()), None, None)
+            }
+            AccessContext::Radius {
                 client,
                 called_station,
             } => (
@@ -128,7 +134,7 @@ impl Report {
                 Some(client.client.clone()),
                 ssid_of(called_station.as_deref()).map(str::to_owned),
             ),
-            Asking::Announced(_) | Asking::Portal => (None, None, None),
+            AccessContext::Announced(_) | AccessContext::Portal => (None, None, None),
         };
         let duration = now.mono.since(self.received.mono);
         AttemptEvent {

@@ -10,7 +10,7 @@ use doorward_domain::time::Monotonic;
 use doorward_store::attempts::{AccountKey, AttemptRead, AttemptStore};
 
 use super::challenged::admitted;
-use super::decision::{Asked, Round};
+use super::decision::{LoginTarget, Round};
 use super::report::Report;
 use super::{AUTHORITY, Core};
 use doorward_frontend_api::attempt::Attempt;
@@ -33,7 +33,7 @@ impl<S: AttemptStore> Core<S> {
         };
         let mut report = Report::of(attempt, begun, subject);
         report.credential = Some(Credential::Session);
-        let Some(asked) = Asked::by(&settings, &attempt.asking) else {
+        let Some(asked) = LoginTarget::by(&settings, &attempt.asking) else {
             return self.refuse_uncompared(&report, Refusal::NoResource).await;
         };
         report.asked_by(asked.name.as_ref(), asked.kind());
@@ -49,7 +49,7 @@ impl<S: AttemptStore> Core<S> {
     pub(super) async fn decide_uncompared(
         &self,
         mut report: Report,
-        asked: Asked,
+        asked: LoginTarget,
         read: AttemptRead,
         ground: Option<&ResumptionGrant>,
     ) -> Result<Round, Undecided> {

@@ -1,10 +1,9 @@
 //! Resources and who is bound to them; which resource is asking (CONTRACT.md 2, 4).
 
 use doorward_domain::name::ResourceName;
-use doorward_domain::resource::{Asking, ClientResources, ResourceKind};
-use doorward_store::changes::{Change, DirectoryStore, UserFilter};
+use doorward_domain::resource::{AccessContext, ClientResources, ResourceKind};
+use doorward_store::changes::{Change, UserFilter};
 use doorward_store::records::{Binding, BoundTo};
-use doorward_store::{AttemptStore, EventStore};
 
 use super::reading::is_bound;
 use super::settings::Settings;
@@ -32,7 +31,7 @@ pub struct Matched {
     pub steps: Vec<String>,
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// The resources of the configuration in its order, then those that only bindings still name.
     ///
     /// # Errors
@@ -134,7 +133,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     }
 
     /// Which resource is asking, and why.
-    pub fn explain_asking(&self, asking: &Asking) -> Matched {
+    pub fn explain_asking(&self, asking: &AccessContext) -> Matched {
         let settings = self.settings();
         let found = settings.resources.explain_asking(asking);
         Matched {

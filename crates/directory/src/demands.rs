@@ -8,10 +8,10 @@ use doorward_domain::policy::reply;
 use doorward_domain::reply::ReplyAttributes;
 use doorward_domain::session::Demand;
 use doorward_domain::time::Now;
+use doorward_store::AttemptStore as _;
+use doorward_store::Unavailable;
 use doorward_store::attempts::{AccountKey, Fetch};
-use doorward_store::changes::DirectoryStore;
-use doorward_store::sessions::{DemandState, NewDemand, SessionRecord, SessionStore};
-use doorward_store::{AttemptStore, EventStore, Unavailable};
+use doorward_store::sessions::{DemandState, NewDemand, SessionRecord};
 
 use super::{By, Directory, DirectoryError, SessionView};
 
@@ -19,10 +19,7 @@ use super::{By, Directory, DirectoryError, SessionView};
 /// while none ran is not done when nobody expects it any more.
 pub const WAITS: Duration = Duration::from_secs(10);
 
-impl<S> Directory<S>
-where
-    S: DirectoryStore + EventStore + AttemptStore + SessionStore,
-{
+impl Directory {
     /// An open session; stale is one that was not heard of for `stale_after`.
     ///
     /// # Errors

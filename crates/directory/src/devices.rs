@@ -7,10 +7,10 @@ use doorward_domain::id::DeviceId;
 use doorward_domain::name::ResourceName;
 use doorward_domain::reply::Vlan;
 use doorward_domain::time::Timestamp;
+use doorward_store::AttemptStore as _;
 use doorward_store::changes;
-use doorward_store::changes::{Change, DevicePatch, DirectoryStore};
+use doorward_store::changes::{Change, DevicePatch};
 use doorward_store::records::DeviceRecord;
-use doorward_store::{AttemptStore, EventStore};
 
 use super::bindings::no_resource;
 use super::groups::check_description;
@@ -77,7 +77,7 @@ impl From<DeviceRecord> for DeviceView {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Adds a device.
     ///
     /// # Errors

@@ -20,10 +20,10 @@ use doorward_domain::refusal::Refusal;
 use doorward_domain::resource::{Resource, ResourceKind};
 use doorward_domain::rules::{PlaceLimits, PolicySettings};
 use doorward_domain::time::{Now, Timestamp, format_span};
+use doorward_store::AttemptStore as _;
 use doorward_store::attempts::{AccountKey, Fetch};
-use doorward_store::changes::{Charged, DirectoryStore};
+use doorward_store::changes::Charged;
 use doorward_store::records::{BoundTo, UserRecord};
-use doorward_store::{AttemptStore, EventStore};
 
 use super::bindings::no_resource;
 use super::settings::Settings;
@@ -84,9 +84,11 @@ pub struct Counted {
     pub threshold: u32,
     /// The window.
     pub window: String,
+    /// Failures in 24 hours at resources where they count toward the lock.
+    pub counting_today: u32,
     /// Failures of every kind in 24 hours.
     pub failures_today: u32,
-    /// As many lock, or slow what does not lock.
+    /// So many that count lock; so many of every kind slow what does not lock.
     pub daily_cap: u32,
     /// Attempts that are being decided now.
     pub open_places: u32,
@@ -138,7 +140,7 @@ impl Explanation {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Explains how an attempt of a user at a resource would end, the password being right.
     ///
     /// # Errors
@@ -221,6 +223,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
                 failures: charged.failures,
                 threshold: limits.threshold,
                 window: format_span(policy.lockout.window),
+                counting_today: charged.counting_today,
                 failures_today: charged.failures_today,
                 daily_cap: limits.daily_cap,
                 open_places: charged.open,
@@ -238,7 +241,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Whether a user was let in from there lately, over LDAP.
     async fn is_known(
         &self,

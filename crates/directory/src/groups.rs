@@ -2,16 +2,15 @@
 
 use doorward_domain::id::GroupId;
 use doorward_domain::name::{GroupName, Username};
-use doorward_store::changes::{Change, DirectoryStore, GroupFilter, UserFilter};
+use doorward_store::changes::{Change, GroupFilter, UserFilter};
 use doorward_store::records::GroupRecord;
-use doorward_store::{AttemptStore, EventStore};
 
 use super::reading::is_bound;
 use super::users::{check_number, mail_closes};
 use super::{By, Directory, DirectoryError, Done, GroupView, PAGE, Warning};
 use doorward_domain::nearest::nearest;
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Adds a group.
     ///
     /// # Errors

@@ -46,9 +46,9 @@ use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::Now;
 use doorward_frontend_api::authority::Authority;
 use doorward_hashing::HashingPool;
-use doorward_store::changes::{Applied, Change, Command, DirectoryStore};
+use doorward_store::Store;
+use doorward_store::changes::{Applied, Change, Command};
 use doorward_store::records::NewMail;
-use doorward_store::{AttemptStore, EventStore};
 
 pub use bindings::{Grantee, Matched};
 pub use demands::WAITS;
@@ -84,8 +84,8 @@ const PAGE: usize = 500;
 const AUTHORITY: Authority = Authority::of_the_core();
 
 /// The directory, before any store.
-pub struct Directory<S> {
-    store: Arc<S>,
+pub struct Directory {
+    store: Store,
     hashing: Arc<HashingPool>,
     settings: ArcSwap<Settings>,
     changing: changing::Changing,
@@ -110,9 +110,9 @@ impl By {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// A directory before `store`.
-    pub fn new(store: Arc<S>, hashing: Arc<HashingPool>, settings: Settings) -> Self {
+    pub fn new(store: Store, hashing: Arc<HashingPool>, settings: Settings) -> Self {
         Self {
             store,
             hashing,

@@ -12,8 +12,7 @@ use doorward_domain::account::{Condition, Status};
 use doorward_domain::policy::access::way_out;
 use doorward_domain::policy::conditions::conditions;
 use doorward_domain::time::Timestamp;
-use doorward_store::changes::{Change, DirectoryStore, LinkPurpose};
-use doorward_store::{AttemptStore, EventStore};
+use doorward_store::changes::{Change, LinkPurpose};
 
 use super::{By, Directory, DirectoryError, Done, Warning};
 
@@ -51,7 +50,7 @@ impl fmt::Debug for OneTimeLink {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Makes a link by which a user sets the first password (24 hours) or another one (one hour).
     ///
     /// # Errors

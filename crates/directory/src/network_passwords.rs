@@ -2,8 +2,7 @@
 
 use doorward_domain::name::Username;
 use doorward_hashes::network_password::{NetworkPassword, SealingKey};
-use doorward_store::changes::{Change, DirectoryStore};
-use doorward_store::{AttemptStore, EventStore};
+use doorward_store::changes::Change;
 
 use super::{By, Directory, DirectoryError, UserView};
 
@@ -16,7 +15,7 @@ pub struct NewNetworkPassword {
     pub password: NetworkPassword,
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Makes a network password for a user, in the place of the one before. Lock, failures and the
     /// password of everything else stay as they are.
     ///

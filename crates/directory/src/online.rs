@@ -16,7 +16,7 @@ use doorward_domain::policy::access::Access;
 use doorward_domain::policy::conditions::conditions;
 use doorward_domain::policy::naming;
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::session::{
     Answered, Demand, Ending, Nas, Octets, SessionOwner, SessionReport, Usage,
@@ -24,25 +24,20 @@ use doorward_domain::session::{
 use doorward_domain::time::{Now, Timestamp};
 use doorward_frontend_api::coa::{CoaAction, CoaCause, CoaScan, PendingCoa};
 use doorward_frontend_api::{Answer, OnlineSessions, Undecided};
-use doorward_store::changes::DirectoryStore;
 use doorward_store::sessions::{
-    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, SessionStore, Standing,
+    DisconnectOutcome, OpenSession, SessionFilter, SessionRecord, Standing,
 };
-use doorward_store::{AttemptStore, EventStore};
 
 use super::reading::undecided;
 use super::settings::Settings;
 use super::view::{some_time, time};
 use super::{Directory, DirectoryError, PAGE};
 
-impl<S> OnlineSessions for Directory<S>
-where
-    S: DirectoryStore + EventStore + AttemptStore + SessionStore,
-{
+impl OnlineSessions for Directory {
     fn record_session<'a>(
         &'a self,
         mut report: SessionReport,
-        asking: &'a Asking,
+        asking: &'a AccessContext,
     ) -> Answer<'a, Result<(), Undecided>> {
         Box::pin(async move {
             let settings = self.settings();
@@ -181,10 +176,7 @@ where
     }
 }
 
-impl<S> Directory<S>
-where
-    S: DirectoryStore + EventStore + AttemptStore + SessionStore,
-{
+impl Directory {
     /// What administrators asked for and nobody took up.
     async fn demanded(&self, now: Now) -> Result<Vec<PendingCoa>, Undecided> {
         let waiting = self.store.waiting_demands(now.wall, PAGE).await;
@@ -344,10 +336,7 @@ impl SessionView {
     }
 }
 
-impl<S> Directory<S>
-where
-    S: DirectoryStore + EventStore + AttemptStore + SessionStore,
-{
+impl Directory {
     /// Sessions that match, the oldest first; stale is one that was not heard of for `stale_after`.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 use doorward_domain::secret::Password;
 use doorward_domain::time::Now;
 use doorward_frontend_api::{Answer, ChangeOwnPassword, Changed, NotChanged, Owner, Undecided};
-use doorward_store::changes::{ChangeRefused, DirectoryStore};
-use doorward_store::{AttemptStore, EventStore, Unavailable};
+use doorward_store::Unavailable;
+use doorward_store::changes::ChangeRefused;
 
 use super::{Directory, DirectoryError};
 
-impl<S: DirectoryStore + EventStore + AttemptStore> ChangeOwnPassword for Directory<S> {
+impl ChangeOwnPassword for Directory {
     fn change_own_password<'a>(
         &'a self,
         owner: Owner<'a>,

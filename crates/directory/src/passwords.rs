@@ -13,9 +13,8 @@ use doorward_domain::rules::{PasswordRules, PolicySettings};
 use doorward_domain::secret::{HashText, Password};
 use doorward_domain::time::Now;
 use doorward_hashing::{Comparison, QueueFull};
-use doorward_store::changes::{Applied, Change, ChangeRefused, DirectoryStore};
+use doorward_store::changes::{Applied, Change, ChangeRefused};
 use doorward_store::records::{MailKind, UserRecord};
-use doorward_store::{AttemptStore, EventStore};
 
 use super::changing::OWN_CHANGES;
 use super::users::mail;
@@ -46,7 +45,7 @@ impl From<QueueFull> for DirectoryError {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Sets a user's password as an administrator: clears lock, failures and expiry, voids links.
     /// The minimum age does not hinder it; a suspended user stays suspended.
     ///

@@ -10,21 +10,21 @@ use doorward_domain::policy::conditions::{conditions, expires_at};
 use doorward_domain::policy::lockout::place_limits;
 use doorward_domain::policy::time_spans::transitions_between;
 use doorward_domain::refusal::Refusal;
-use doorward_domain::resource::{Asking, Door, Resource};
+use doorward_domain::resource::{AccessContext, Door, Resource};
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::Now;
 use doorward_frontend_api::{Answer, Undecided};
-use doorward_store::changes::{DirectoryStore, GroupFilter, SudoFilter, UserFilter};
+use doorward_store::Unavailable;
+use doorward_store::changes::{GroupFilter, SudoFilter, UserFilter};
 use doorward_store::records::{GroupRecord, SudoRuleRecord, UserEntries, UserRecord};
-use doorward_store::{AttemptStore, EventStore, Unavailable};
 
 use super::Directory;
 use super::settings::{PosixSettings, Settings};
 use doorward_frontend_api::entry::{Group, Person, Standing, SudoRole};
 use doorward_frontend_api::read::{GroupQuery, PersonQuery, Read, SudoQuery, Viewer};
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
-    fn resource_asking(&self, asking: &Asking) -> Option<ResourceName> {
+impl Read for Directory {
+    fn resource_asking(&self, asking: &AccessContext) -> Option<ResourceName> {
         let settings = self.settings();
         settings
             .resources
@@ -35,7 +35,7 @@ impl<S: DirectoryStore + EventStore + AttemptStore> Read for Directory<S> {
     fn people<'a>(
         &'a self,
         viewer: Viewer<'a>,
-        asking: &'a Asking,
+        asking: &'a AccessContext,
         query: &'a PersonQuery,
         after: Option<AccountId>,
         portion: Portion,
@@ -232,9 +232,9 @@ enum Asks<'a> {
 }
 
 impl<'a> Asks<'a> {
-    fn of(settings: &'a Settings, asking: &Asking) -> Self {
+    fn of(settings: &'a Settings, asking: &AccessContext) -> Self {
         match (asking, settings.resources.asking(asking)) {
-            (Asking::Portal, _) => Self::Portal,
+            (AccessContext::Portal, _) => Self::Portal,
             (_, Some(resource)) => Self::Resource(resource),
             (_, None) => Self::Nobody,
         }

@@ -5,9 +5,8 @@ use serde::Serialize;
 use doorward_domain::name::{GroupName, ResourceName, Username};
 use doorward_domain::policy::reply::{Merged, merge};
 use doorward_domain::reply::{ReplyAttribute, ReplyAttributes, ReplyGrant, ReplySource};
-use doorward_store::changes::{Change, DirectoryStore, UserFilter};
+use doorward_store::changes::{Change, UserFilter};
 use doorward_store::records::{BoundTo, ReplyMapping};
-use doorward_store::{AttemptStore, EventStore};
 
 use super::bindings::{Grantee, no_resource};
 use super::{By, Directory, DirectoryError, Done, Warning};
@@ -126,7 +125,7 @@ pub struct ReplyOfUser {
     pub attributes: ReplyAttributes,
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Maps reply attributes to a user or a group, each in the place of all of its name there; for
     /// one resource, or for every one. A group's priority stays where none is given.
     ///

@@ -11,9 +11,8 @@ use doorward_domain::policy::settings;
 use doorward_domain::resource::Resource;
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::{Now, Timestamp};
-use doorward_store::changes::{Change, DirectoryStore, UserFilter};
+use doorward_store::changes::{Change, UserFilter};
 use doorward_store::records::UserRecord;
-use doorward_store::{AttemptStore, EventStore};
 
 use super::view::{some_time, time};
 use super::{By, Directory, DirectoryError};
@@ -98,7 +97,7 @@ pub struct Affected {
     pub locks_at_next_attempt: bool,
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// The policy in force.
     ///
     /// # Errors

@@ -14,8 +14,7 @@ use doorward_domain::policy::password::{BrokenRule, NewPasswordContext, check_ne
 use doorward_domain::rules::PasswordRules;
 use doorward_domain::secret::{HashText, Password};
 use doorward_store::changes;
-use doorward_store::changes::{Change, DirectoryStore};
-use doorward_store::{AttemptStore, EventStore};
+use doorward_store::changes::Change;
 
 use super::{By, Directory, DirectoryError, ServiceView};
 use doorward_domain::nearest::nearest;
@@ -60,7 +59,7 @@ impl fmt::Debug for ServicePassword {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Adds a service account.
     ///
     /// # Errors

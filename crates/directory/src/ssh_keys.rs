@@ -5,9 +5,8 @@ use serde::Serialize;
 use doorward_domain::name::Username;
 use doorward_domain::ssh_key::{SshFingerprint, SshPublicKey};
 use doorward_domain::time::Timestamp;
-use doorward_store::changes::{Change, ChangeRefused, DirectoryStore};
+use doorward_store::changes::{Change, ChangeRefused};
 use doorward_store::records::SshKeyRecord;
-use doorward_store::{AttemptStore, EventStore};
 
 use super::view::some_time;
 use super::{By, Directory, DirectoryError};
@@ -54,7 +53,7 @@ pub struct SshKeysView {
     pub ssh_keys: Vec<SshKeyView>,
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// A user's SSH keys.
     ///
     /// # Errors

@@ -9,9 +9,8 @@ use doorward_domain::sudo::{
     SudoTerms,
 };
 use doorward_domain::time::Timestamp;
-use doorward_store::changes::{Change, DirectoryStore, SudoFilter};
+use doorward_store::changes::{Change, SudoFilter};
 use doorward_store::records::SudoRuleRecord;
-use doorward_store::{AttemptStore, EventStore};
 
 use super::groups::check_description;
 use super::view::{some_time, time};
@@ -131,7 +130,7 @@ impl From<SudoRuleRecord> for SudoRuleView {
     }
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Adds a sudo rule.
     ///
     /// # Errors

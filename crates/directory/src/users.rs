@@ -9,9 +9,8 @@ use doorward_domain::policy::conditions::{conditions, status};
 use doorward_domain::resource::{Override, Resource, ResourceKind};
 use doorward_domain::secret::Password;
 use doorward_domain::time::{Now, Timestamp};
-use doorward_store::changes::{Change, DirectoryStore, NewUser, UserFilter, UserPatch};
+use doorward_store::changes::{Change, NewUser, UserFilter, UserPatch};
 use doorward_store::records::{MailKind, NewMail, UserRecord};
-use doorward_store::{AttemptStore, EventStore};
 
 use super::passwords::Whose;
 use super::reading::is_bound;
@@ -71,7 +70,7 @@ pub enum Suspended {
     At(Timestamp),
 }
 
-impl<S: DirectoryStore + EventStore + AttemptStore> Directory<S> {
+impl Directory {
     /// Adds a user. Without a password the account waits for its activation link.
     ///
     /// # Errors

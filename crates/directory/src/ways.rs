@@ -8,7 +8,7 @@ use serde::Serialize;
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::name::ResourceName;
 use doorward_domain::origin::Source;
-use doorward_domain::resource::{Asking, Circumstances, Match};
+use doorward_domain::resource::{AccessContext, ConnectionContext, Match};
 
 use super::settings::{ClientDoor, ListenerDoor, Settings};
 
@@ -56,7 +56,7 @@ pub(super) fn ways(settings: &Settings, from: &Source) -> Vec<Way> {
 /// What a listener leads to by itself, and what else it leads to for whoever brings what some
 /// resource's `match` asks for.
 fn through_listener(settings: &Settings, door: &ListenerDoor, from: &Source) -> Vec<Way> {
-    let plain = Circumstances::new(door.name.clone(), from.clone());
+    let plain = ConnectionContext::new(door.name.clone(), from.clone());
     let first = way(settings, plain.clone(), format!("listener {}", door.name));
     let matches = settings
         .resources
@@ -85,7 +85,7 @@ fn through_listener(settings: &Settings, door: &ListenerDoor, from: &Source) -> 
 }
 
 /// The connection with every combination of what the `match` asks of it besides its source.
-fn bringing(matched_by: &Match, plain: &Circumstances) -> Vec<Circumstances> {
+fn bringing(matched_by: &Match, plain: &ConnectionContext) -> Vec<ConnectionContext> {
     let mut all = vec![plain.clone()];
     all = with(all, &matched_by.client_certificate, |one, name| {
         one.certificate = Some(CertificateNames::from_iter([name]).into());
@@ -97,10 +97,10 @@ fn bringing(matched_by: &Match, plain: &Circumstances) -> Vec<Circumstances> {
 }
 
 fn with<T: Clone>(
-    all: Vec<Circumstances>,
+    all: Vec<ConnectionContext>,
     values: &[T],
-    set: impl Fn(&mut Circumstances, T),
-) -> Vec<Circumstances> {
+    set: impl Fn(&mut ConnectionContext, T),
+) -> Vec<ConnectionContext> {
     if values.is_empty() {
         return all;
     }
@@ -114,8 +114,8 @@ fn with<T: Clone>(
         .collect()
 }
 
-fn told(circumstances: &Circumstances) -> String {
-    let Circumstances {
+fn told(circumstances: &ConnectionContext) -> String {
+    let ConnectionContext {
         listener,
         certificate,
         service,
@@ -138,8 +138,8 @@ fn told(circumstances: &Circumstances) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn way(settings: &Settings, circumstances: Circumstances, through: String) -> Way {
-    let asking = Asking::Connection(circumstances);
+fn way(settings: &Settings, circumstances: ConnectionContext, through: String) -> Way {
+    let asking = AccessContext::Connection(circumstances);
     let found = settings.resources.explain_asking(&asking);
     Way {
         through,

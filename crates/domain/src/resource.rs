@@ -159,7 +159,7 @@ impl Match {
 
 /// What is known of a connection that asks, and of the request that it asks with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Circumstances {
+pub struct ConnectionContext {
     /// The listener it came in by.
     pub listener: ListenerName,
     /// The other end.
@@ -172,7 +172,7 @@ pub struct Circumstances {
     pub view: Option<ViewName>,
 }
 
-impl Circumstances {
+impl ConnectionContext {
     /// A connection of which nothing else is known.
     pub fn new(listener: ListenerName, source: impl Into<Source>) -> Self {
         Self {
@@ -202,9 +202,9 @@ pub struct ClientResources {
 
 /// Who asks: the ground on which the resource is chosen, never anything the user typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asking {
+pub enum AccessContext {
     /// An LDAP connection.
-    Connection(Circumstances),
+    Connection(ConnectionContext),
     /// A RADIUS client, with the `Called-Station-Id` it sent.
     Radius {
         /// The client's entry.

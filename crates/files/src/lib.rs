@@ -104,14 +104,15 @@ impl Folder {
         Ok(closed && self.stranger.is_none() && self.shared.is_none())
     }
 
-    /// Makes an empty folder in which nobody else can do anything, for as long as something is
+    /// Makes an empty folder in which nobody else can do anything, for as long as the file `of` is
     /// being made; what a crash left of an earlier one is taken away.
     ///
     /// # Errors
-    /// Others could take it away ([`Folder::refuse_company`]), or what the system says.
-    pub fn make_workshop(&self, name: &OsStr) -> io::Result<Self> {
+    /// Others could take it away ([`Folder::refuse_company`]), there is something else in it
+    /// ([`Folder::remove_workshop`]), or what the system says.
+    pub fn make_workshop(&self, name: &OsStr, of: &OsStr) -> io::Result<Self> {
         self.refuse_company(Wanted::OneName)?;
-        self.remove_workshop(name)?;
+        self.remove_workshop(name, of)?;
         mkdirat(&self.file, name, Mode::S_IRWXU)?;
         Ok(Self {
             file: self.open_folder(name)?,
@@ -121,11 +122,12 @@ impl Folder {
         })
     }
 
-    /// Takes a folder away with the files in it, or whatever else has the name.
+    /// Takes a folder away with the file `of` in it and what stands beside that, or whatever else has
+    /// the name.
     ///
     /// # Errors
-    /// There is a folder in it, or what the system says.
-    pub fn remove_workshop(&self, name: &OsStr) -> io::Result<()> {
+    /// There is something of another name in it, and nothing was removed; or what the system says.
+    pub fn remove_workshop(&self, name: &OsStr, of: &OsStr) -> io::Result<()> {
         let Ok(file) = self.open_folder(name) else {
             return self.remove(name);
         };
@@ -135,8 +137,21 @@ impl Folder {
             stranger: self.stranger,
             shared: self.shared.clone(),
         };
-        for name in workshop.names()? {
-            workshop.remove(&name)?;
+        let names = workshop.names()?;
+        let is_left = |name: &OsString| name.as_bytes().starts_with(of.as_bytes());
+        if let Some(strange) = names.iter().find(|name| !is_left(name)) {
+            return Err(io::Error::other(format!(
+                "{} has the name of a folder for what is half done, and holds something else: move \
+                 it away",
+                workshop.path(strange).display()
+            )));
+        }
+        for name in names {
+            let told = |error: io::Error| {
+                let path = workshop.path(&name).display().to_string();
+                io::Error::new(error.kind(), format!("{path}: {error}"))
+            };
+            workshop.remove(&name).map_err(told)?;
         }
         Ok(unlinkat(&self.file, name, UnlinkatFlags::RemoveDir)?)
     }
@@ -496,13 +511,27 @@ mod tests {
         fs::write(&victim, "untouched").unwrap();
         symlink(&victim, &path).unwrap();
         for left in ["file", "file-journal"] {
-            let shop = opened.make_workshop(name).unwrap();
+            let shop = opened.make_workshop(name, OsStr::new("file")).unwrap();
             assert_eq!(mode(&path), 0o700);
             assert_eq!(shop.names().unwrap(), Vec::<OsString>::new());
             shop.create(OsStr::new(left), 0o600).unwrap();
-            symlink(&victim, path.join("link")).unwrap();
+            symlink(&victim, path.join("file-link")).unwrap();
         }
-        opened.remove_workshop(name).unwrap();
+        // What nothing of this left stays, and so does all else.
+        fs::write(path.join("precious"), "").unwrap();
+        for refused in [
+            opened.make_workshop(name, OsStr::new("file")).err(),
+            opened.remove_workshop(name, OsStr::new("file")).err(),
+        ] {
+            let told = refused.unwrap().to_string();
+            assert!(
+                told.contains("shop/precious") && told.contains("move"),
+                "{told}"
+            );
+        }
+        assert!(path.join("precious").exists() && path.join("file-journal").exists());
+        fs::remove_file(path.join("precious")).unwrap();
+        opened.remove_workshop(name, OsStr::new("file")).unwrap();
         assert!(!path.exists());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
     }

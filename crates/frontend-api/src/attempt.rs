@@ -7,7 +7,7 @@ use doorward_domain::challenge::ChallengeResponse;
 use doorward_domain::device::MacAddress;
 use doorward_domain::id::RequestId;
 use doorward_domain::origin::{Origin, Protocol};
-use doorward_domain::resource::{Asking, Circumstances, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources, ConnectionContext};
 use doorward_domain::secret::{Password, PasswordShape};
 use doorward_domain::time::Now;
 use doorward_domain::user_certificate::UserCertificate;
@@ -71,7 +71,7 @@ pub struct Attempt {
     /// By which protocol it came.
     pub protocol: Protocol,
     /// The ground on which the resource is chosen.
-    pub asking: Asking,
+    pub asking: AccessContext,
     /// Who it claims to be.
     pub claim: Claim,
     /// The proof.
@@ -138,7 +138,7 @@ pub struct ServiceAttempt {
     /// When it arrived.
     pub received: Now,
     /// The connection it came on.
-    pub circumstances: Circumstances,
+    pub circumstances: ConnectionContext,
     /// Who it claims to be, and the proof.
     pub evidence: ServiceEvidence,
 }

@@ -4,7 +4,7 @@ use crate::{Answer, Authenticated, AuthenticatedService, ChangeProof, Undecided}
 use doorward_domain::id::{AccountId, GroupId, SudoRuleId};
 use doorward_domain::name::ResourceName;
 use doorward_domain::names::{Members, NameList, Portion};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::Now;
 
 use super::entry::{Group, Person, SudoRole};
@@ -69,7 +69,7 @@ pub enum SudoQuery {
 /// What front ends see of the directory.
 pub trait Read: Send + Sync {
     /// The resource that is asking, if any.
-    fn resource_asking(&self, asking: &Asking) -> Option<ResourceName>;
+    fn resource_asking(&self, asking: &AccessContext) -> Option<ResourceName>;
 
     /// People after the one named, in the order of their identifiers, as many as the portion has
     /// room for (fewer only at the end), each with its standing at the resource that is asking and
@@ -77,7 +77,7 @@ pub trait Read: Send + Sync {
     fn people<'a>(
         &'a self,
         viewer: Viewer<'a>,
-        asking: &'a Asking,
+        asking: &'a AccessContext,
         query: &'a PersonQuery,
         after: Option<AccountId>,
         portion: Portion,

@@ -1,6 +1,6 @@
 //! Sessions of users as RADIUS clients report them.
 
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::session::{Answered, Nas, SessionReport};
 use doorward_domain::time::{Now, Timestamp};
 
@@ -14,7 +14,7 @@ pub trait OnlineSessions: Send + Sync {
     fn record_session<'a>(
         &'a self,
         report: SessionReport,
-        asking: &'a Asking,
+        asking: &'a AccessContext,
     ) -> Answer<'a, Result<(), Undecided>>;
 
     /// What is to be asked of clients: what administrators asked for, and the end of open sessions

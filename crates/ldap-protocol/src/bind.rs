@@ -15,7 +15,7 @@ use super::tree::{Place, Tree};
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::name::ViewName;
 use doorward_domain::origin::Source;
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_domain::secret::Secret;
 use doorward_frontend_api::{Claim, Evidence, ServiceEvidence};
 
@@ -41,7 +41,7 @@ pub enum Named {
 
 /// What to do about a bind.
 #[derive(Debug)]
-pub enum Wish {
+pub enum BindAction {
     /// Answer this; nobody is asked.
     Answer(LdapResult),
     /// Be anonymous (RFC 4513 section 5.1.1).
@@ -54,13 +54,13 @@ pub enum Wish {
 
 /// A bind request as it was read.
 #[derive(Debug)]
-pub struct Reading {
+pub struct ParsedBind {
     /// Who it names.
     pub named: Named,
     /// The view in which that name lies.
     pub view: Option<ViewName>,
     /// What to do about it.
-    pub wish: Wish,
+    pub action: BindAction,
 }
 
 /// What a bind names: what stands at a name in the tree, or a username without one.
@@ -111,14 +111,16 @@ impl Subject {
     }
 
     /// What to do about a password for it.
-    fn with(self, password: &Secret) -> Wish {
+    fn with(self, password: &Secret) -> BindAction {
         let password = password.expose();
         match self {
             // A password for nobody; RFC 4513 section 5.1 leaves no meaning for it.
-            Self::Nobody => Wish::Answer(ResultCode::InvalidCredentials.into()),
-            Self::User(name) => Wish::User(Claim::Typed(name), Evidence::password(password)),
-            Self::Service(name) => Wish::Service(ServiceEvidence::password(name, password)),
-            Self::Nothing(name) => Wish::User(Claim::Malformed(name), Evidence::password(password)),
+            Self::Nobody => BindAction::Answer(ResultCode::InvalidCredentials.into()),
+            Self::User(name) => BindAction::User(Claim::Typed(name), Evidence::password(password)),
+            Self::Service(name) => BindAction::Service(ServiceEvidence::password(name, password)),
+            Self::Nothing(name) => {
+                BindAction::User(Claim::Malformed(name), Evidence::password(password))
+            }
         }
     }
 }
@@ -133,20 +135,20 @@ pub fn read(
     bind: &Bind,
     settings: &Settings,
     transport: Transport,
-    known: &Circumstances,
-) -> Reading {
+    known: &ConnectionContext,
+) -> ParsedBind {
     let protected = takes_passwords(settings, transport, &known.source);
     let (subject, view) = Subject::of(&bind.name, &settings.tree);
     let simple = matches!(bind.authentication, Authentication::Simple(_));
     let version_two = bind.version == 2 && simple && settings.version_two == VersionTwo::Allow;
-    let (named, wish) = if bind.version != 3 && !version_two {
+    let (named, action) = if bind.version != 3 && !version_two {
         let text = "only LDAP version 3 is spoken here";
         (subject.named(), answer(ResultCode::ProtocolError, text))
     } else {
         match &bind.authentication {
             Authentication::Simple(password) => (
                 subject.named(),
-                simple_wish(bind, subject, password, protected),
+                simple_action(bind, subject, password, protected),
             ),
             // The name beside a SASL bind says nothing (RFC 4511 section 4.2).
             Authentication::Sasl {
@@ -168,27 +170,31 @@ pub fn read(
             Authentication::Unknown => (subject.named(), unsupported(KNOWN)),
         }
     };
-    Reading { named, view, wish }
+    ParsedBind {
+        named,
+        view,
+        action,
+    }
 }
 
-fn answer(code: ResultCode, text: &str) -> Wish {
-    Wish::Answer(LdapResult::with_diagnostic(code, text))
+fn answer(code: ResultCode, text: &str) -> BindAction {
+    BindAction::Answer(LdapResult::with_diagnostic(code, text))
 }
 
 const KNOWN: &str = "only simple binds, SASL PLAIN and SASL EXTERNAL are supported";
 
-fn unsupported(text: &str) -> Wish {
+fn unsupported(text: &str) -> BindAction {
     answer(ResultCode::AuthMethodNotSupported, text)
 }
 
-fn use_tls() -> Wish {
+fn use_tls() -> BindAction {
     let text = "use TLS before sending a password";
     answer(ResultCode::ConfidentialityRequired, text)
 }
 
-fn simple_wish(bind: &Bind, subject: Subject, password: &Secret, protected: bool) -> Wish {
+fn simple_action(bind: &Bind, subject: Subject, password: &Secret, protected: bool) -> BindAction {
     match (password.is_empty(), bind.name.is_empty()) {
-        (true, true) => Wish::Anonymous,
+        (true, true) => BindAction::Anonymous,
         // RFC 4513 section 5.1.2: an application that forgot to check for an empty password must
         // not take this for a login.
         (true, false) => answer(
@@ -201,11 +207,11 @@ fn simple_wish(bind: &Bind, subject: Subject, password: &Secret, protected: bool
 }
 
 /// SASL PLAIN (RFC 4616): a name and a password, as in a simple bind, so under its rules.
-fn plain(credentials: Option<&Secret>, settings: &Settings, protected: bool) -> Reading {
-    let nobody = |wish| Reading {
+fn plain(credentials: Option<&Secret>, settings: &Settings, protected: bool) -> ParsedBind {
+    let nobody = |action| ParsedBind {
         named: Named::User,
         view: None,
-        wish,
+        action,
     };
     if !protected {
         return nobody(use_tls());
@@ -217,27 +223,31 @@ fn plain(credentials: Option<&Secret>, settings: &Settings, protected: bool) -> 
     };
     let tree = &settings.tree;
     let (subject, view) = Subject::authenticating(&message.authentication, tree);
-    let wish = if is_oneself(&message, &subject, tree) {
+    let action = if is_oneself(&message, &subject, tree) {
         None
     } else {
         // Nobody acts as another.
-        Some(Wish::Answer(ResultCode::InvalidCredentials.into()))
+        Some(BindAction::Answer(ResultCode::InvalidCredentials.into()))
     };
-    Reading {
+    ParsedBind {
         named: subject.named(),
         view,
-        wish: wish.unwrap_or_else(|| subject.with(&message.password)),
+        action: action.unwrap_or_else(|| subject.with(&message.password)),
     }
 }
 
 /// SASL EXTERNAL (RFC 4422 appendix A): the client certificate binds the service account that it
 /// stands for, and that one alone may be named. No message at all counts as an empty one: there
 /// is nothing else that the client could be asked for.
-fn external(credentials: Option<&Secret>, names: &Arc<CertificateNames>, tree: &Tree) -> Reading {
-    let reading = |view, wish| Reading {
+fn external(
+    credentials: Option<&Secret>,
+    names: &Arc<CertificateNames>,
+    tree: &Tree,
+) -> ParsedBind {
+    let reading = |view, action| ParsedBind {
         named: Named::Service,
         view,
-        wish,
+        action,
     };
     let message = credentials.map_or(&[][..], Secret::expose);
     let Ok(wanted) = sasl::external(message) else {
@@ -254,11 +264,14 @@ fn external(credentials: Option<&Secret>, names: &Arc<CertificateNames>, tree: &
         (Some(name), view)
     } else {
         // No certificate stands for anything but a service account.
-        return reading(None, Wish::Answer(ResultCode::InvalidCredentials.into()));
+        return reading(
+            None,
+            BindAction::Answer(ResultCode::InvalidCredentials.into()),
+        );
     };
     let names = Arc::clone(names);
     let evidence = ServiceEvidence::Certificate { names, acting_as };
-    reading(view, Wish::Service(evidence))
+    reading(view, BindAction::Service(evidence))
 }
 
 /// Whether the identity to act as is none, or whoever authenticates (RFC 4513 section 5.2.1.8).
@@ -298,18 +311,23 @@ mod tests {
         }
     }
 
-    fn wish(bind: &Bind, plaintext: PlaintextBind, transport: Transport, source: &str) -> Wish {
-        read(bind, &settings(plaintext), transport, &from(source)).wish
+    fn action(
+        bind: &Bind,
+        plaintext: PlaintextBind,
+        transport: Transport,
+        source: &str,
+    ) -> BindAction {
+        read(bind, &settings(plaintext), transport, &from(source)).action
     }
 
-    fn from(source: &str) -> Circumstances {
+    fn from(source: &str) -> ConnectionContext {
         let source: Source = source.parse().unwrap();
-        Circumstances::new(ListenerName::parse("hosts").unwrap(), source)
+        ConnectionContext::new(ListenerName::parse("hosts").unwrap(), source)
     }
 
     fn code(bind: &Bind) -> ResultCode {
-        match wish(bind, PlaintextBind::Refuse, Transport::Tls, "192.0.2.1") {
-            Wish::Answer(result) => result.code,
+        match action(bind, PlaintextBind::Refuse, Transport::Tls, "192.0.2.1") {
+            BindAction::Answer(result) => result.code,
             other => panic!("{other:?}"),
         }
     }
@@ -347,22 +365,22 @@ mod tests {
         let mut settings = settings(PlaintextBind::Allow);
         let mut bind = simple(ALICE, b"secret");
         let read = |bind: &Bind, settings: &Settings| {
-            read(bind, settings, Transport::Tls, &from("192.0.2.1")).wish
+            read(bind, settings, Transport::Tls, &from("192.0.2.1")).action
         };
         bind.version = 2;
-        assert!(matches!(read(&bind, &settings), Wish::Answer(_)));
+        assert!(matches!(read(&bind, &settings), BindAction::Answer(_)));
         settings.version_two = VersionTwo::Allow;
-        assert!(matches!(read(&bind, &settings), Wish::User(..)));
+        assert!(matches!(read(&bind, &settings), BindAction::User(..)));
         let mut nobody = simple(b"", b"");
         nobody.version = 2;
-        assert!(matches!(read(&nobody, &settings), Wish::Anonymous));
+        assert!(matches!(read(&nobody, &settings), BindAction::Anonymous));
         bind.authentication = Authentication::Sasl {
             mechanism: "PLAIN".to_owned(),
             credentials: None,
         };
         for version in [1, 2, 4] {
             bind.version = version;
-            let Wish::Answer(result) = read(&bind, &settings) else {
+            let BindAction::Answer(result) = read(&bind, &settings) else {
                 panic!("version {version}")
             };
             assert_eq!(result.code, ResultCode::ProtocolError);
@@ -371,13 +389,13 @@ mod tests {
 
     #[test]
     fn nobody_and_nothing_is_anonymous() {
-        let wish = wish(
+        let action = action(
             &simple(b"", b""),
             PlaintextBind::Refuse,
             Transport::Plain,
             "192.0.2.1",
         );
-        assert!(matches!(wish, Wish::Anonymous));
+        assert!(matches!(action, BindAction::Anonymous));
     }
 
     #[test]
@@ -408,9 +426,9 @@ mod tests {
             ),
         ];
         for (plaintext, transport, source, asked) in cases {
-            match wish(&bind, plaintext, transport, source) {
-                Wish::User(..) => assert!(asked, "{plaintext:?} {source}"),
-                Wish::Answer(result) => {
+            match action(&bind, plaintext, transport, source) {
+                BindAction::User(..) => assert!(asked, "{plaintext:?} {source}"),
+                BindAction::Answer(result) => {
                     assert!(!asked, "{plaintext:?} {source}");
                     assert_eq!(result.code, ResultCode::ConfidentialityRequired);
                 }
@@ -423,14 +441,14 @@ mod tests {
     fn names_become_claims() {
         let ask = |name: &[u8]| {
             let bind = simple(name, b"secret");
-            wish(&bind, PlaintextBind::Allow, Transport::Plain, "192.0.2.1")
+            action(&bind, PlaintextBind::Allow, Transport::Plain, "192.0.2.1")
         };
-        let Wish::User(Claim::Typed(name), _) = ask(ALICE) else {
+        let BindAction::User(Claim::Typed(name), _) = ask(ALICE) else {
             panic!()
         };
         assert_eq!(name, "Alice");
         let asked = ask(b"CN=sssd, OU=services, DC=example, DC=org");
-        let Wish::Service(ServiceEvidence::Password { name, password }) = asked else {
+        let BindAction::Service(ServiceEvidence::Password { name, password }) = asked else {
             panic!()
         };
         assert_eq!(name, "sssd");
@@ -442,13 +460,13 @@ mod tests {
             b"uid=al\xffice,ou=people,dc=example,dc=org",
             b"dc=example,dc=org",
         ] {
-            let Wish::User(Claim::Malformed(_), _) = ask(malformed) else {
+            let BindAction::User(Claim::Malformed(_), _) = ask(malformed) else {
                 panic!("{malformed:?}")
             };
         }
     }
 
-    fn plain(message: &[u8], plaintext: PlaintextBind) -> Reading {
+    fn plain(message: &[u8], plaintext: PlaintextBind) -> ParsedBind {
         let bind = Bind {
             version: 3,
             name: UnparsedDn::new(b"cn=ignored"),
@@ -466,7 +484,7 @@ mod tests {
     }
 
     /// What a message of EXTERNAL asks for, where the client showed this certificate.
-    fn external(message: Option<&[u8]>, certificate: Option<&str>) -> Wish {
+    fn external(message: Option<&[u8]>, certificate: Option<&str>) -> BindAction {
         let mut settings = settings(PlaintextBind::Refuse);
         settings.tree = settings
             .tree
@@ -481,7 +499,7 @@ mod tests {
             certificate.map(|name| Arc::new(CertificateNames::from_iter([name.parse().unwrap()])));
         let reading = read(&bind, &settings, Transport::Tls, &known);
         assert_eq!(reading.named, Named::Service);
-        reading.wish
+        reading.action
     }
 
     #[test]
@@ -500,7 +518,8 @@ mod tests {
             ),
         ] {
             let asked = external(message, Some("mx1.example.org"));
-            let Wish::Service(ServiceEvidence::Certificate { names, acting_as }) = asked else {
+            let BindAction::Service(ServiceEvidence::Certificate { names, acting_as }) = asked
+            else {
                 panic!("{message:?}: {asked:?}")
             };
             assert_eq!(names.to_string(), "mx1.example.org");
@@ -522,12 +541,13 @@ mod tests {
             (b"u:dovecot\0", ResultCode::ProtocolError),
             (b"u:\xff", ResultCode::ProtocolError),
         ] {
-            let Wish::Answer(result) = external(Some(message), Some("mx1.example.org")) else {
+            let BindAction::Answer(result) = external(Some(message), Some("mx1.example.org"))
+            else {
                 panic!("{message:?}")
             };
             assert_eq!(result.code, code, "{message:?}");
         }
-        let Wish::Answer(result) = external(Some(b""), None) else {
+        let BindAction::Answer(result) = external(Some(b""), None) else {
             panic!()
         };
         assert_eq!(result.code, ResultCode::AuthMethodNotSupported);
@@ -551,7 +571,9 @@ mod tests {
         ] {
             let reading = plain(message, PlaintextBind::Allow);
             assert_eq!(reading.named, Named::User);
-            let Wish::User(Claim::Typed(found), Evidence::Password(password)) = reading.wish else {
+            let BindAction::User(Claim::Typed(found), Evidence::Password(password)) =
+                reading.action
+            else {
                 panic!("{message:?}")
             };
             assert_eq!(
@@ -564,7 +586,7 @@ mod tests {
             PlaintextBind::Allow,
         );
         assert_eq!(service.named, Named::Service);
-        let Wish::Service(ServiceEvidence::Password { name, .. }) = service.wish else {
+        let BindAction::Service(ServiceEvidence::Password { name, .. }) = service.action else {
             panic!()
         };
         assert_eq!(name, "dovecot");
@@ -578,17 +600,18 @@ mod tests {
             b"dn:uid=bob,ou=people,dc=example,dc=org\0alice\0secret",
             b"dn:\0alice\0secret",
         ] {
-            let Wish::Answer(result) = plain(message, PlaintextBind::Allow).wish else {
+            let BindAction::Answer(result) = plain(message, PlaintextBind::Allow).action else {
                 panic!("{message:?}")
             };
             assert_eq!(result.code, ResultCode::InvalidCredentials);
             assert_eq!(result.diagnostic, "");
         }
-        let Wish::Answer(result) = plain(b"\0alice\0secret", PlaintextBind::Loopback).wish else {
+        let BindAction::Answer(result) = plain(b"\0alice\0secret", PlaintextBind::Loopback).action
+        else {
             panic!()
         };
         assert_eq!(result.code, ResultCode::ConfidentialityRequired);
-        let Wish::Answer(result) = plain(b"\0alice\0", PlaintextBind::Allow).wish else {
+        let BindAction::Answer(result) = plain(b"\0alice\0", PlaintextBind::Allow).action else {
             panic!()
         };
         assert_eq!(result.code, ResultCode::ProtocolError);
@@ -605,7 +628,9 @@ mod tests {
         };
         let inside = ask(b"uid=alice,ou=people,OU=Mail,dc=example,dc=org");
         assert_eq!(inside.view, Some(mail));
-        assert!(matches!(inside.wish, Wish::User(Claim::Typed(name), _) if name == "alice"));
+        assert!(
+            matches!(inside.action, BindAction::User(Claim::Typed(name), _) if name == "alice")
+        );
         assert_eq!(ask(ALICE).view, None);
     }
 }

@@ -74,7 +74,7 @@ where
     let story = Story::new(&services, &settings, &source);
     story.opened();
     let reason = tokio::select! {
-        reason = talk_over(stream, source, settings, services, shutdown, &story, &permit) => reason,
+        reason = serve_messages(stream, source, settings, services, shutdown, &story, &permit) => reason,
         () = permit.lost() => CloseReason::Displaced,
     };
     story.closed(reason);
@@ -82,7 +82,7 @@ where
 }
 
 /// Talks in the clear, under TLS, or first the one and then the other.
-async fn talk_over<S>(
+async fn serve_messages<S>(
     stream: S,
     source: Source,
     settings: Arc<Settings>,
@@ -122,7 +122,7 @@ where
         story: story.clone(),
         permit: Arc::clone(permit),
     };
-    match Talk::new(stream, talk).run().await {
+    match Connection::new(stream, talk).run().await {
         Ending::Closed(reason) => reason,
         Ending::StartTls {
             stream,
@@ -194,7 +194,7 @@ where
     };
     talk.story.protected(stream.get_ref().1, names.as_deref());
     talk.conversation.protected(names);
-    match Talk::new(Box::new(stream), talk).run().await {
+    match Connection::new(Box::new(stream), talk).run().await {
         Ending::Closed(reason) => reason,
         // The conversation refuses StartTLS under TLS.
         Ending::StartTls { .. } => CloseReason::Handshake,
@@ -218,7 +218,7 @@ enum Next {
     Handshake(Arc<ServerConfig>),
 }
 
-struct Talk<S> {
+struct Connection<S> {
     stream: S,
     decoder: MessageDecoder,
     inbox: BytesMut,
@@ -245,7 +245,7 @@ struct Talk<S> {
     room: Arc<Semaphore>,
 }
 
-impl<S: Stream> Talk<S> {
+impl<S: Stream> Connection<S> {
     fn new(stream: S, beginning: Beginning) -> Self {
         let Beginning {
             conversation,

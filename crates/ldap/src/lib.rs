@@ -93,7 +93,7 @@ impl Searches {
     pub fn new(threads: Handle, turns: usize) -> Self {
         Self {
             threads,
-            capacity: Arc::new(Capacity::new(turns)),
+            capacity: Arc::new(Capacity::new(turns, || Box::pin(tokio::task::yield_now()))),
         }
     }
 }

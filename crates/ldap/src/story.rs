@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::origin::Source;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::{Clock, Monotonic};
 use doorward_frontend_api::{Attempt, ServiceAttempt, ServiceVerdict, Undecided, Verdict};
 use doorward_ldap_protocol::decode::{MessageId, Request};
@@ -269,7 +269,7 @@ impl Story {
     }
 
     /// Which resource asks, as a detail; and remembers it.
-    fn place(&self, id: MessageId, asking: &Asking) -> (String, Vec<Detail>) {
+    fn place(&self, id: MessageId, asking: &AccessContext) -> (String, Vec<Detail>) {
         let chosen = self.0.watch.chosen(asking);
         let place = match &chosen.resource {
             Some((name, kind)) => format!("{name} ({kind})"),
@@ -278,7 +278,7 @@ impl Story {
         self.with(id, |open| {
             let resource = chosen.resource.as_ref().map(|(name, _)| name.to_string());
             let service = match asking {
-                Asking::Connection(circumstances) => circumstances.service.as_ref(),
+                AccessContext::Connection(circumstances) => circumstances.service.as_ref(),
                 _ => None,
             };
             open.clients.extend(resource);
@@ -340,7 +340,7 @@ impl Story {
     }
 
     /// Tells which resource a search or compare is answered for.
-    pub(super) fn runs(&self, id: MessageId, asking: &Asking) {
+    pub(super) fn runs(&self, id: MessageId, asking: &AccessContext) {
         if self.is_on() {
             let (place, details) = self.place(id, asking);
             let words = Words::of(format!("answered as {place} sees it"));

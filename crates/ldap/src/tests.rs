@@ -26,7 +26,7 @@ use self::client::{
 };
 use super::*;
 use doorward_domain::name::ListenerName;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_fixtures::listen_at_a_port;
 use doorward_fixtures::world::{PASSWORD, StoppedClock, World, person};
 use doorward_frontend_api::Undecided;
@@ -143,7 +143,7 @@ fn a_user_binds_and_is_who_it_is() {
     let mut client = served.bound_as("uid=ALICE, ou=People, dc=example, dc=org");
     assert_eq!(who_am_i(&mut client), format!("dn:{ALICE}"));
     let attempts = served.world.attempts.lock().unwrap();
-    let Asking::Connection(circumstances) = &attempts[0].asking else {
+    let AccessContext::Connection(circumstances) = &attempts[0].asking else {
         panic!()
     };
     assert_eq!(circumstances.listener.as_str(), "hosts");
@@ -315,7 +315,7 @@ fn a_service_account_finds_people_and_groups() {
     ));
     assert_eq!((end.code(), end.matched().as_str()), (32, PEOPLE));
     let asked_by = served.world.asked_by.lock().unwrap();
-    let Asking::Connection(circumstances) = &asked_by[0] else {
+    let AccessContext::Connection(circumstances) = &asked_by[0] else {
         panic!()
     };
     assert_eq!(circumstances.service.as_ref().unwrap().as_str(), "sssd");

@@ -63,12 +63,11 @@ mod tests {
     async fn both_families_share_a_port() {
         let v6 = listen("[::]:0".parse().unwrap()).unwrap();
         let port = v6.local_addr().unwrap().port();
+        assert!(SockRef::from(&v6).only_v6().unwrap());
         let v4 = listen(SocketAddr::from(([0, 0, 0, 0], port)));
         // Somebody else may have the port by now, which is not what is asked here.
         if let Ok(v4) = v4 {
             assert_eq!(v4.local_addr().unwrap().port(), port);
-        } else {
-            assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         }
     }
 

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::Zeroize as _;
 
-/// Wipes what it is to read into, and then reads: [`doorward_leftovers::Wiping`] for streams of the
-/// runtime. It belongs between TLS and its ciphertext.
+/// Wipes what it is to read into, and then reads: `Wiping` of `doorward-leftovers`, for streams of
+/// the runtime. It belongs between TLS and its ciphertext.
 #[derive(Debug)]
 pub struct WipingStream<S>(S);
 

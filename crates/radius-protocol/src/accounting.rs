@@ -20,7 +20,7 @@ use doorward_domain::device::MacAddress;
 use doorward_domain::id::{AccountId, DeviceId};
 use doorward_domain::name::ResourceName;
 use doorward_domain::reply::OWN_CLASS;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::session::{
     Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
@@ -55,7 +55,7 @@ pub struct OneSession {
     /// What it says.
     pub report: SessionReport,
     /// By what the resource is chosen where no Class names it.
-    pub asking: Asking,
+    pub asking: AccessContext,
 }
 
 /// Whose sessions a Class speaks of. One kind's proof is none of the other's.
@@ -202,7 +202,7 @@ pub fn read(packet: &Packet<'_>, way: &Way<'_>) -> Result<Option<Report>, DropRe
         terminate_cause: number(kind::ACCT_TERMINATE_CAUSE),
     };
     let (owner, resource) = known.unwrap_or_else(|| (unclassed(way.client, &particulars), None));
-    let asking = Asking::Radius {
+    let asking = AccessContext::Radius {
         client: Arc::clone(&way.client.resources),
         called_station: particulars.called_station.as_ref().map(Octets::shown),
     };

@@ -28,7 +28,7 @@ use super::transport::{Proof, Service, Transport};
 use super::wire::{self, Code, IntegrityFault, Keys, Packet, Presence, kind};
 use doorward_domain::id::RequestId;
 use doorward_domain::origin::{Origin, Protocol};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::{Monotonic, Now};
 use doorward_eap as eap;
 use doorward_eap::{Failure, Login};
@@ -478,7 +478,7 @@ impl Exchanges {
             station: place.calling_station.clone(),
             port: place.port(),
         };
-        let asking = |place: &Place| Asking::Radius {
+        let asking = |place: &Place| AccessContext::Radius {
             client: Arc::clone(&client.resources),
             called_station: place.called_station.clone(),
         };
@@ -578,7 +578,7 @@ enum Admitted {
 fn ask(
     open: Open,
     login: Login,
-    asking: Asking,
+    asking: AccessContext,
     origin: Origin,
     place: Place,
     received: Now,

@@ -3,10 +3,10 @@
 //! One loop a socket takes datagrams in turn and does what [`Exchanges`] says; only a question to
 //! the authenticator becomes a task of its own, and those are bounded. Must not judge packets.
 
-mod back;
 mod disconnect;
 pub mod radsec;
 mod rate;
+mod reply_path;
 mod report;
 mod socket;
 mod story;
@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, error, info_span, warn};
 
-use self::back::Back;
 use self::rate::Gates;
+use self::reply_path::ReplyPath;
 use self::report::{InFlight, Report};
 use self::socket::{Received, Socket};
 use self::story::Story;
@@ -401,7 +401,7 @@ async fn take(
         Story::unread(shared, Some(client), ways, datagram.len(), reason);
         return shared.report.dropped(reason, Some(client), peer);
     }
-    let back = Back::Datagram {
+    let back = ReplyPath::Datagram {
         socket: Arc::clone(socket),
         service,
         to: received.back,
@@ -414,7 +414,7 @@ async fn handle(
     shared: &Arc<Shared>,
     arrival: &Arrival<'_>,
     examined: Result<Examined<'_>, DropReason>,
-    back: Back,
+    back: ReplyPath,
 ) -> Option<DropReason> {
     let client = arrival.client;
     let mut step = shared.exchanges().take(arrival, examined);
@@ -472,7 +472,7 @@ struct Task {
 }
 
 /// Starts the task that works on a request and answers it, where there is room for one.
-fn work(shared: &Arc<Shared>, task: Task, back: Back) {
+fn work(shared: &Arc<Shared>, task: Task, back: ReplyPath) {
     let Task {
         work,
         client,
@@ -543,7 +543,7 @@ struct Flight {
 
 impl Flight {
     /// Asks the authenticator.
-    async fn decide(&self, question: Question, client: &ClientSettings, back: &Back) -> Step {
+    async fn decide(&self, question: Question, client: &ClientSettings, back: &ReplyPath) -> Step {
         let span = span_of(
             question.attempt.request,
             &question.place,
@@ -567,7 +567,7 @@ impl Flight {
         &self,
         question: DeviceQuestion,
         client: &ClientSettings,
-        back: &Back,
+        back: &ReplyPath,
     ) -> Step {
         let span = span_of(
             question.attempt.request,
@@ -615,7 +615,7 @@ impl Flight {
     }
 
     /// Sends what came of it.
-    async fn end(&self, step: Step, client: &ClientSettings, back: &Back) {
+    async fn end(&self, step: Step, client: &ClientSettings, back: &ReplyPath) {
         match step {
             Step::Reply(reply) => {
                 self.story.replied(&reply.bytes);

@@ -24,7 +24,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
-pub(super) use self::connection::Back;
+pub(super) use self::connection::TlsReplyPath;
 use self::connection::{Connection, Ended};
 use self::handshakes::{Handshake, Handshakes};
 use self::places::{Place, Places};

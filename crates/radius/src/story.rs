@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Shared;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::session::Answered;
 use doorward_domain::time::{Clock, Monotonic};
 use doorward_eap::Journal;
@@ -202,7 +202,7 @@ impl Story {
 
     pub(super) fn question_of_device(&self, asked: &DeviceAttempt) {
         if self.0.is_some() {
-            let asking = Asking::Radius {
+            let asking = AccessContext::Radius {
                 client: Arc::clone(&asked.client),
                 called_station: asked.called_station.clone(),
             };
@@ -211,7 +211,7 @@ impl Story {
         }
     }
 
-    fn asked(&self, asking: &Asking, who: Words) {
+    fn asked(&self, asking: &AccessContext, who: Words) {
         let Some(open) = &self.0 else { return };
         let chosen = open.watch.chosen(asking);
         let place = match &chosen.resource {

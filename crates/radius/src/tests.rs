@@ -8,7 +8,7 @@ use std::net::UdpSocket;
 use super::*;
 use doorward_domain::id::AccountId;
 use doorward_domain::name::{ClientName, ResourceName};
-use doorward_domain::resource::{Asking, ClientResources};
+use doorward_domain::resource::{AccessContext, ClientResources};
 use doorward_domain::secret::Secret;
 use doorward_domain::session::{Answered, Nas, SessionReport};
 use doorward_domain::time::{Monotonic, Now, Timestamp};
@@ -69,7 +69,7 @@ impl OnlineSessions for Grant {
     fn record_session<'a>(
         &'a self,
         _: SessionReport,
-        _: &'a Asking,
+        _: &'a AccessContext,
     ) -> Answer<'a, Result<(), Undecided>> {
         Box::pin(async { Ok(()) })
     }

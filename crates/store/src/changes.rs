@@ -1,28 +1,21 @@
 //! Everything but the hot path: users, groups, bindings, service accounts, policy, links.
 
-use std::future::Future;
-use std::sync::Arc;
-
 use doorward_domain::certificate::CertificateName;
 use doorward_domain::device::MacAddress;
-use doorward_domain::event::{Actor, ChangeEvent, Event};
+use doorward_domain::event::{Actor, ChangeEvent};
 use doorward_domain::id::{AccountId, DeviceId, Epoch, GroupId, ServiceId, SudoRuleId};
 use doorward_domain::name::{
     GroupName, MailAddress, ResourceName, ServiceName, SudoRuleName, Username,
 };
-use doorward_domain::names::{Members, NameList, Part, Portion};
-use doorward_domain::reply::{ReplyGrant, Vlan};
-use doorward_domain::rules::{PlaceLimits, PolicySettings};
+use doorward_domain::reply::Vlan;
+use doorward_domain::rules::PolicySettings;
 use doorward_domain::secret::{HashText, SealedNetworkPassword};
 use doorward_domain::ssh_key::{SshFingerprint, SshPublicKey};
 use doorward_domain::sudo::SudoRule;
 use doorward_domain::time::Timestamp;
 
 use super::Unavailable;
-use super::records::{
-    Binding, BoundTo, DeviceRecord, GroupRecord, NewMail, QueuedMail, ReplyMapping, ServiceSummary,
-    SudoRuleRecord, UserEntries, UserRecord,
-};
+use super::records::{Binding, BoundTo, NewMail, ReplyMapping};
 
 /// A command: one change by one actor, with the mail it causes, in one transaction. The store
 /// writes the change event with the values before and after.
@@ -508,154 +501,4 @@ pub struct Noticed {
     pub events: Vec<(Timestamp, ChangeEvent)>,
     /// Mail to queue.
     pub mails: Vec<NewMail>,
-}
-
-/// The commands and reads of the directory and of lifecycle.
-pub trait DirectoryStore: Send + Sync + 'static {
-    /// Carries a command out.
-    fn apply(
-        &self,
-        command: Command,
-    ) -> impl Future<Output = Result<Applied, ChangeRefused>> + Send;
-
-    /// The policy in force.
-    fn policy(&self) -> impl Future<Output = Result<Arc<PolicySettings>, Unavailable>> + Send;
-
-    /// Users after the one named, in the order of their identifiers, at most `limit`.
-    fn users(
-        &self,
-        filter: &UserFilter,
-        after: Option<AccountId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<UserRecord>, Unavailable>> + Send;
-
-    /// Groups after the one named, in the order of their identifiers, at most `limit`.
-    fn groups(
-        &self,
-        filter: &GroupFilter,
-        after: Option<GroupId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<GroupRecord>, Unavailable>> + Send;
-
-    /// Users as entries show them, after the one named, in the order of their identifiers, each
-    /// with what the portion wants of its groups.
-    fn user_entries(
-        &self,
-        filter: &UserFilter,
-        after: Option<AccountId>,
-        portion: Portion,
-    ) -> impl Future<Output = Result<UserEntries, Unavailable>> + Send;
-
-    /// Groups as entries show them, after the one named, in the order of their identifiers, each
-    /// with what the portion wants of its members. The records themselves have neither members nor
-    /// resources.
-    fn group_entries(
-        &self,
-        filter: &GroupFilter,
-        after: Option<GroupId>,
-        portion: Portion,
-    ) -> impl Future<Output = Result<Vec<(GroupRecord, Part<Members>)>, Unavailable>> + Send;
-
-    /// The groups an account is in, directly or through others.
-    fn groups_of(
-        &self,
-        account: AccountId,
-    ) -> impl Future<Output = Result<NameList, Unavailable>> + Send;
-
-    /// What is in a group; nothing where the group is gone.
-    fn members_of(
-        &self,
-        group: GroupId,
-    ) -> impl Future<Output = Result<Members, Unavailable>> + Send;
-
-    /// sudo rules after the one named, in the order of their identifiers, at most `limit`.
-    fn sudo_rules(
-        &self,
-        filter: &SudoFilter,
-        after: Option<SudoRuleId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<SudoRuleRecord>, Unavailable>> + Send;
-
-    /// All service accounts, by name.
-    fn services(&self) -> impl Future<Output = Result<Vec<ServiceSummary>, Unavailable>> + Send;
-
-    /// Devices after the one named, in the order of their identifiers, at most `limit`.
-    fn devices(
-        &self,
-        after: Option<DeviceId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<DeviceRecord>, Unavailable>> + Send;
-
-    /// All bindings, by resource.
-    fn bindings(&self) -> impl Future<Output = Result<Vec<Binding>, Unavailable>> + Send;
-
-    /// All mappings of reply attributes: users' by name, then groups' by name, each for every
-    /// resource first.
-    fn reply_mappings(&self)
-    -> impl Future<Output = Result<Vec<ReplyMapping>, Unavailable>> + Send;
-
-    /// The reply attributes mapped to an account at a resource, by itself and by its groups, nested
-    /// ones included, as [`super::attempts::Fetch::Accept`] reads them.
-    fn reply_grants(
-        &self,
-        account: AccountId,
-        resource: Option<&ResourceName>,
-    ) -> impl Future<Output = Result<Vec<ReplyGrant>, Unavailable>> + Send;
-
-    /// The chain by which an account is bound to a resource: the user alone, or the groups from
-    /// the bound one down; none where it is not bound.
-    fn binding_path(
-        &self,
-        account: AccountId,
-        resource: &ResourceName,
-    ) -> impl Future<Output = Result<Option<Vec<BoundTo>>, Unavailable>> + Send;
-
-    /// What is charged to an account, counted as a place is granted under `limits`. Nothing is
-    /// charged by looking.
-    fn charged(
-        &self,
-        account: AccountId,
-        limits: &PlaceLimits,
-    ) -> impl Future<Output = Result<Charged, Unavailable>> + Send;
-
-    /// When the failures that count toward the lock under `limits` were charged, oldest first.
-    fn failure_times(
-        &self,
-        account: AccountId,
-        limits: &PlaceLimits,
-    ) -> impl Future<Output = Result<Vec<Timestamp>, Unavailable>> + Send;
-
-    /// The present and former hashes of an account's password, newest first, for the history rule.
-    fn password_history(
-        &self,
-        account: AccountId,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<HashText>, Unavailable>> + Send;
-
-    /// Every change of policy, newest first, as events.
-    fn policy_history(&self) -> impl Future<Output = Result<Vec<Event>, Unavailable>> + Send;
-
-    /// Where lifecycle stands.
-    fn lifecycle_cursor(&self) -> impl Future<Output = Result<Timestamp, Unavailable>> + Send;
-
-    /// Users that `spans` touch, after the one named, at most `limit`.
-    fn users_touched_by_time(
-        &self,
-        spans: &TimeSpans,
-        after: Option<AccountId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<UserRecord>, Unavailable>> + Send;
-
-    /// Writes what lifecycle found; false, and nothing written, where another moved the cursor
-    /// first.
-    fn notice(&self, noticed: Noticed) -> impl Future<Output = Result<bool, Unavailable>> + Send;
-
-    /// Mail waiting, oldest first.
-    fn queued_mail(
-        &self,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<QueuedMail>, Unavailable>> + Send;
-
-    /// A number that moves with every change of users, groups, bindings and policy.
-    fn directory_version(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
 }

@@ -1,16 +1,12 @@
 //! Sessions that RADIUS clients report (RFC 2866), and their end by the gateway (RFC 5176).
 
-use std::future::Future;
-
 use doorward_domain::account::AccountFacts;
 use doorward_domain::device::MacAddress;
 use doorward_domain::event::{Actor, ChangeEvent};
 use doorward_domain::id::{AccountId, DeviceId, RequestId, SessionId};
 use doorward_domain::name::{ClientName, ResourceName, Username};
-use doorward_domain::session::{Answered, Demand, Ending, Nas, Octets, Particulars, SessionReport};
+use doorward_domain::session::{Answered, Demand, Ending, Nas, Octets, Particulars};
 use doorward_domain::time::Timestamp;
-
-use super::Unavailable;
 
 /// A session as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,118 +148,4 @@ pub struct DisconnectOutcome {
     /// The event that tells of it. Where the gateway asked by itself it is counted with its equals of
     /// the same minute.
     pub event: ChangeEvent,
-}
-
-/// The commands and reads of sessions.
-pub trait SessionStore: Send + Sync + 'static {
-    /// Records a report, once however often it comes. A session that nobody saw begin begins with
-    /// the first report of it; what is older than what is known changes nothing.
-    fn record_session(
-        &self,
-        report: SessionReport,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
-    /// Ends every open session of a NAS that began before it restarted `at`.
-    fn end_sessions_of(
-        &self,
-        nas: Nas,
-        at: Timestamp,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
-    /// Sessions after the one named, in the order of their identifiers, at most `limit`.
-    fn sessions(
-        &self,
-        filter: &SessionFilter,
-        after: Option<SessionId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<SessionRecord>, Unavailable>> + Send;
-
-    /// Open sessions of known accounts and devices at known resources whose client may be asked at `now`, after
-    /// the one named, at most `limit`.
-    fn open_sessions(
-        &self,
-        now: Timestamp,
-        after: Option<SessionId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<OpenSession>, Unavailable>> + Send;
-
-    /// An open session.
-    fn open_session(
-        &self,
-        session: SessionId,
-    ) -> impl Future<Output = Result<Option<SessionRecord>, Unavailable>> + Send;
-
-    /// Asks for something of an open session's client; false where it is not open.
-    fn ask_of_session(
-        &self,
-        new: NewDemand,
-    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
-
-    /// Requests about open sessions that nobody took up and that have not lapsed, the oldest first,
-    /// at most `limit`.
-    fn waiting_demands(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<WaitingDemand>, Unavailable>> + Send;
-
-    /// Takes a request up for the caller alone. False where another did, or it has lapsed.
-    fn take_demand(
-        &self,
-        request: RequestId,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
-
-    /// How a request stands; none where there is none.
-    fn demand_state(
-        &self,
-        request: RequestId,
-    ) -> impl Future<Output = Result<Option<DemandState>, Unavailable>> + Send;
-
-    /// Takes it upon the caller to ask for a session's end at `now`; nobody else may ask before
-    /// `again`. False where it is over or another took it.
-    fn claim_disconnect(
-        &self,
-        session: SessionId,
-        now: Timestamp,
-        again: Timestamp,
-    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
-
-    /// Records what became of it.
-    fn settle_disconnect(
-        &self,
-        outcome: DisconnectOutcome,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
-    /// Ends at most `limit` open sessions that were last heard of before `before`; says how many.
-    fn end_silent_sessions(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
-
-    /// How many sessions are kept.
-    fn kept_sessions(&self) -> impl Future<Output = Result<KeptSessions, Unavailable>> + Send;
-
-    /// Takes at most `limit` open sessions of a client to be over, those not heard of for longest
-    /// first; says how many.
-    fn end_oldest_sessions(
-        &self,
-        client: &ClientName,
-        limit: usize,
-    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
-
-    /// Removes at most `limit` sessions of a client, those that were over first; says how many.
-    fn forget_oldest_sessions(
-        &self,
-        client: &ClientName,
-        limit: usize,
-    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
-
-    /// Removes at most `limit` sessions that were over before `before`; says how many.
-    fn forget_sessions(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> impl Future<Output = Result<usize, Unavailable>> + Send;
 }

@@ -25,11 +25,11 @@ use self::names::Names;
 use self::wire::{Message, Order};
 use crate::config::runtime::WatchSocket;
 use doorward_directory::Directory;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::Clock;
 use doorward_net::{LocalListener, listen_local};
 use doorward_observe::watch::{Chosen, Explain, MAX_WATCHERS, News, Sieve, Topic, Wanted, Watch};
-use doorward_store::sqlite::SqliteStore;
+use doorward_store::Store;
 
 /// Only the daemon's user, and root, whom no permission keeps out.
 const MODE: u32 = 0o600;
@@ -69,8 +69,8 @@ pub(super) fn listen(socket: &WatchSocket) -> io::Result<Option<LocalListener>> 
 /// What watchers are served with.
 pub(super) struct Services {
     pub(super) watch: Watch,
-    pub(super) store: Arc<SqliteStore>,
-    pub(super) directory: Arc<Directory<SqliteStore>>,
+    pub(super) store: Store,
+    pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -187,14 +187,14 @@ async fn send(write: &mut OwnedWriteHalf, message: &Message) -> io::Result<()> {
 }
 
 /// Explains by the directory's own settings, which a reload replaces.
-pub(super) struct Explainer(pub(super) Arc<Directory<SqliteStore>>);
+pub(super) struct Explainer(pub(super) Arc<Directory>);
 
 impl Explain for Explainer {
-    fn asking(&self, asking: &Asking) -> Chosen {
+    fn asking(&self, asking: &AccessContext) -> Chosen {
         let settings = self.0.settings();
         let explanation = settings.resources.explain_asking(asking);
         let mut because: Vec<String> = explanation.steps.iter().map(ToString::to_string).collect();
-        if let (Some(_), Asking::Connection(_)) = (explanation.chosen, asking) {
+        if let (Some(_), AccessContext::Connection(_)) = (explanation.chosen, asking) {
             // Those before it did not match; the last one did.
             because.drain(..because.len().saturating_sub(1));
         }

@@ -11,8 +11,8 @@ use doorward_domain::policy::naming::{MAX_LOGIN_BYTES, interpret};
 use doorward_domain::time::{Clock, Monotonic};
 use doorward_observe::watch::{Line, Name, Who, said};
 use doorward_store::AttemptStore as _;
+use doorward_store::Store;
 use doorward_store::attempts::{AccountKey, Fetch};
-use doorward_store::sqlite::SqliteStore;
 
 /// How long an answer is believed: an account may be added meanwhile.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -21,8 +21,8 @@ const MAX_KNOWN: usize = 1024;
 
 /// What is known of names, for one watcher.
 pub(super) struct Names {
-    store: Arc<SqliteStore>,
-    directory: Arc<Directory<SqliteStore>>,
+    store: Store,
+    directory: Arc<Directory>,
     clock: Arc<dyn Clock>,
     known: HashMap<Name, Known>,
     show_unknown: bool,
@@ -37,7 +37,7 @@ struct Known {
 impl Names {
     pub(super) fn new(services: &Services, show_unknown: bool) -> Self {
         Self {
-            store: Arc::clone(&services.store),
+            store: services.store.clone(),
             directory: Arc::clone(&services.directory),
             clock: Arc::clone(&services.clock),
             known: HashMap::new(),

@@ -6,7 +6,7 @@ use doorward_domain::certificate::{CertificateName, CertificateNames};
 use doorward_domain::name::ViewName;
 use doorward_domain::origin::{PeerUser, Source};
 use doorward_domain::policy::asking::{ComplaintKind, ListenerFacts, Reach, Resources};
-use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, ConnectionContext, Match, Resource, ResourceKind};
 
 use super::{complaints, facts, listener, matched, matching, too_easy};
 
@@ -44,9 +44,9 @@ fn by_view(names: &[&str]) -> Match {
 }
 
 /// Whether a resource with this `match` is the one asking, and if not, why.
-fn held(matched_by: Match, circumstances: Circumstances) -> Result<(), String> {
+fn held(matched_by: Match, circumstances: ConnectionContext) -> Result<(), String> {
     let resources = Resources::new(vec![matched("r", ResourceKind::App, matched_by)]);
-    let asking = Asking::Connection(circumstances);
+    let asking = AccessContext::Connection(circumstances);
     let found = resources.explain_asking(&asking);
     match found.chosen {
         Some(_) => Ok(()),
@@ -54,13 +54,13 @@ fn held(matched_by: Match, circumstances: Circumstances) -> Result<(), String> {
     }
 }
 
-fn from(source: &str) -> Circumstances {
-    Circumstances::new(listener("l"), source.parse::<Source>().unwrap())
+fn from(source: &str) -> ConnectionContext {
+    ConnectionContext::new(listener("l"), source.parse::<Source>().unwrap())
 }
 
 #[test]
 fn contract_4_a_client_certificate_is_known_by_one_of_its_names() {
-    let showing = |names: &[&str]| Circumstances {
+    let showing = |names: &[&str]| ConnectionContext {
         certificate: Some(Arc::new(
             names
                 .iter()
@@ -112,7 +112,7 @@ fn contract_4_no_network_holds_a_local_socket() {
 
 #[test]
 fn contract_4_a_view_is_where_the_requests_name_lies() {
-    let within = |name: &str| Circumstances {
+    let within = |name: &str| ConnectionContext {
         view: Some(view(name)),
         ..from("192.0.2.1")
     };

@@ -1,6 +1,5 @@
 //! Bindings (CONTRACT.md 2).
 
-use doorward_store::DirectoryStore as _;
 use doorward_store::changes::{Change, ChangeRefused};
 use doorward_store::records::BoundTo;
 

@@ -3,8 +3,8 @@
 use doorward_domain::id::{RequestId, SessionId};
 use doorward_domain::session::{Answered, Demand};
 use doorward_domain::time::Timestamp;
+use doorward_store::Store;
 use doorward_store::sessions::{DemandState, DisconnectOutcome, NewDemand};
-use doorward_store::{SessionStore as _, Store};
 
 use super::sessions::{began, disconnected, only, record, seconds};
 use crate::world::*;
@@ -20,7 +20,7 @@ fn demand(session: SessionId, demand: Demand, at: Timestamp) -> NewDemand {
     }
 }
 
-async fn waiting(store: &impl Store, now: Timestamp) -> Vec<RequestId> {
+async fn waiting(store: &Store, now: Timestamp) -> Vec<RequestId> {
     let found = store.waiting_demands(now, 10).await.unwrap();
     found.into_iter().map(|demand| demand.request).collect()
 }

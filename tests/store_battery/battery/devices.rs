@@ -3,9 +3,10 @@
 use doorward_domain::device::MacAddress;
 use doorward_domain::id::DeviceId;
 use doorward_domain::reply::Vlan;
+use doorward_store::AttemptStore as _;
+use doorward_store::Store;
 use doorward_store::changes::{Change, ChangeRefused, DevicePatch, NewDevice};
 use doorward_store::records::DeviceRecord;
-use doorward_store::{DirectoryStore as _, Store};
 use serde_json::json;
 
 use crate::world::*;
@@ -24,7 +25,7 @@ fn printer() -> NewDevice {
     }
 }
 
-async fn find(store: &impl Store, address: &str) -> Option<DeviceRecord> {
+async fn find(store: &Store, address: &str) -> Option<DeviceRecord> {
     store.read_device(mac(address)).await.unwrap()
 }
 

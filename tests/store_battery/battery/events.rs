@@ -8,11 +8,11 @@ use doorward_domain::time::Timestamp;
 use doorward_store::attempts::{Confirmation, SettleAnswer};
 use doorward_store::changes::{Change, UserPatch};
 use doorward_store::events::EventQuery;
-use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_store::{AttemptStore as _, Store};
 
 use crate::world::*;
 
-async fn found(store: &impl Store, query: EventQuery) -> Vec<Event> {
+async fn found(store: &Store, query: EventQuery) -> Vec<Event> {
     store.events(&query).await.unwrap()
 }
 
@@ -165,7 +165,7 @@ pub(crate) async fn following_misses_nothing_though_the_clock_goes_back(fixture:
 
 /// Waits for merged events to be written: each record that follows is a commit of its own, and
 /// takes along what waited when it began.
-async fn flush(store: &impl Store, account: AccountId) {
+async fn flush(store: &Store, account: AccountId) {
     store
         .record_attempt(START, attempt_event(account, None, HERE))
         .await
@@ -211,7 +211,7 @@ pub(crate) async fn equal_refusals_merge_within_their_minute(fixture: &impl Fixt
     assert_eq!(counts, [3, 3, 3, 3, 3, 150]);
 }
 
-async fn attempts(store: &impl Store) -> Vec<Event> {
+async fn attempts(store: &Store) -> Vec<Event> {
     let query = EventQuery {
         limit: 10_000,
         ..EventQuery::default()

@@ -1,13 +1,13 @@
 //! Groups, nested eight levels deep.
 
 use doorward_domain::id::GroupId;
+use doorward_store::Store;
 use doorward_store::changes::{Change, ChangeRefused, GroupFilter, UserFilter};
 use doorward_store::records::GroupRecord;
-use doorward_store::{DirectoryStore as _, Store};
 
 use crate::world::*;
 
-async fn group(store: &impl Store, name: &str) -> GroupRecord {
+async fn group(store: &Store, name: &str) -> GroupRecord {
     let mut found = store
         .groups(&GroupFilter::Name(name.to_owned()), None, 2)
         .await

@@ -2,7 +2,6 @@
 
 use doorward_domain::event::{Actor, ChangeEvent};
 use doorward_domain::time::Timestamp;
-use doorward_store::DirectoryStore as _;
 use doorward_store::changes::{Change, Noticed, TimeSpans, UserPatch};
 use doorward_store::records::MailKind;
 

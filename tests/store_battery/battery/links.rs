@@ -9,7 +9,7 @@ use doorward_store::changes::{Applied, Change, ChangeRefused, LinkPurpose};
 use crate::world::*;
 
 async fn add(
-    store: &impl Store,
+    store: &Store,
     account: AccountId,
     at: Timestamp,
     digest: u8,

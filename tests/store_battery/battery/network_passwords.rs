@@ -13,7 +13,7 @@ fn sealed(text: &str) -> SealedNetworkPassword {
 }
 
 async fn set(
-    store: &impl Store,
+    store: &Store,
     account: AccountId,
     minute: u64,
     password: Option<&str>,

@@ -4,11 +4,11 @@ use doorward_domain::event::EventBody;
 use doorward_domain::rules::PolicySettings;
 use doorward_store::attempts::{AccountKey, Fetch};
 use doorward_store::changes::{Change, ChangeRefused};
-use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_store::{AttemptStore as _, Store};
 
 use crate::world::*;
 
-async fn next(store: &impl Store, threshold: u32) -> PolicySettings {
+async fn next(store: &Store, threshold: u32) -> PolicySettings {
     let mut policy = PolicySettings::clone(&store.policy().await.unwrap());
     policy.version += 1;
     policy.lockout.threshold = threshold;

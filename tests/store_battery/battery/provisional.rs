@@ -13,7 +13,7 @@ use doorward_store::{AttemptStore as _, Store};
 use crate::world::*;
 
 /// Fails provisionally.
-async fn fail(store: &impl Store, attempt: &Attempt) -> (FailureId, EventId) {
+async fn fail(store: &Store, attempt: &Attempt) -> (FailureId, EventId) {
     let place = attempt.place(store).await;
     match attempt
         .settle(store, Some(place), attempt.provisional())
@@ -29,7 +29,7 @@ async fn fail(store: &impl Store, attempt: &Attempt) -> (FailureId, EventId) {
 }
 
 async fn confirm(
-    store: &impl Store,
+    store: &Store,
     account: AccountId,
     at: Timestamp,
     (failure, event): (FailureId, EventId),

@@ -5,10 +5,11 @@ use doorward_domain::reply::{
     FilterId, OtherAttribute, ReplyAttribute, ReplyGrant, ReplySource, Resolved, SessionTimeout,
     Vlan,
 };
+use doorward_store::AttemptStore as _;
+use doorward_store::Store;
 use doorward_store::attempts::{AccountKey, Fetch};
 use doorward_store::changes::{Applied, Change, ChangeRefused};
 use doorward_store::records::{BoundTo, ReplyMapping};
-use doorward_store::{DirectoryStore as _, Store};
 use serde_json::json;
 
 use crate::world::*;
@@ -44,7 +45,7 @@ fn of_group(name: &str) -> BoundTo {
 }
 
 async fn set(
-    store: &impl Store,
+    store: &Store,
     of: BoundTo,
     at: Option<&str>,
     attributes: &[ReplyAttribute],
@@ -60,7 +61,7 @@ async fn set(
 }
 
 async fn unset(
-    store: &impl Store,
+    store: &Store,
     of: BoundTo,
     at: Option<&str>,
     names: &[&str],
@@ -84,7 +85,7 @@ fn source(name: &str, priority: i32) -> ReplySource {
 }
 
 /// What an attempt of `alice` at a resource reads, without the resources of the mappings.
-async fn read_at(store: &impl Store, at: &str) -> Vec<(ReplySource, ReplyAttribute)> {
+async fn read_at(store: &Store, at: &str) -> Vec<(ReplySource, ReplyAttribute)> {
     let account = read_login(store, Some("alice"), None)
         .await
         .unwrap()

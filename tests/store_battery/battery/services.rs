@@ -6,7 +6,7 @@ use doorward_domain::id::ServiceId;
 use doorward_domain::name::ServiceName;
 use doorward_store::attempts::ServiceRecord;
 use doorward_store::changes::{Change, ChangeRefused, NewService};
-use doorward_store::{AttemptStore as _, DirectoryStore as _, EventStore as _, Store};
+use doorward_store::{AttemptStore as _, Store};
 
 use crate::world::*;
 
@@ -14,7 +14,7 @@ fn dovecot() -> ServiceName {
     ServiceName::parse("Dovecot").unwrap()
 }
 
-async fn add(store: &impl Store) -> ServiceId {
+async fn add(store: &Store) -> ServiceId {
     let service = ServiceId::new(START);
     apply(
         store,
@@ -32,11 +32,11 @@ async fn add(store: &impl Store) -> ServiceId {
     service
 }
 
-async fn read(store: &impl Store) -> ServiceRecord {
+async fn read(store: &Store) -> ServiceRecord {
     store.read_service("dovecot").await.unwrap().unwrap()
 }
 
-async fn rotate(store: &impl Store, new: &str, keep_old: bool) {
+async fn rotate(store: &Store, new: &str, keep_old: bool) {
     apply(
         store,
         Change::SetServicePassword {
@@ -125,13 +125,13 @@ fn certificate(name: &str) -> CertificateName {
 }
 
 /// The names of the service accounts that a certificate of these names binds.
-async fn bound_by(store: &impl Store, names: &[&str]) -> Vec<String> {
+async fn bound_by(store: &Store, names: &[&str]) -> Vec<String> {
     let names: CertificateNames = names.iter().map(|name| certificate(name)).collect();
     let found = store.read_services_certified(&names).await.unwrap();
     found.iter().map(|one| one.name.to_string()).collect()
 }
 
-async fn map(store: &impl Store, to: Option<&str>) -> Result<(), ChangeRefused> {
+async fn map(store: &Store, to: Option<&str>) -> Result<(), ChangeRefused> {
     let change = Change::SetServiceCertificate {
         name: dovecot(),
         certificate: to.map(certificate),

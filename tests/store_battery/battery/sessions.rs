@@ -11,9 +11,9 @@ use doorward_domain::session::{
     Answered, Ending, Happened, Nas, Octets, Particulars, SessionOwner, SessionReport, Usage,
 };
 use doorward_domain::time::Timestamp;
+use doorward_store::Store;
 use doorward_store::changes::{Change, NewDevice};
 use doorward_store::sessions::{DisconnectOutcome, SessionFilter, SessionRecord, Standing};
-use doorward_store::{EventStore as _, SessionStore as _, Store};
 
 use crate::world::*;
 
@@ -76,11 +76,11 @@ pub(super) fn began() -> SessionReport {
     report(Happened::Began, 0)
 }
 
-pub(super) async fn record(store: &impl Store, report: &SessionReport) {
+pub(super) async fn record(store: &Store, report: &SessionReport) {
     store.record_session(report.clone()).await.unwrap();
 }
 
-async fn every(store: &impl Store) -> Vec<SessionRecord> {
+async fn every(store: &Store) -> Vec<SessionRecord> {
     let filter = SessionFilter {
         ended: true,
         ..SessionFilter::default()
@@ -88,7 +88,7 @@ async fn every(store: &impl Store) -> Vec<SessionRecord> {
     store.sessions(&filter, None, 100).await.unwrap()
 }
 
-pub(super) async fn only(store: &impl Store) -> SessionRecord {
+pub(super) async fn only(store: &Store) -> SessionRecord {
     let mut found = every(store).await;
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use doorward_domain::event::{Actor, EventBody, Outcome};
 use doorward_domain::origin::OriginKey;
 use doorward_domain::refusal::Refusal;
+use doorward_store::AttemptStore as _;
 use doorward_store::attempts::{AccountKey, Fetch, PlaceAnswer, SettleAnswer, Settled};
 use doorward_store::changes::Change;
 use doorward_store::records::MailKind;
-use doorward_store::{AttemptStore as _, DirectoryStore as _, Store as _};
 
 use crate::world::*;
 

@@ -17,7 +17,7 @@ fn key(text: &str, comment: &str) -> SshPublicKey {
 }
 
 async fn add(
-    store: &impl Store,
+    store: &Store,
     account: AccountId,
     keys: &[SshPublicKey],
     most: usize,
@@ -30,7 +30,7 @@ async fn add(
     apply_at(store, START.plus(minutes(1)), change).await
 }
 
-async fn lines(store: &impl Store, account: AccountId) -> Vec<String> {
+async fn lines(store: &Store, account: AccountId) -> Vec<String> {
     let keys = user(store, account).await.ssh_keys;
     keys.iter().map(|record| record.key.to_string()).collect()
 }

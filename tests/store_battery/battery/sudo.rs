@@ -3,9 +3,9 @@
 use doorward_domain::id::SudoRuleId;
 use doorward_domain::name::SudoRuleName;
 use doorward_domain::sudo::{SudoCommand, SudoHost, SudoRule, SudoSubject, SudoTerms};
+use doorward_store::Store;
 use doorward_store::changes::{Change, ChangeRefused, SudoFilter};
 use doorward_store::records::SudoRuleRecord;
-use doorward_store::{DirectoryStore as _, Store};
 
 use crate::world::*;
 
@@ -35,7 +35,7 @@ fn rule(text: &str, subjects: &[SudoSubject]) -> SudoRule {
     }
 }
 
-async fn add(store: &impl Store, rule: SudoRule) -> SudoRuleId {
+async fn add(store: &Store, rule: SudoRule) -> SudoRuleId {
     let id = SudoRuleId::new(START);
     apply(store, Change::AddSudoRule { id, rule })
         .await
@@ -43,7 +43,7 @@ async fn add(store: &impl Store, rule: SudoRule) -> SudoRuleId {
     id
 }
 
-async fn read(store: &impl Store, id: SudoRuleId) -> SudoRuleRecord {
+async fn read(store: &Store, id: SudoRuleId) -> SudoRuleRecord {
     let mut found = store
         .sudo_rules(&SudoFilter::Id(id), None, 2)
         .await

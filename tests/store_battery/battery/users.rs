@@ -4,7 +4,7 @@ use doorward_domain::id::AccountId;
 use doorward_store::attempts::{AccountKey, Fetch};
 use doorward_store::changes::{Change, ChangeRefused, GroupFilter, UserFilter, UserPatch};
 use doorward_store::records::UserRecord;
-use doorward_store::{AttemptStore as _, DirectoryStore as _, Store};
+use doorward_store::{AttemptStore as _, Store};
 
 use crate::world::*;
 
@@ -202,7 +202,7 @@ pub(crate) async fn numbers_are_never_used_again(fixture: &impl Fixture) {
     assert_eq!(groups.unwrap()[0].gid_number, gid + 1);
 }
 
-async fn set(store: &impl Store, account: AccountId, patch: UserPatch) -> UserRecord {
+async fn set(store: &Store, account: AccountId, patch: UserPatch) -> UserRecord {
     apply_at(
         store,
         START.plus(minutes(1)),

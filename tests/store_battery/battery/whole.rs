@@ -2,7 +2,6 @@
 
 use doorward_store::attempts::PlaceAnswer;
 use doorward_store::changes::{Change, UserFilter};
-use doorward_store::{DirectoryStore as _, EventStore as _, Store as _};
 
 use crate::world::*;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::decision::Asked;
-use crate::flights::{Boarding, FlightKey};
+use crate::decision::LoginTarget;
 use crate::memory::Holder;
 use crate::report::Report;
-use crate::{Authenticator, Settings};
+use crate::single_flight::{FlightKey, Joined};
+use crate::{Deciding, Settings};
 use doorward_domain::account::{AccountFacts, Conditions};
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::device::MacAddress;
@@ -20,7 +20,7 @@ use doorward_domain::policy::asking::Resources;
 use doorward_domain::policy::buckets::Rate;
 use doorward_domain::policy::naming::Realms;
 use doorward_domain::policy::origins::identify;
-use doorward_domain::resource::{Asking, Circumstances, Match, Resource, ResourceKind};
+use doorward_domain::resource::{AccessContext, ConnectionContext, Match, Resource, ResourceKind};
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::secret::HashText;
 use doorward_domain::time::{Clock, Monotonic, Timestamp};
@@ -179,13 +179,13 @@ fn record() -> AttemptRecord {
     }
 }
 
-fn authenticator() -> Authenticator<NoPlaces> {
+fn authenticator() -> Deciding<NoPlaces> {
     let pool = HashingPool::start(PoolSettings {
         threads: NonZeroUsize::MIN,
         queue: NonZeroUsize::MIN,
         parameters: Argon2Parameters::new(64, 1, 1).unwrap(),
     });
-    let authenticator = Authenticator::new(
+    let authenticator = Deciding::new(
         Arc::new(NoPlaces::default()),
         Arc::new(pool.unwrap()),
         Arc::new(StoppedClock),
@@ -209,7 +209,7 @@ async fn who_is_in_is_read_apart_from_attempts_and_busy_is_told_from_broken() {
 async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
     let core = authenticator().0;
     let settings = core.settings.load_full();
-    let asking = Asking::Connection(Circumstances::new(
+    let asking = AccessContext::Connection(ConnectionContext::new(
         ListenerName::parse("hosts").unwrap(),
         IpAddr::V4(Ipv4Addr::LOCALHOST),
     ));
@@ -227,7 +227,7 @@ async fn weighing(test: impl AsyncFnOnce(&Core<NoPlaces>, &Guess<'_>)) {
     let record = record();
     let holder = Holder::Account(record.account.as_uuid(), record.epoch);
     let digest = core.memory.digest(holder, &password);
-    let asked = Asked::by(&settings, &asking).unwrap();
+    let asked = LoginTarget::by(&settings, &asking).unwrap();
     let policy = Arc::new(PolicySettings::default());
     let subject = Subject::Account {
         account: record.account,
@@ -262,7 +262,7 @@ fn places_taken(core: &Core<NoPlaces>) -> usize {
     core.store.0.load(Ordering::SeqCst)
 }
 
-/// The attempt before this one landed after this one had looked into the memory and before it
+/// The attempt before this one completed after this one had looked into the memory and before it
 /// boarded: all that this one sees of it is the memory.
 #[tokio::test]
 async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_again() {
@@ -277,29 +277,29 @@ async fn contract_3_4_what_became_wrong_since_the_first_look_is_not_compared_aga
     .await;
 }
 
-/// What a guess comes to that follows another of the same, which lands so.
-async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, landing: Landing) -> Round {
-    let round = following_to(core, guess, landing).await;
-    round.expect("a leader that lands leaves a verdict")
+/// What a guess comes to that follows another of the same, which completes so.
+async fn following(core: &Core<NoPlaces>, guess: &Guess<'_>, result: FlightResult) -> Round {
+    let round = following_to(core, guess, result).await;
+    round.expect("a leader that completes leaves a verdict")
 }
 
 async fn following_to(
     core: &Core<NoPlaces>,
     guess: &Guess<'_>,
-    landing: Landing,
+    result: FlightResult,
 ) -> Result<Round, Undecided> {
     let key = FlightKey {
         digest: guess.digest,
         counting: guess.limits(NOW).counting,
     };
-    let Boarding::Lead(lead) = core.flights.board(key) else {
+    let Joined::Leader(lead) = core.flights.join(key) else {
         panic!("nobody else is aboard")
     };
-    let landed = async {
+    let completed = async {
         tokio::task::yield_now().await;
-        lead.land(landing);
+        lead.complete(result);
     };
-    let (round, ()) = tokio::join!(core.weigh(guess), landed);
+    let (round, ()) = tokio::join!(core.weigh(guess), completed);
     assert_eq!(places_taken(core), 0);
     round
 }
@@ -308,11 +308,11 @@ async fn following_to(
 async fn contract_3_6_what_was_compared_is_spent_though_a_follower_has_no_turn_to_say_so() {
     weighing(async |core, guess| {
         core.pool.close();
-        for (landing, spent) in [
-            (Landing::Undecided(Undecided::Busy), false),
-            (Landing::Remembered(Known::Wrong), true),
+        for (result, spent) in [
+            (FlightResult::Undecided(Undecided::Busy), false),
+            (FlightResult::Remembered(Known::Wrong), true),
         ] {
-            let told = following_to(core, guess, landing).await;
+            let told = following_to(core, guess, result).await;
             assert!(matches!(told, Err(Undecided::Busy)));
             assert_eq!(core.memory.is_paid(&guess.payment, NOW.mono), spent);
         }
@@ -325,7 +325,7 @@ async fn contract_3_6_what_was_compared_is_spent_though_a_follower_has_no_turn_t
 #[tokio::test]
 async fn contract_3_4_a_follower_believes_its_leader_and_not_the_memory() {
     weighing(async |core, guess| {
-        let round = following(core, guess, Landing::Remembered(Known::Wrong)).await;
+        let round = following(core, guess, FlightResult::Remembered(Known::Wrong)).await;
         let Round::Verdict(Verdict::Refused(reason)) = round else {
             panic!("it is refused")
         };
@@ -337,7 +337,7 @@ async fn contract_3_4_a_follower_believes_its_leader_and_not_the_memory() {
 #[tokio::test]
 async fn contract_3_6_a_follower_is_throttled_with_its_leader_where_they_share_a_bucket() {
     weighing(async |core, guess| {
-        let round = following(core, guess, Landing::Throttled(guess.bucket())).await;
+        let round = following(core, guess, FlightResult::Throttled(guess.bucket())).await;
         let Round::Verdict(Verdict::Refused(reason)) = round else {
             panic!("it is refused")
         };
@@ -348,7 +348,7 @@ async fn contract_3_6_a_follower_is_throttled_with_its_leader_where_they_share_a
             (origin.clone(), resource.clone(), !known),
             (origin, None, known),
         ] {
-            let round = following(core, guess, Landing::Throttled(elsewhere)).await;
+            let round = following(core, guess, FlightResult::Throttled(elsewhere)).await;
             assert!(matches!(round, Round::Again), "it draws from its own");
         }
     })

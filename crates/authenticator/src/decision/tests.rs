@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::Authenticator;
+use crate::Deciding;
 use doorward_domain::account::AccountFacts;
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::device::MacAddress;
@@ -14,7 +14,7 @@ use doorward_domain::origin::Relays;
 use doorward_domain::policy::asking::Resources;
 use doorward_domain::policy::buckets::Rate;
 use doorward_domain::policy::naming::Realms;
-use doorward_domain::resource::{Circumstances, Match};
+use doorward_domain::resource::{ConnectionContext, Match};
 use doorward_domain::secret::HashText;
 use doorward_domain::time::{Clock, Now, Timestamp};
 use doorward_frontend_api::{Announcement, Decide as _, Leave, PasswordMark, Throttles as _};
@@ -196,7 +196,7 @@ async fn an_attempt_that_is_decided_anew_stays_its_own_clients() {
     let store = Arc::new(Moving::default());
     let pool = Arc::new(pool.unwrap());
     let clock = Arc::new(StoppedClock);
-    let authenticator = Authenticator::new(Arc::clone(&store), pool, clock, settings()).unwrap();
+    let authenticator = Deciding::new(Arc::clone(&store), pool, clock, settings()).unwrap();
     let clients = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
     for client in clients {
         let announcement = Announcement {
@@ -216,7 +216,7 @@ async fn an_attempt_that_is_decided_anew_stays_its_own_clients() {
             request: RequestId::new(NOW.wall),
             received: NOW,
             protocol: Protocol::Ldap,
-            asking: Asking::Connection(Circumstances::new(
+            asking: AccessContext::Connection(ConnectionContext::new(
                 ListenerName::parse("mail").unwrap(),
                 relay,
             )),

@@ -15,11 +15,11 @@ use doorward_store::attempts::{AttemptStore, ServiceRecord};
 
 use crate::Core;
 use crate::ahead::{Pass, There};
-use crate::flights::{Boarding, FlightKey, Landing, Lead};
 use crate::memory::{Digest, Known};
 use crate::payment::Paid;
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::single_flight::{FlightKey, FlightResult, Joined, Leader};
 use crate::throttle::{Names, Toll, Whom};
 use doorward_frontend_api::verdict::{ServiceVerdict, Undecided};
 
@@ -160,28 +160,28 @@ impl<S: AttemptStore> Core<S> {
             if let Some(reason) = known.and_then(|known| guess.refused_again(known)) {
                 return self.refuse_known(guess.report, reason, paid).await;
             }
-            let landing = match self.flights.board(guess.flight()) {
-                Boarding::Follow(follow) => follow.landing().await,
-                Boarding::Lead(lead) => {
-                    let Some(landing) = self.service_landed_before(guess, known) else {
+            let result = match self.flights.join(guess.flight()) {
+                Joined::Follower(follow) => follow.result().await,
+                Joined::Leader(lead) => {
+                    let Some(result) = self.service_completed_before(guess, known) else {
                         return self.lead_service(guess, lead).await;
                     };
-                    lead.land(landing.clone());
-                    landing
+                    lead.complete(result.clone());
+                    result
                 }
             };
-            let spent = landing.is_settled();
-            known = match landing {
-                Landing::Right => Some(Known::Right),
-                Landing::Remembered(known) => match guess.refused_again(known) {
+            let spent = result.is_settled();
+            known = match result {
+                FlightResult::Right => Some(Known::Right),
+                FlightResult::Remembered(known) => match guess.refused_again(known) {
                     Some(reason) => {
                         let refused = self.refuse_service_again(guess.report, reason).await;
                         return (spent, refused);
                     }
                     None => Some(known),
                 },
-                Landing::Moved | Landing::Throttled(_) => self.recall_service(guess),
-                Landing::Undecided(undecided) | Landing::Spent(undecided) => {
+                FlightResult::Moved | FlightResult::Throttled(_) => self.recall_service(guess),
+                FlightResult::Undecided(undecided) | FlightResult::Spent(undecided) => {
                     return (spent, Err(undecided));
                 }
             };
@@ -189,17 +189,17 @@ impl<S: AttemptStore> Core<S> {
     }
 
     /// How a guess landed of which something else is remembered than when it was looked up: whoever led
-    /// before remembers it and then lands, so both may have happened since that look.
-    fn service_landed_before(
+    /// before remembers it and then completes, so both may have happened since that look.
+    fn service_completed_before(
         &self,
         guess: &ServiceGuess<'_>,
         known: Option<Known>,
-    ) -> Option<Landing> {
+    ) -> Option<FlightResult> {
         let since = self.recall_service(guess);
         (since != known).then_some(match since {
-            None => Landing::Moved,
-            Some(Known::Right) => Landing::Right,
-            Some(known) => Landing::Remembered(known),
+            None => FlightResult::Moved,
+            Some(Known::Right) => FlightResult::Right,
+            Some(known) => FlightResult::Remembered(known),
         })
     }
 
@@ -223,22 +223,24 @@ impl<S: AttemptStore> Core<S> {
     async fn lead_service(
         &self,
         guess: &ServiceGuess<'_>,
-        lead: Lead,
+        lead: Leader,
     ) -> (bool, Result<ServiceVerdict, Undecided>) {
-        let (landing, owed) = match guess.at {
+        let (result, owed) = match guess.at {
             GuessedAt::Account(record) => self.compare_service(guess, record).await,
             GuessedAt::Unseen(_) => match self.work_for_nobody(guess.report).await {
-                (false, Err(undecided)) => (Landing::Undecided(undecided.clone()), Err(undecided)),
-                (_, worked) => (Landing::Remembered(Known::NotLookedAt), worked),
+                (false, Err(undecided)) => {
+                    (FlightResult::Undecided(undecided.clone()), Err(undecided))
+                }
+                (_, worked) => (FlightResult::Remembered(Known::NotLookedAt), worked),
             },
         };
-        match landing {
-            Landing::Right => self.remember_service(guess, Known::Right),
-            Landing::Remembered(known) => self.remember_service(guess, known),
+        match result {
+            FlightResult::Right => self.remember_service(guess, Known::Right),
+            FlightResult::Remembered(known) => self.remember_service(guess, known),
             _ => {}
         }
-        let spent = landing.is_settled();
-        lead.land(landing);
+        let spent = result.is_settled();
+        lead.complete(result);
         let verdict = match (&guess.at, owed) {
             (_, Err(undecided)) => Err(undecided),
             (GuessedAt::Account(record), Ok(())) if !spent => self.let_in(guess, record).await,
@@ -284,7 +286,7 @@ impl<S: AttemptStore> Core<S> {
         &self,
         guess: &ServiceGuess<'_>,
         record: &ServiceRecord,
-    ) -> (Landing, Result<(), Undecided>) {
+    ) -> (FlightResult, Result<(), Undecided>) {
         let there = There {
             whom: Whom::Service(record.service),
             origin: OriginKey::new(guess.source.aggregate().to_string()),
@@ -296,18 +298,18 @@ impl<S: AttemptStore> Core<S> {
         match right {
             Ok(true) => {
                 self.ahead.granted(&there, pass, now);
-                (Landing::Right, Ok(()))
+                (FlightResult::Right, Ok(()))
             }
             Ok(false) => {
                 let turns = if ahead { compared } else { 0 };
                 let owed = self.work_off(guess.report, compared, turns).await;
-                (Landing::Remembered(Known::Wrong), owed)
+                (FlightResult::Remembered(Known::Wrong), owed)
             }
             Err(undecided) if compared == 0 => {
                 self.ahead.undecided(pass, now);
-                (Landing::Undecided(undecided.clone()), Err(undecided))
+                (FlightResult::Undecided(undecided.clone()), Err(undecided))
             }
-            Err(undecided) => (Landing::Spent(undecided.clone()), Err(undecided)),
+            Err(undecided) => (FlightResult::Spent(undecided.clone()), Err(undecided)),
         }
     }
 

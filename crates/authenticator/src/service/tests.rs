@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use super::*;
-use crate::Authenticator;
+use crate::Deciding;
 use doorward_domain::device::MacAddress;
 use doorward_domain::event::AttemptEvent;
 use doorward_domain::id::{AccountId, Epoch, EventId, PlaceId, RequestId, ServiceId};
@@ -18,7 +18,7 @@ use doorward_domain::origin::{OriginKey, Relays};
 use doorward_domain::policy::asking::Resources;
 use doorward_domain::policy::buckets::Rate;
 use doorward_domain::policy::naming::Realms;
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_domain::secret::HashText;
 use doorward_domain::time::{Clock, Monotonic, Now, Timestamp};
 use doorward_frontend_api::Decide as _;
@@ -131,7 +131,7 @@ impl AttemptStore for Services {
 }
 
 struct World {
-    authenticator: Arc<Authenticator<Services>>,
+    authenticator: Arc<Deciding<Services>>,
     pool: Arc<HashingPool>,
     clock: Arc<Seconds>,
 }
@@ -166,7 +166,7 @@ impl World {
             epoch: Epoch(1),
         });
         let clock = Arc::new(Seconds(AtomicU64::new(60)));
-        let authenticator = Authenticator::new(
+        let authenticator = Deciding::new(
             Arc::new(store),
             Arc::clone(&pool),
             Arc::clone(&clock) as _,
@@ -199,7 +199,7 @@ impl World {
         let attempt = ServiceAttempt {
             request: RequestId::new(now.wall),
             received: now,
-            circumstances: Circumstances::new(ListenerName::parse("hosts").unwrap(), source),
+            circumstances: ConnectionContext::new(ListenerName::parse("hosts").unwrap(), source),
             evidence: ServiceEvidence::password(name.to_owned(), password.as_bytes()),
         };
         let authenticator = Arc::clone(&self.authenticator);

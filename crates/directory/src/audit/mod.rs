@@ -8,8 +8,7 @@
 use std::time::Duration;
 
 use doorward_domain::time::Now;
-use doorward_store::Unavailable;
-use doorward_store::events::EventStore;
+use doorward_store::{Store, Unavailable};
 
 /// How many events go in one transaction, so that logins never wait long for the writer.
 const BATCH: usize = 2_000;
@@ -23,8 +22,8 @@ const NEARLY_FULL: u64 = 80;
 ///
 /// # Errors
 /// The store cannot answer; what went before stays gone.
-pub async fn forget_old<S: EventStore>(
-    store: &S,
+pub async fn forget_old(
+    store: &Store,
     retention: Duration,
     now: Now,
 ) -> Result<usize, Unavailable> {
@@ -69,7 +68,7 @@ impl Fill {
 ///
 /// # Errors
 /// The store cannot answer.
-pub async fn fill<S: EventStore>(store: &S, most: u64) -> Result<Fill, Unavailable> {
+pub async fn fill(store: &Store, most: u64) -> Result<Fill, Unavailable> {
     let bytes = store.events_bytes().await?;
     Ok(Fill { bytes, most })
 }
@@ -79,7 +78,7 @@ pub async fn fill<S: EventStore>(store: &S, most: u64) -> Result<Fill, Unavailab
 ///
 /// # Errors
 /// The store cannot answer; what went before stays gone.
-pub async fn keep_within<S: EventStore>(store: &S, most: u64) -> Result<usize, Unavailable> {
+pub async fn keep_within(store: &Store, most: u64) -> Result<usize, Unavailable> {
     let mut gone = 0;
     for _ in 0..BATCHES {
         let went = store.shed_events(most, BATCH).await?;

@@ -14,9 +14,9 @@ use doorward_domain::policy::conditions::conditions;
 use doorward_domain::policy::time_spans::{Transition, transitions_between, warnings_between};
 use doorward_domain::rules::PolicySettings;
 use doorward_domain::time::{Now, Timestamp};
-use doorward_store::Unavailable;
-use doorward_store::changes::{DirectoryStore, Noticed};
+use doorward_store::changes::Noticed;
 use doorward_store::records::{MailKind, NewMail, UserRecord};
+use doorward_store::{Store, Unavailable};
 
 /// How many users are read at once.
 const BATCH: usize = 500;
@@ -41,7 +41,7 @@ pub enum Look {
 ///
 /// # Errors
 /// The store cannot answer; nothing was written, and the next look covers the same span.
-pub async fn notice<S: DirectoryStore>(store: &S, now: Now) -> Result<Look, Unavailable> {
+pub async fn notice(store: &Store, now: Now) -> Result<Look, Unavailable> {
     if now.clock_suspect {
         return Ok(Look::ClockSuspect);
     }

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use crate::certificate::CertificateName;
 use crate::name::{ResourceName, ServiceName, ViewName};
 use crate::origin::PeerUser;
-use crate::resource::{Asking, Circumstances, ClientResources, Match, Resource};
+use crate::resource::{AccessContext, ClientResources, ConnectionContext, Match, Resource};
 
 pub use self::check::{Complaint, ComplaintKind, Leniency, ListenerFacts, Reach, check};
 use self::ssid::Ssid;
@@ -54,38 +54,38 @@ impl Resources {
 
     /// The resource that is asking. None where no `match` holds, and then the attempt is refused;
     /// none for the portal either, which is no resource and needs no binding.
-    pub fn asking(&self, asking: &Asking) -> Option<&Resource> {
+    pub fn asking(&self, asking: &AccessContext) -> Option<&Resource> {
         match asking {
-            Asking::Connection(circumstances) => self.ordered.iter().find(|resource| {
+            AccessContext::Connection(circumstances) => self.ordered.iter().find(|resource| {
                 resource
                     .matched_by
                     .as_ref()
                     .is_some_and(|matched_by| holds(matched_by, circumstances))
             }),
-            Asking::Radius {
+            AccessContext::Radius {
                 client,
                 called_station,
             } => self.get(named_by_client(client, called_station.as_deref())?),
-            Asking::Announced(name) => self.get(name),
-            Asking::Portal => None,
+            AccessContext::Announced(name) => self.get(name),
+            AccessContext::Portal => None,
         }
     }
 
     /// The steps by which the resource that is asking was found, for people. The last step is the
     /// deciding one.
-    pub fn explain_asking(&self, asking: &Asking) -> Explanation<'_> {
+    pub fn explain_asking(&self, asking: &AccessContext) -> Explanation<'_> {
         let chosen = self.asking(asking);
         let steps = match asking {
-            Asking::Connection(circumstances) => self.connection_steps(circumstances),
-            Asking::Radius {
+            AccessContext::Connection(circumstances) => self.connection_steps(circumstances),
+            AccessContext::Radius {
                 client,
                 called_station,
             } => self.radius_steps(client, called_station.as_deref()),
-            Asking::Announced(name) => vec![Step::new(
+            AccessContext::Announced(name) => vec![Step::new(
                 chosen.is_some(),
                 format!("[auth_policy] speaks for {name}"),
             )],
-            Asking::Portal => vec![Step::new(
+            AccessContext::Portal => vec![Step::new(
                 false,
                 "the portal is no resource: it needs no binding".to_owned(),
             )],
@@ -93,7 +93,7 @@ impl Resources {
         Explanation { chosen, steps }
     }
 
-    fn connection_steps(&self, circumstances: &Circumstances) -> Vec<Step> {
+    fn connection_steps(&self, circumstances: &ConnectionContext) -> Vec<Step> {
         let mut steps = Vec::new();
         for resource in &self.ordered {
             let name = &resource.name;
@@ -200,12 +200,12 @@ impl fmt::Display for Step {
     }
 }
 
-fn holds(matched_by: &Match, circumstances: &Circumstances) -> bool {
+fn holds(matched_by: &Match, circumstances: &ConnectionContext) -> bool {
     first_failure(matched_by, circumstances).is_none()
 }
 
 /// The first key of a `match` that does not hold. A `match` without any key never holds.
-fn first_failure(matched_by: &Match, circumstances: &Circumstances) -> Option<String> {
+fn first_failure(matched_by: &Match, circumstances: &ConnectionContext) -> Option<String> {
     if matched_by.is_empty() {
         return Some("its `match` has no key, so it never holds".to_owned());
     }
@@ -232,7 +232,7 @@ fn first_failure(matched_by: &Match, circumstances: &Circumstances) -> Option<St
         .or_else(|| base_failure(base, circumstances))
 }
 
-fn source_failure(sources: &[IpNet], circumstances: &Circumstances) -> Option<String> {
+fn source_failure(sources: &[IpNet], circumstances: &ConnectionContext) -> Option<String> {
     if sources.is_empty() {
         return None;
     }
@@ -245,7 +245,7 @@ fn source_failure(sources: &[IpNet], circumstances: &Circumstances) -> Option<St
     }
 }
 
-fn peer_failure(users: &[PeerUser], circumstances: &Circumstances) -> Option<String> {
+fn peer_failure(users: &[PeerUser], circumstances: &ConnectionContext) -> Option<String> {
     if users.is_empty() {
         return None;
     }
@@ -260,7 +260,7 @@ fn peer_failure(users: &[PeerUser], circumstances: &Circumstances) -> Option<Str
 
 fn certificate_failure(
     wanted: &[CertificateName],
-    circumstances: &Circumstances,
+    circumstances: &ConnectionContext,
 ) -> Option<String> {
     if wanted.is_empty() {
         return None;
@@ -274,7 +274,7 @@ fn certificate_failure(
     }
 }
 
-fn service_failure(services: &[ServiceName], circumstances: &Circumstances) -> Option<String> {
+fn service_failure(services: &[ServiceName], circumstances: &ConnectionContext) -> Option<String> {
     if services.is_empty() {
         return None;
     }
@@ -287,7 +287,7 @@ fn service_failure(services: &[ServiceName], circumstances: &Circumstances) -> O
     }
 }
 
-fn base_failure(views: &[ViewName], circumstances: &Circumstances) -> Option<String> {
+fn base_failure(views: &[ViewName], circumstances: &ConnectionContext) -> Option<String> {
     if views.is_empty() {
         return None;
     }

@@ -159,6 +159,18 @@ fn contradictions(settings: &PolicySettings) -> Result<(), PolicyKeyError> {
     Ok(())
 }
 
+/// Whether every value is one that [`apply`] would have set: a store may come from anywhere.
+///
+/// # Errors
+/// The first that is not, with what would do.
+pub fn check(settings: &PolicySettings) -> Result<(), PolicyKeyError> {
+    let mut set_anew = settings.clone();
+    for (key, value) in show(settings) {
+        set(&mut set_anew, key, &value)?;
+    }
+    contradictions(settings)
+}
+
 /// The values of every key, written the way [`apply`] reads them.
 pub fn show(settings: &PolicySettings) -> Vec<(&'static str, String)> {
     KEYS.into_iter()

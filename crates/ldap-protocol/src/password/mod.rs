@@ -21,7 +21,7 @@ use doorward_frontend_api::{BrokenRule, NotChanged};
 
 /// A change of password as it was asked for.
 #[derive(Debug)]
-pub struct Wish {
+pub struct PasswordAction {
     whose: Whose,
     /// The present password, where the request brings it.
     pub old: Option<Secret>,
@@ -45,7 +45,7 @@ enum Whose {
 #[derive(Debug)]
 pub enum Modification {
     /// The password of one entry.
-    Password(Wish),
+    Password(PasswordAction),
     /// A password, in a way that has no meaning here.
     Unclear,
     /// A password that somebody hashed already.
@@ -54,7 +54,7 @@ pub enum Modification {
     Other,
 }
 
-impl From<PasswordModify> for Wish {
+impl From<PasswordModify> for PasswordAction {
     fn from(request: PasswordModify) -> Self {
         let whose = match request.user_identity {
             // RFC 3062 section 2: without a name it is the session's own.
@@ -81,7 +81,7 @@ impl Whose {
     }
 }
 
-impl Wish {
+impl PasswordAction {
     /// Whether the password is that of this user.
     pub fn is_of(&self, user: &Username, tree: &Tree) -> bool {
         let own = |name: &str| name_key(name) == name_key(user.as_str());
@@ -135,7 +135,7 @@ impl Modification {
         if new.as_ref().is_some_and(|new| names_a_scheme(new.expose())) {
             return Self::Hashed;
         }
-        Self::Password(Wish {
+        Self::Password(PasswordAction {
             whose: Whose::Entry(modify.target),
             old,
             new,

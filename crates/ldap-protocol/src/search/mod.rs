@@ -23,7 +23,7 @@ mod walk;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use self::pace::{Capacity, Pace};
+pub use self::pace::{Capacity, Pace, Pause};
 pub use self::page::{Ended, Fingerprint, Page, Rest, Turned, Wanted};
 use self::page::{Sender, Tally};
 use self::plan::{Candidates, Plan};
@@ -41,7 +41,7 @@ use super::sasl::Mechanism;
 use super::session::Identity;
 use super::settings::Settings;
 use super::tree::{Fixed, Place, Tree, name_key};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::Now;
 use doorward_frontend_api::Undecided;
 use doorward_frontend_api::{GroupQuery, PersonQuery, Read, SudoQuery};
@@ -54,7 +54,7 @@ pub struct View<'a> {
     /// Who asks.
     pub identity: &'a Identity,
     /// The ground on which the resource is chosen.
-    pub asking: &'a Asking,
+    pub asking: &'a AccessContext,
     /// The SASL mechanisms by which the connection could bind.
     pub mechanisms: &'static [Mechanism],
     /// The directory.
@@ -110,7 +110,7 @@ impl View<'_> {
     pub(crate) fn tree(&self) -> &Tree {
         let tree = &self.settings.tree;
         let view = match self.asking {
-            Asking::Connection(circumstances) => circumstances.view.as_ref(),
+            AccessContext::Connection(circumstances) => circumstances.view.as_ref(),
             _ => None,
         };
         tree.of_view(view).unwrap_or(tree)

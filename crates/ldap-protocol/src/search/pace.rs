@@ -6,9 +6,7 @@
 //! a turn nor room in memory is kept while a client is waited for: it would keep others from
 //! working.
 
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use super::cost::{Class, Room};
 use super::plan::{Plan, Planning};
@@ -17,6 +15,7 @@ use crate::attribute::Entry;
 use crate::filter::{Filter, Matcher, Preparing, Progress, VALUE_WORK};
 use crate::tree::Tree;
 use doorward_domain::origin::Source;
+use doorward_frontend_api::Answer;
 
 /// The work of one slice, as [`Progress`] counts it: less than a millisecond.
 const SLICE: usize = 64 * 1024;
@@ -41,9 +40,13 @@ const SORTED_EACH: usize = 4 << 20;
 const REQUESTS: usize = 32 << 20;
 const REQUESTS_EACH: usize = 8 << 20;
 
+/// Lets the runtime do what else is ready, between two slices.
+pub type Pause = fn() -> Answer<'static, ()>;
+
 /// What all operations share.
 #[derive(Debug)]
 pub struct Capacity {
+    pause: Pause,
     quick: Arc<Shares>,
     quick_memory: Arc<Shares>,
     turns: Arc<Shares>,
@@ -55,9 +58,10 @@ pub struct Capacity {
 
 impl Capacity {
     /// As much as there is to do work with: so many heavy slices at once.
-    pub fn new(turns: usize) -> Self {
+    pub fn new(turns: usize, pause: Pause) -> Self {
         let turns = turns.max(1);
         Self {
+            pause,
             quick: Shares::new(usize::MAX, QUICK_AT_ONCE.max(turns)),
             quick_memory: Shares::new(QUICK_MEMORY, QUICK_MEMORY_EACH),
             turns: Shares::new(turns, turns),
@@ -252,25 +256,12 @@ impl<'a> Pace<'a> {
             state.went_on = true;
             state.turn = None;
         }
-        yield_once().await;
+        (self.capacity.pause)().await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Lets the executor run what else is ready.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]
@@ -283,7 +274,7 @@ mod tests {
     fn long_requests_have_room_for_so_many_bytes_of_a_source() {
         block_on(async {
             const LONG: usize = 512 * 1024;
-            let capacity = Capacity::new(1);
+            let capacity = Capacity::new(1, || Box::pin(async {}));
             let [one, other] = [1, 2].map(|number| {
                 let address = std::net::IpAddr::from([192, 0, 2, number]);
                 Source::from(address)
@@ -303,7 +294,7 @@ mod tests {
     #[test]
     fn look_ups_have_room_while_scans_that_nobody_reads_hold_all_of_theirs() {
         block_on(async {
-            let capacity = Capacity::new(1);
+            let capacity = Capacity::new(1, || Box::pin(async {}));
             let source = |number: u8| Source::from(std::net::IpAddr::from([192, 0, 2, number]));
             let mut held = Vec::new();
             for number in 0..4 {

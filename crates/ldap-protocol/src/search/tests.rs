@@ -9,7 +9,7 @@ use crate::controls::{Sort, SortKey};
 use crate::schema::{MatchingRule, USER_ID};
 use crate::stubs;
 use doorward_domain::origin::Source;
-use doorward_domain::resource::Circumstances;
+use doorward_domain::resource::ConnectionContext;
 use doorward_fixtures::proofs;
 use doorward_fixtures::world::{World, person};
 
@@ -50,8 +50,8 @@ fn taken(wanted: &Wanted) -> (Vec<String>, ResultCode) {
     let identity = Identity::Service(proofs::service("sssd", true).into());
     let source = Source::from(IpAddr::from([192, 0, 2, 1]));
     let listener = settings.listener.clone();
-    let asking = Asking::Connection(Circumstances::new(listener, source.clone()));
-    let capacity = Capacity::new(1);
+    let asking = AccessContext::Connection(ConnectionContext::new(listener, source.clone()));
+    let capacity = Capacity::new(1, || Box::pin(async {}));
     let room = Room {
         working: 256 * 1024,
         list: 1024,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bind;
-use crate::bind::{Named, Reading, Wish};
+use crate::bind::{BindAction, Named, ParsedBind};
 use crate::controls::{Asked, PasswordPolicy};
 use crate::decode::{Bind, MessageId, RequestKind};
 use crate::result::{LdapResult, Reply, Response, ResultCode};
@@ -23,8 +23,11 @@ impl Conversation {
         arrival: Arrival,
     ) -> Step {
         let binding = self.end_session();
-        let Reading { named, view, wish } =
-            bind::read(bind, &self.settings, self.transport, &self.circumstances);
+        let ParsedBind {
+            named,
+            view,
+            action,
+        } = bind::read(bind, &self.settings, self.transport, &self.circumstances);
         self.bound_in.clone_from(&view);
         // User binds on it, failed ones too, keep the service account last bound; it stays away
         // from here on unless this very bind succeeds (CONTRACT.md 4).
@@ -36,16 +39,16 @@ impl Conversation {
             let code = ResultCode::UnavailableCriticalExtension;
             return bind_answer(id, LdapResult::with_diagnostic(code, UNKNOWN_CONTROL));
         };
-        match wish {
-            Wish::Answer(result) => {
+        match action {
+            BindAction::Answer(result) => {
                 self.session = binding.nobody();
                 bind_answer(id, result)
             }
-            Wish::Anonymous => {
+            BindAction::Anonymous => {
                 self.session = binding.nobody();
                 bind_answer(id, ResultCode::Success.into())
             }
-            Wish::User(claim, evidence) => {
+            BindAction::User(claim, evidence) => {
                 let attempt = Attempt {
                     request: arrival.request,
                     received: arrival.now,
@@ -59,7 +62,7 @@ impl Conversation {
                 let bind = UserBind { id, binding, asked };
                 self.attempt(id, Task::UserBind(Box::new(attempt), bind))
             }
-            Wish::Service(evidence) => {
+            BindAction::Service(evidence) => {
                 let attempt = ServiceAttempt {
                     request: arrival.request,
                     received: arrival.now,

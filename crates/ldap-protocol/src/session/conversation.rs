@@ -24,14 +24,14 @@ use crate::settings::Settings;
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::name::ViewName;
 use doorward_domain::origin::Source;
-use doorward_domain::resource::{Asking, Circumstances};
+use doorward_domain::resource::{AccessContext, ConnectionContext};
 use doorward_frontend_api::{AuthenticatedService, Undecided};
 
 /// A connection as the protocol sees it.
 #[derive(Debug)]
 pub struct Conversation {
     pub(super) settings: Arc<Settings>,
-    pub(super) circumstances: Circumstances,
+    pub(super) circumstances: ConnectionContext,
     pub(super) transport: Transport,
     pub(super) session: Session,
     /// The view in which the name of the last bind lay: who is bound is called by it.
@@ -48,7 +48,7 @@ pub struct Conversation {
 impl Conversation {
     /// A connection from `source` on which nothing was said yet.
     pub fn new(settings: Arc<Settings>, source: Source, transport: Transport) -> Self {
-        let circumstances = Circumstances::new(settings.listener.clone(), source);
+        let circumstances = ConnectionContext::new(settings.listener.clone(), source);
         Self {
             settings,
             circumstances,
@@ -208,7 +208,7 @@ impl Conversation {
             Ok(false) => {
                 if let Some(attempt) = task.attempt() {
                     self.last_service = None;
-                    if let Asking::Connection(circumstances) = &mut attempt.asking {
+                    if let AccessContext::Connection(circumstances) = &mut attempt.asking {
                         circumstances.service = None;
                     }
                 } else {
@@ -320,9 +320,9 @@ impl Conversation {
     }
 
     /// The ground on which the resource is chosen for a request whose name lies in `view`.
-    pub(super) fn asking(&self, view: Option<ViewName>) -> Asking {
+    pub(super) fn asking(&self, view: Option<ViewName>) -> AccessContext {
         let service = self.last_service.as_ref();
-        Asking::Connection(Circumstances {
+        AccessContext::Connection(ConnectionContext {
             view,
             service: service.map(|proof| proof.name().clone()),
             ..self.circumstances.clone()

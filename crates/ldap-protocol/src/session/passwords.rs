@@ -11,7 +11,7 @@ use super::conversation::{Conversation, undecided_answer};
 use super::step::{OwnerCheck, PasswordTask, Proof, ProvenChange, Step, Task};
 use crate::controls::{Asked, PasswordPolicy};
 use crate::decode::{Extended, MessageId, Modify, RequestKind};
-use crate::password::{Modification, PasswordModify, Refusal, Wish};
+use crate::password::{Modification, PasswordAction, PasswordModify, Refusal};
 use crate::result::{LdapResult, Reply, Response, ResultCode};
 use doorward_domain::id::AccountId;
 use doorward_domain::name::Username;
@@ -64,7 +64,7 @@ impl Conversation {
         let client = Client { id, kind, asked };
         let value = request.value.as_ref().map(Secret::expose);
         match PasswordModify::from_ber(value) {
-            Ok(request) => self.password_wish(client, Wish::from(request), arrival),
+            Ok(request) => self.password_action(client, PasswordAction::from(request), arrival),
             Err(error) => client.refuse(Refusal::malformed(error)),
         }
     }
@@ -80,20 +80,25 @@ impl Conversation {
         let kind = RequestKind::Modify;
         let client = Client { id, kind, asked };
         match Modification::of(modify) {
-            Modification::Password(wish) => self.password_wish(client, wish, arrival),
+            Modification::Password(action) => self.password_action(client, action, arrival),
             Modification::Unclear => client.refuse(Refusal::unclear()),
             Modification::Hashed => client.refuse(Refusal::hashed()),
             Modification::Other => self.write(id, kind),
         }
     }
 
-    fn password_wish(&mut self, client: Client, wish: Wish, arrival: Arrival) -> Step {
+    fn password_action(
+        &mut self,
+        client: Client,
+        action: PasswordAction,
+        arrival: Arrival,
+    ) -> Step {
         if !self.takes_passwords() {
             return client.refuse(Refusal::in_the_clear());
         }
         let task = PasswordTask {
             client,
-            wish,
+            action,
             arrival,
         };
         self.guarded(client.id, Task::Password(Box::new(task)))
@@ -103,7 +108,7 @@ impl Conversation {
     pub(super) fn change_password(&mut self, task: PasswordTask) -> Step {
         let PasswordTask {
             client,
-            wish,
+            action,
             arrival,
         } = task;
         let (account, user, must_change) = match self.session.identity() {
@@ -112,17 +117,17 @@ impl Conversation {
             Identity::User(proof) => (proof.account(), proof.username().clone(), None),
             Identity::ChangeOnly(proof) => (proof.account(), proof.username().clone(), Some(proof)),
         };
-        if !wish.is_of(&user, &self.settings.tree) {
+        if !action.is_of(&user, &self.settings.tree) {
             return client.refuse(Refusal::not_ones_own());
         }
-        let Some(new) = &wish.new else {
+        let Some(new) = &action.new else {
             return client.refuse(Refusal::no_new_password());
         };
         let new = match Password::new(new.expose()) {
             Ok(new) => new,
             Err(shape) => return client.refuse(Refusal::shape(shape)),
         };
-        match (&wish.old, must_change) {
+        match (&action.old, must_change) {
             (Some(old), _) => {
                 let attempt = self.own_attempt(&user, Evidence::password(old.expose()), arrival);
                 let check = OwnerCheck {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::controls::Asked;
 use crate::decode::{Compare, MessageId, Request, RequestKind, UnparsedDn};
-use crate::password::Wish;
+use crate::password::PasswordAction;
 use crate::result::Reply;
 use crate::sasl::Mechanism;
 use crate::search::Wanted;
 use doorward_domain::id::{AccountId, RequestId};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::secret::Password;
 use doorward_domain::time::Now;
 use doorward_frontend_api::Owner;
@@ -190,7 +190,7 @@ pub struct Work {
     /// Who it is done for.
     pub identity: Identity,
     /// The ground on which the resource is chosen, as for a bind.
-    pub asking: Asking,
+    pub asking: AccessContext,
     /// The SASL mechanisms by which the connection could bind.
     pub mechanisms: &'static [Mechanism],
     /// What is to be done.
@@ -239,7 +239,7 @@ pub(super) enum Task {
 #[derive(Debug)]
 pub(super) struct PasswordTask {
     pub(super) client: Client,
-    pub(super) wish: Wish,
+    pub(super) action: PasswordAction,
     pub(super) arrival: Arrival,
 }
 

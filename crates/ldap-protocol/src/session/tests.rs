@@ -18,7 +18,7 @@ use crate::settings::{PlaintextBind, TlsMode};
 use crate::stubs::settings;
 use doorward_domain::id::{AccountId, RequestId};
 use doorward_domain::name::ServiceName;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::secret::Secret;
 use doorward_fixtures::proofs;
 use doorward_fixtures::world::{NOON, now};
@@ -173,7 +173,7 @@ fn bound() -> Conversation {
 fn last_service(talk: &mut Conversation) -> Option<String> {
     let (attempt, bind) = ask_user(talk, request(9, bind(ALICE, "secret")));
     let _ = talk.user_decided(bind, Ok(Verdict::Refused(Refusal::WrongPassword)));
-    let Asking::Connection(circumstances) = attempt.asking else {
+    let AccessContext::Connection(circumstances) = attempt.asking else {
         panic!()
     };
     circumstances.service.map(|name| name.to_string())
@@ -355,7 +355,7 @@ fn an_anonymous_or_failed_service_bind_forgets_the_service_account() {
 
 fn service_of(attempt: &Attempt) -> Option<&str> {
     match &attempt.asking {
-        Asking::Connection(circumstances) => {
+        AccessContext::Connection(circumstances) => {
             circumstances.service.as_ref().map(ServiceName::as_str)
         }
         other => panic!("{other:?}"),

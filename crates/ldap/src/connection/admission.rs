@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::super::stream::Stream;
-use super::Talk;
+use super::Connection;
 use doorward_ldap_protocol::decode::frame_bytes;
 use doorward_ldap_protocol::limits::Phase;
 use doorward_ldap_protocol::search::Share;
@@ -51,7 +51,7 @@ impl Admission {
     }
 }
 
-impl<S: Stream> Talk<S> {
+impl<S: Stream> Connection<S> {
     /// Whether the message that begins in the inbox may be read to its end. A stranger has one at
     /// a time, of no more than few bytes.
     pub(super) fn admits(&mut self) -> bool {

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, debug_span, error};
 use super::super::Searches;
 use super::super::stream::Stream;
 use super::admission::weight;
-use super::{BYTES_IN_FLIGHT, LOOK, Talk};
+use super::{BYTES_IN_FLIGHT, Connection, LOOK};
 use doorward_domain::origin::Source;
 use doorward_domain::time::Now;
 use doorward_frontend_api::Read;
@@ -57,7 +57,7 @@ pub(super) struct Running {
     _request: Option<Share>,
 }
 
-impl<S: Stream> Talk<S> {
+impl<S: Stream> Connection<S> {
     /// Lets every operation end, and hands out its answers, before a bind.
     pub(super) async fn finish_operations(&mut self) -> Result<(), CloseReason> {
         while !self.running.is_empty() {

@@ -12,7 +12,7 @@ use tracing::{debug, error};
 use super::super::stream::Stream;
 use super::lag::Lag;
 use super::operations::Handed;
-use super::{LOOK, READ_ROOM, Talk, after};
+use super::{Connection, LOOK, READ_ROOM, after};
 use doorward_ldap_protocol::decode::{MessageId, RequestKind};
 use doorward_ldap_protocol::limits::Phase;
 use doorward_ldap_protocol::result::{EntryWriter, Reply, Response, ResultCode, Written};
@@ -28,7 +28,7 @@ const KEPT_ROOM: usize = 4 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 * 1024;
 
-impl<S: Stream> Talk<S> {
+impl<S: Stream> Connection<S> {
     /// Appends an answer to what is to be written.
     pub(super) fn put(&mut self, reply: Reply) {
         self.story.answered(&reply);

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::client::{message, password_modify};
 use super::loads::{large, with_members};
-use super::slow::{Over, talk_over};
+use super::slow::{Over, serve_messages};
 use super::*;
 use doorward_ldap_protocol::settings::TlsMode;
 
@@ -156,7 +156,7 @@ async fn a_client_that_reads_steadily_does_not_hold_up_the_end() {
         shutdown,
         served,
         ..
-    } = talk_over(with_members(LONG), patient()).await;
+    } = serve_messages(with_members(LONG), patient()).await;
     let search = Search::new(STAFF, Scope::Base).bytes();
     for id in 0..ASKED {
         let asked = message(2 + id, &search, &[]);
@@ -185,7 +185,7 @@ async fn a_client_that_reads_byte_by_byte_does_not_hold_up_the_end() {
         shutdown,
         served,
         ..
-    } = talk_over(large(), patient()).await;
+    } = serve_messages(large(), patient()).await;
     let search = Search::new(STAFF, Scope::Base).bytes();
     client.write_all(&message(2, &search, &[])).await.unwrap();
     let mut taken = vec![0; 4096];

@@ -43,7 +43,7 @@ pub(super) struct Over {
     pub(super) served: JoinHandle<CloseReason>,
 }
 
-pub(super) async fn talk_over(world: World, settings: Settings) -> Over {
+pub(super) async fn serve_messages(world: World, settings: Settings) -> Over {
     let (mut client, stream) = tokio::io::duplex(1024);
     let world = Arc::new(world);
     let clock = Arc::new(HandClock::default());
@@ -103,7 +103,7 @@ fn seconds(bytes: usize, rate: usize) -> Duration {
 /// Reads it, so many bytes a second.
 async fn read_at(rate: usize) -> Took {
     const STEP: usize = 1024;
-    let over = talk_over(with_members(MEMBERS), settings()).await;
+    let over = serve_messages(with_members(MEMBERS), settings()).await;
     let mut client = over.client;
     let search = Search::new(STAFF, Scope::Base).attributes(&["member"]);
     let search = message(2, &search.bytes(), &[]);

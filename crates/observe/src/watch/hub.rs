@@ -10,7 +10,7 @@ use std::task::Poll;
 use atomic_waker::AtomicWaker;
 
 use super::{Chosen, Explain, Line, Topic, unexplained};
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 
 /// How many may watch at a time.
 pub const MAX_WATCHERS: usize = 8;
@@ -83,7 +83,7 @@ impl Watch {
     }
 
     /// Which resource asks, and why that one.
-    pub fn chosen(&self, asking: &Asking) -> Chosen {
+    pub fn chosen(&self, asking: &AccessContext) -> Chosen {
         self.0.explain.get_or_init(unexplained).asking(asking)
     }
 

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use doorward_domain::name::ResourceName;
-use doorward_domain::resource::{Asking, ResourceKind};
+use doorward_domain::resource::{AccessContext, ResourceKind};
 
 pub use alert::Alert;
 pub use attempt::Told;
@@ -127,7 +127,7 @@ impl Step {
 /// Says by which rule a resource is the one asking. Front ends do not know the rules.
 pub trait Explain: Send + Sync {
     /// Which resource asks, and why that one.
-    fn asking(&self, asking: &Asking) -> Chosen;
+    fn asking(&self, asking: &AccessContext) -> Chosen;
 }
 
 /// The resource that asks.
@@ -143,7 +143,7 @@ pub struct Chosen {
 struct Unexplained;
 
 impl Explain for Unexplained {
-    fn asking(&self, _: &Asking) -> Chosen {
+    fn asking(&self, _: &AccessContext) -> Chosen {
         Chosen {
             resource: None,
             because: Vec::new(),

@@ -8,7 +8,7 @@ use super::super::request::{self, Place};
 use super::super::sessions::{Binding, NotFound, SessionId, State};
 use super::{Arrival, ExchangeId, Exchanges, Open, Step, ask, random, reason_of};
 use doorward_domain::origin::Origin;
-use doorward_domain::resource::Asking;
+use doorward_domain::resource::AccessContext;
 use doorward_domain::time::{Monotonic, Now};
 use doorward_eap as eap;
 use doorward_eap::{Conversation, Failure, Journal, Outcome};
@@ -16,7 +16,7 @@ use doorward_eap::{Conversation, Failure, Journal, Outcome};
 /// The EAP conversation that an exchange is one step of, and what its question will need.
 pub(super) struct Dialogue {
     pub(super) conversation: Box<Conversation>,
-    pub(super) asking: Asking,
+    pub(super) asking: AccessContext,
     pub(super) origin: Origin,
     pub(super) place: Place,
     pub(super) received: Now,

@@ -252,7 +252,7 @@ fn a_login_becomes_an_attempt() {
     assert_eq!(password.as_bytes(), b"pa55 word");
     assert_eq!(
         attempt.asking,
-        Asking::Radius {
+        AccessContext::Radius {
             client: Arc::clone(&fixture.client.resources),
             called_station: Some("00-10-A4-23-19-C0:guest".to_owned()),
         }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroize as _;
 
 use super::Bounds;
-use crate::back::Back as AnyBack;
+use crate::reply_path::ReplyPath;
 use crate::{Shared, handle, report};
 use doorward_domain::certificate::CertificateNames;
 use doorward_leftovers::overwrite_freed;
@@ -66,7 +66,7 @@ impl Ended {
 
 /// The way back to the other end of a connection, for one request.
 #[derive(Clone)]
-pub(crate) struct Back {
+pub(crate) struct TlsReplyPath {
     peer: SocketAddr,
     replies: mpsc::Sender<Bytes>,
     over: CancellationToken,
@@ -74,7 +74,7 @@ pub(crate) struct Back {
     _turn: Arc<OwnedSemaphorePermit>,
 }
 
-impl Back {
+impl TlsReplyPath {
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -166,7 +166,7 @@ impl Connection {
                 Ok(next) => next,
                 Err(ended) => return ended,
             };
-            let back = Back {
+            let back = TlsReplyPath {
                 peer: self.peer,
                 replies: replies.clone(),
                 over: over.clone(),
@@ -197,7 +197,12 @@ impl Connection {
         }
     }
 
-    async fn take(&self, packet: &[u8], back: Back, shared: &Arc<Shared>) -> Result<(), Ended> {
+    async fn take(
+        &self,
+        packet: &[u8],
+        back: TlsReplyPath,
+        shared: &Arc<Shared>,
+    ) -> Result<(), Ended> {
         let transport = Transport::Tls {
             connection: self.id,
             version: self.version,
@@ -223,7 +228,7 @@ impl Connection {
             challenges: live.challenges,
             available: shared.available.load(Ordering::Relaxed),
         };
-        match handle(shared, &arrival, examine(&arrival), AnyBack::Tls(back)).await {
+        match handle(shared, &arrival, examine(&arrival), ReplyPath::Tls(back)).await {
             Some(reason) if ends_connection(reason) => Err(Ended::Malformed),
             _ => Ok(()),
         }

@@ -15,9 +15,13 @@ use rusqlite::{Connection, OpenFlags};
 use doorward_files as files;
 use doorward_files::{Acting, Folder, Wanted};
 
+use doorward_domain::policy::settings;
+use doorward_domain::rules::PolicySettings;
+
 use super::events;
 use super::fault::Fault;
 use super::file::{self, Hold, StrayJournal};
+use super::rows;
 use super::schema::{self, Found, Schema};
 use placed::Placed;
 
@@ -145,7 +149,7 @@ pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
     }
     // What SQLite looks for beside the file that it writes, nobody else can put there.
     let partial = files::beside(&name, ".partial");
-    let workshop = folder.make_workshop(&partial).map_err(failed)?;
+    let workshop = folder.make_workshop(&partial, &name).map_err(failed)?;
     let copied = copy_in(source, &workshop, &name, to).and_then(|()| {
         // Unlike a rename, a second name never replaces what somebody made in the meantime.
         workshop
@@ -155,7 +159,7 @@ pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), BackupError> {
                 _ => failed(error),
             })
     });
-    let removed = folder.remove_workshop(&partial);
+    let removed = folder.remove_workshop(&partial, &name);
     copied?;
     removed.map_err(failed)?;
     folder.sync().map_err(failed)
@@ -209,10 +213,10 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, BackupError> {
         return Err(BackupError::InUse(to.to_owned()));
     }
     let fresh = files::beside(&name, ".restoring");
-    let workshop = folder.make_workshop(&fresh).map_err(failed)?;
+    let workshop = folder.make_workshop(&fresh, &name).map_err(failed)?;
     let placed = take_in(&mut given, &workshop, &name, from, to)
         .and_then(|()| Placed::put(&workshop, &folder, &name, to));
-    let removed = folder.remove_workshop(&fresh);
+    let removed = folder.remove_workshop(&fresh, &name);
     let placed = placed?;
     let kept = placed.kept();
     match removed.and_then(|()| folder.sync()) {
@@ -273,6 +277,7 @@ fn take_in(
         file::open(workshop, name, flags, PATIENCE).map_err(|fault| unreadable(from, &fault))?;
     check_schema(&database, from)?;
     check_integrity(&database, from)?;
+    check_policy(&database, from)?;
     // In rollback mode from here on, and with no journal on disk.
     file::no_journal(&database).map_err(|error| unreadable(from, &error))?;
     events::count_bytes(&database).map_err(|fault| unreadable(from, &fault))?;
@@ -342,7 +347,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<i64, BackupErro
     }
 }
 
-/// Whether the schema is what crates/store/migrations make, piece by piece: a file may come from anywhere, and
+/// Whether the schema is what migrations make, piece by piece: a file may come from anywhere, and
 /// what it brings along besides tables would be run with the store's rights.
 fn check_schema(connection: &Connection, path: &Path) -> Result<(), BackupError> {
     let version = check_version(connection, path)?;
@@ -354,6 +359,20 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<(), BackupError>
         }),
         Err(fault) => Err(unreadable(path, &fault)),
     }
+}
+
+/// Whether the policy is one that could have been set. Nobody gets in by one that cannot be read, and
+/// one without bounds admits any number of guesses.
+fn check_policy(connection: &Connection, path: &Path) -> Result<(), BackupError> {
+    let damaged = |reason: String| BackupError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = rows::policy_text(connection).map_err(|fault| damaged(fault.to_string()))?;
+    let policy: PolicySettings = serde_json::from_str(&text)
+        .map_err(|error| damaged(format!("its policy cannot be read: {error}")))?;
+    settings::check(&policy)
+        .map_err(|error| damaged(format!("its policy is none that could be set: {error}")))
 }
 
 fn check_integrity(connection: &Connection, path: &Path) -> Result<(), BackupError> {

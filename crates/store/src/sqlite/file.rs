@@ -112,6 +112,13 @@ pub(super) fn open_lock(folder: &Folder, name: &OsStr) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.open_file(&lock),
         made => made,
     }
+    .map_err(|error| {
+        let lock = folder.path(&lock);
+        io::Error::new(
+            error.kind(),
+            format!("its lock file {}: {error}", lock.display()),
+        )
+    })
 }
 
 /// How long to wait between two tries for the lock.

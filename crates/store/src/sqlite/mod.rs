@@ -59,14 +59,9 @@ use readers::{Lane, Readers, View};
 use waiting::{Asker, Line, Waiting};
 use writer::{Asked, Job, Wanted};
 
-/// The store in one SQLite file. Clones share its threads; when the last one goes, what was
-/// queued is committed and the file closed.
-#[derive(Clone)]
-pub struct SqliteStore {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
+/// The engine: its threads, and what they share. When it goes, what was queued is committed and the
+/// file closed.
+pub(crate) struct Sqlite {
     // Dropped in this order: readers, then the writer, so that the last connection to close is
     // one that may tidy the write-ahead log away.
     readers: Option<Readers>,
@@ -79,7 +74,7 @@ struct Inner {
     _lock: File,
 }
 
-impl Drop for Inner {
+impl Drop for Sqlite {
     fn drop(&mut self) {
         self.readers = None;
         self.queue.close();
@@ -89,19 +84,10 @@ impl Drop for Inner {
     }
 }
 
-impl std::fmt::Debug for SqliteStore {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("SqliteStore")
-            .field("path", &self.inner.path)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SqliteStore {
+impl Store {
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.inner.path
+        &self.sqlite().path
     }
 
     async fn read<T, F>(&self, lane: Lane, work: F) -> Result<T, Fault>
@@ -127,7 +113,7 @@ impl SqliteStore {
         F: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let readers = self
-            .inner
+            .sqlite()
             .readers
             .as_ref()
             .ok_or_else(Unavailable::closed)?;
@@ -167,12 +153,12 @@ impl SqliteStore {
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
         let (job, answer) = Asked::job(work, wanted);
-        self.inner.queue.put(turn, job)?;
+        self.sqlite().queue.put(turn, job)?;
         self.answer(answer).await
     }
 
     async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
-        match tokio::time::timeout(self.inner.deadline, answer).await {
+        match tokio::time::timeout(self.sqlite().deadline, answer).await {
             Ok(Ok(answer)) => answer,
             // It gave way to what had less waiting.
             Ok(Err(_)) => Err(Unavailable::Busy.into()),
@@ -184,11 +170,18 @@ impl SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
-    async fn probe(&self) -> Result<(), Unavailable> {
+impl Store {
+    /// Writes something and reads it back, durably, and reads the policy, which everything is decided
+    /// by: what `healthcheck` and `/ready` ask.
+    ///
+    /// # Errors
+    /// What was written is not what is read, or something of it could not be done.
+    pub async fn probe(&self) -> Result<(), Unavailable> {
         let written = self.write_in(Line::Probe, rows::touch_probe).await?;
         let read = self
             .read_in(Lane::Attempts, Line::Probe, |view| {
+                // Without it nothing can be decided.
+                view.policy()?;
                 rows::meta(view.connection, "probe")
             })
             .await?;

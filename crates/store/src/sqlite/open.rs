@@ -22,7 +22,8 @@ use super::schema::{self, Found, Schema};
 use super::turns::Bounds;
 use super::waiting::Waiting;
 use super::writer::Writer;
-use super::{Inner, SqliteStore, backup};
+use super::{Sqlite, backup};
+use crate::{Engine, Store};
 
 /// How the store is opened.
 #[derive(Debug, Clone)]
@@ -170,7 +171,7 @@ impl OpenError {
     }
 }
 
-impl SqliteStore {
+impl Store {
     /// Opens the store at `path`: checks the schema, migrates an older one after a backup beside
     /// it, and starts the threads. Blocks for as long as that takes. Where root runs it and the
     /// folder is somebody else's, all that touches the store has that somebody's rights.
@@ -234,21 +235,19 @@ impl SqliteStore {
                 queue.close();
                 broken(error)
             })?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                readers: Some(readers),
-                queue,
-                writer: Some(thread),
-                merges,
-                deadline: options.deadline,
-                numbering: Arc::new(Numbering {
-                    first: options.first_id,
-                    primary_group: options.primary_group.clone(),
-                }),
-                path: path.to_owned(),
-                _lock: lock,
+        Ok(Self(Arc::new(Engine::Sqlite(Sqlite {
+            readers: Some(readers),
+            queue,
+            writer: Some(thread),
+            merges,
+            deadline: options.deadline,
+            numbering: Arc::new(Numbering {
+                first: options.first_id,
+                primary_group: options.primary_group.clone(),
             }),
-        })
+            path: path.to_owned(),
+            _lock: lock,
+        }))))
     }
 }
 

@@ -20,7 +20,7 @@ use doorward_domain::rules::PolicySettings;
 
 use super::fault::Fault;
 use super::file::{self, Access, Identity};
-use super::rows::first;
+use super::rows::policy_text;
 use super::turns::Bounds;
 use super::waiting::{Line, Waiting};
 use super::writer::guarded;
@@ -43,13 +43,7 @@ impl View<'_> {
     /// The policy in force. Its text is read every time, since another process may have changed
     /// it, and parsed only when it is another.
     pub(super) fn policy(&mut self) -> Result<Arc<PolicySettings>, Fault> {
-        let text = first(
-            self.connection,
-            "SELECT settings FROM policies ORDER BY version DESC LIMIT 1",
-            [],
-            |row| Ok(row.get::<_, String>(0)?),
-        )?
-        .ok_or_else(|| Fault::Damaged("there is no policy".to_owned()))?;
+        let text = policy_text(self.connection)?;
         if let Some((known, policy)) = self.remembered.as_ref()
             && *known == text
         {

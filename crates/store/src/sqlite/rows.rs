@@ -120,6 +120,17 @@ pub(super) fn meta(connection: &Connection, key: &str) -> Result<i64, Fault> {
     .ok_or_else(|| Fault::Damaged(format!("the counter '{key}' is missing")))
 }
 
+/// The text of the policy in force.
+pub(super) fn policy_text(connection: &Connection) -> Result<String, Fault> {
+    first(
+        connection,
+        "SELECT settings FROM policies ORDER BY version DESC LIMIT 1",
+        [],
+        |row| Ok(row.get(0)?),
+    )?
+    .ok_or_else(|| Fault::Damaged("there is no policy".to_owned()))
+}
+
 /// Writes what changes nothing and takes a commit all the same; gives back what was written.
 pub(super) fn touch_probe(connection: &Connection) -> Result<i64, Fault> {
     let next = meta(connection, "probe")?.wrapping_add(1).max(0);

@@ -2,15 +2,90 @@
 
 use std::collections::BTreeSet;
 
-use refinery::Migration;
 use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::rows::{all, exists, number};
 
-mod embedded {
-    refinery::embed_migrations!("migrations/sqlite");
+/// The way from one version of the schema to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
 }
+
+/// All of them, in order.
+const OURS: [Migration; 12] = [
+    Migration {
+        version: 1,
+        name: "store",
+        sql: include_str!("../../migrations/sqlite/V1__store.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "ssh_keys",
+        sql: include_str!("../../migrations/sqlite/V2__ssh_keys.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "sudo_rules",
+        sql: include_str!("../../migrations/sqlite/V3__sudo_rules.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "radius_sessions",
+        sql: include_str!("../../migrations/sqlite/V4__radius_sessions.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "service_certificates",
+        sql: include_str!("../../migrations/sqlite/V5__service_certificates.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "reply_attributes",
+        sql: include_str!("../../migrations/sqlite/V6__reply_attributes.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "network_passwords",
+        sql: include_str!("../../migrations/sqlite/V7__network_passwords.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "devices",
+        sql: include_str!("../../migrations/sqlite/V8__devices.sql"),
+    },
+    Migration {
+        version: 9,
+        name: "session_requests",
+        sql: include_str!("../../migrations/sqlite/V9__session_requests.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "known_origins",
+        sql: include_str!("../../migrations/sqlite/V10__known_origins.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "event_log_bounds",
+        sql: include_str!("../../migrations/sqlite/V11__event_log_bounds.sql"),
+    },
+    Migration {
+        version: 12,
+        name: "sessions_by_client",
+        sql: include_str!("../../migrations/sqlite/V12__sessions_by_client.sql"),
+    },
+];
+
+/// Which migrations a file has been through. The text is that of stores of earlier versions, to the
+/// letter, since a schema is compared by its text ([`strange_piece`]); nothing reads the checksum.
+const HISTORY: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history(
+             version int4 PRIMARY KEY,
+             name VARCHAR(255),
+             applied_on VARCHAR(255),
+             checksum VARCHAR(255))";
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,38 +105,54 @@ pub(super) struct Schema(Vec<Migration>);
 impl Schema {
     /// Those of this program.
     pub(super) fn ours() -> Self {
-        Self(embedded::migrations::runner().get_migrations().clone())
+        Self(OURS.to_vec())
     }
 
     /// The newest version known.
     pub(super) fn known(&self) -> i64 {
-        self.0
-            .iter()
-            .map(|migration| i64::from(migration.version()))
-            .max()
-            .unwrap_or(0)
+        let versions = self.0.iter().map(|migration| migration.version);
+        versions.max().unwrap_or(0)
     }
 
     /// Brings a file to the newest version, all migrations in one transaction.
     pub(super) fn migrate(&self, connection: &mut Connection) -> Result<(), String> {
-        refinery::Runner::new(&self.0)
-            .set_grouped(true)
-            .run(connection)
-            .map(drop)
-            .map_err(|error| error.to_string())
+        let told = |error: rusqlite::Error| error.to_string();
+        let transaction = connection.transaction().map_err(told)?;
+        transaction.execute_batch(HISTORY).map_err(told)?;
+        let reached: i64 = transaction
+            .query_row(
+                "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(told)?;
+        for Migration { version, name, sql } in &self.0 {
+            if *version <= reached {
+                continue;
+            }
+            let told = |error: rusqlite::Error| format!("migration {version} ({name}): {error}");
+            transaction.execute_batch(sql).map_err(told)?;
+            transaction
+                .execute(
+                    "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+                     VALUES (?1, ?2, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), '0')",
+                    (version, name),
+                )
+                .map_err(told)?;
+        }
+        transaction.commit().map_err(told)
     }
 
     /// These versions up to one, as an earlier program knew them.
     pub(super) fn up_to(mut self, last: i64) -> Self {
-        self.0
-            .retain(|migration| i64::from(migration.version()) <= last);
+        self.0.retain(|migration| migration.version <= last);
         self
     }
 
     /// These versions and one more, as a later program would know it.
     #[cfg(test)]
-    pub(super) fn and(mut self, name: &str, sql: &str) -> Self {
-        self.0.push(Migration::unapplied(name, sql).unwrap());
+    pub(super) fn and(mut self, version: i64, name: &'static str, sql: &'static str) -> Self {
+        self.0.push(Migration { version, name, sql });
         self
     }
 }
@@ -123,4 +214,64 @@ pub(super) fn found(connection: &Connection) -> Result<Found, Fault> {
         [],
     )?;
     Ok(if others { Found::Foreign } else { Found::Empty })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_a_migration_and_their_versions_go_up_by_one() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        let mut there: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut ours: Vec<_> = OURS
+            .iter()
+            .map(|Migration { version, name, .. }| format!("V{version}__{name}.sql"))
+            .collect();
+        there.sort();
+        ours.sort();
+        assert_eq!(there, ours);
+        let versions = OURS.iter().map(|migration| migration.version);
+        assert!(versions.eq((1..).take(OURS.len())));
+    }
+
+    #[test]
+    fn the_history_is_that_of_stores_of_earlier_versions() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Schema::ours().migrate(&mut connection).unwrap();
+        let text: String = connection
+            .query_row(
+                "SELECT sql FROM sqlite_schema WHERE name = 'refinery_schema_history'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let before = "CREATE TABLE refinery_schema_history(\n             \
+                      version int4 PRIMARY KEY,\n             \
+                      name VARCHAR(255),\n             \
+                      applied_on VARCHAR(255),\n             \
+                      checksum VARCHAR(255))";
+        assert_eq!(text, before);
+    }
+
+    /// A store may come from anywhere, and what stands beside a version says nothing.
+    #[test]
+    fn what_a_file_says_of_its_migrations_besides_their_versions_is_not_read() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Schema::ours().up_to(1).migrate(&mut connection).unwrap();
+        connection
+            .execute(
+                "UPDATE refinery_schema_history SET applied_on = '', checksum = 'x'",
+                [],
+            )
+            .unwrap();
+        Schema::ours().migrate(&mut connection).unwrap();
+        assert_eq!(
+            found(&connection).unwrap(),
+            Found::Version(Schema::ours().known())
+        );
+    }
 }

@@ -3,9 +3,9 @@ mod crowded;
 use rusqlite::Connection;
 
 use super::*;
+use crate::AttemptStore as _;
 use crate::changes::{Change, ChangeRefused, Command, GroupFilter};
 use crate::events::EventQuery;
-use crate::{AttemptStore as _, DirectoryStore as _, EventStore as _};
 use doorward_domain::event::{AttemptEvent, Outcome, Subject};
 use doorward_domain::id::{GroupId, RequestId};
 use doorward_domain::name::GroupName;
@@ -35,12 +35,12 @@ fn event() -> AttemptEvent {
     }
 }
 
-fn open(folder: &Path) -> SqliteStore {
-    SqliteStore::open(&folder.join("doorward.db"), &options().creating()).unwrap()
+fn open(folder: &Path) -> Store {
+    Store::open(&folder.join("doorward.db"), &options().creating()).unwrap()
 }
 
 /// Lets the file grow by no more than `pages`, or freely.
-async fn limit_growth(store: &SqliteStore, pages: Option<i64>) {
+async fn limit_growth(store: &Store, pages: Option<i64>) {
     store
         .write(move |connection| {
             let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
@@ -53,11 +53,7 @@ async fn limit_growth(store: &SqliteStore, pages: Option<i64>) {
         .unwrap();
 }
 
-async fn add_group(
-    store: &SqliteStore,
-    name: &str,
-    description: String,
-) -> Result<(), ChangeRefused> {
+async fn add_group(store: &Store, name: &str, description: String) -> Result<(), ChangeRefused> {
     store
         .apply(Command {
             at: START,
@@ -195,11 +191,11 @@ fn next_version() -> i64 {
     schema::Schema::ours().known() + 1
 }
 
-fn later(sql: &str) -> schema::Schema {
-    schema::Schema::ours().and(&format!("V{}__later", next_version()), sql)
+fn later(sql: &'static str) -> schema::Schema {
+    schema::Schema::ours().and(next_version(), "later", sql)
 }
 
-async fn group_names(store: &SqliteStore) -> Vec<String> {
+async fn group_names(store: &Store) -> Vec<String> {
     let found = store.groups(&GroupFilter::All, None, 10).await.unwrap();
     // Groups added within one millisecond come in any order.
     let mut names: Vec<String> = found
@@ -220,19 +216,19 @@ async fn an_older_schema_is_backed_up_and_migrated() {
     let mut impatient = options();
     impatient.busy = Duration::from_millis(50);
     // Not under the feet of a process that knows the older one only.
-    let refused = SqliteStore::open_as(&path, &impatient, &later).unwrap_err();
+    let refused = Store::open_as(&path, &impatient, &later).unwrap_err();
     assert!(matches!(refused, OpenError::InUse(_)), "{refused}");
     add_group(&store, "more", String::new()).await.unwrap();
     drop(store);
 
-    let store = SqliteStore::open_as(&path, &options(), &later).unwrap();
+    let store = Store::open_as(&path, &options(), &later).unwrap();
     assert_eq!(group_names(&store).await, ["more", "staff"]);
     store
         .write(|connection| rows::run(connection, "INSERT INTO later VALUES (1)", []))
         .await
         .unwrap();
     drop(store);
-    let refused = SqliteStore::open(&path, &options()).unwrap_err();
+    let refused = Store::open(&path, &options()).unwrap_err();
     let next = next_version();
     assert!(
         matches!(refused, OpenError::Newer { found, known, .. } if found == next && known + 1 == next),
@@ -240,7 +236,7 @@ async fn an_older_schema_is_backed_up_and_migrated() {
     );
     // What was there before is a store of the older schema.
     let kept = file::beside(&path, &format!(".before-migration-{next}.db"));
-    let store = SqliteStore::open(&kept, &options()).unwrap();
+    let store = Store::open(&kept, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["more", "staff"]);
     drop(store);
     assert!(matches!(
@@ -257,14 +253,14 @@ async fn a_migration_that_fails_leaves_the_older_schema() {
     add_group(&store, "staff", String::new()).await.unwrap();
     drop(store);
     let broken = later("CREATE TABLE later (number INTEGER); INSERT INTO nowhere VALUES (1);");
-    let refused = SqliteStore::open_as(&path, &options(), &broken).unwrap_err();
+    let refused = Store::open_as(&path, &options(), &broken).unwrap_err();
     assert!(matches!(refused, OpenError::Migration { .. }), "{refused}");
-    let store = SqliteStore::open(&path, &options()).unwrap();
+    let store = Store::open(&path, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
     drop(store);
     // Mended, it goes through.
     let mended = later("CREATE TABLE later (number INTEGER)");
-    let store = SqliteStore::open_as(&path, &options(), &mended).unwrap();
+    let store = Store::open_as(&path, &options(), &mended).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
 }
 
@@ -273,7 +269,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("doorward.db");
     let first = schema::Schema::ours().up_to(1);
-    let store = SqliteStore::open_as(&path, &options().creating(), &first).unwrap();
+    let store = Store::open_as(&path, &options().creating(), &first).unwrap();
     drop(store);
     // As the program of that version wrote them.
     let earlier = Connection::open(&path).unwrap();
@@ -287,7 +283,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
         .unwrap();
     drop(earlier);
 
-    let store = SqliteStore::open(&path, &options()).unwrap();
+    let store = Store::open(&path, &options()).unwrap();
     assert_eq!(group_names(&store).await, ["staff"]);
     // What the log takes is known from then on, and comes out even.
     let bytes = store.events_bytes().await.unwrap();
@@ -314,7 +310,7 @@ async fn a_store_of_the_first_version_is_backed_up_and_migrated() {
     drop(store);
     let known = schema::Schema::ours().known();
     let kept = file::beside(&path, &format!(".before-migration-{known}.db"));
-    let kept = SqliteStore::open_as(&kept, &options(), &first).unwrap();
+    let kept = Store::open_as(&kept, &options(), &first).unwrap();
     assert_eq!(group_names(&kept).await, ["staff"]);
 }
 

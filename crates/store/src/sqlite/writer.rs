@@ -26,19 +26,19 @@ const LINGER: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Whether a job's changes stay.
-pub(super) enum Ran {
+pub(super) enum Outcome {
     /// They stay.
-    Kept,
+    Committed,
     /// They are rolled back, and the job alone is told.
-    Undone,
+    RolledBack,
     /// The file is at fault: the whole group is rolled back.
-    Broken(Unavailable, bool),
+    Failed(Unavailable, bool),
 }
 
 /// One piece of work of the writer.
 pub(super) trait Job: Send {
     /// Does it, inside a savepoint.
-    fn run(&mut self, connection: &Connection) -> Ran;
+    fn run(&mut self, connection: &Connection) -> Outcome;
     /// Tells who asked, after the commit succeeded or failed.
     fn answer(self: Box<Self>, committed: Result<(), &Unavailable>);
 }
@@ -86,21 +86,21 @@ where
     T: Send + 'static,
     F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
 {
-    fn run(&mut self, connection: &Connection) -> Ran {
+    fn run(&mut self, connection: &Connection) -> Outcome {
         let Some(work) = self.work.take() else {
-            return Ran::Undone;
+            return Outcome::RolledBack;
         };
         if self.wanted == Wanted::WhileAwaited && self.reply.is_closed() {
-            return Ran::Undone;
+            return Outcome::RolledBack;
         }
         let outcome = guarded(|| work(connection));
         let ran = match &outcome {
-            Ok(_) => Ran::Kept,
-            Err(fault) if fault.is_of_the_file() || connection.is_autocommit() => Ran::Broken(
+            Ok(_) => Outcome::Committed,
+            Err(fault) if fault.is_of_the_file() || connection.is_autocommit() => Outcome::Failed(
                 Unavailable::Broken(fault.to_string()),
                 fault.spoils_connection(),
             ),
-            Err(_) => Ran::Undone,
+            Err(_) => Outcome::RolledBack,
         };
         self.outcome = Some(outcome);
         ran
@@ -188,11 +188,11 @@ impl Writer {
             for job in group {
                 connection.prepare_cached("SAVEPOINT job")?.execute([])?;
                 match job.run(connection) {
-                    Ran::Kept => {}
-                    Ran::Undone => {
+                    Outcome::Committed => {}
+                    Outcome::RolledBack => {
                         connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
                     }
-                    Ran::Broken(unavailable, spoils) => {
+                    Outcome::Failed(unavailable, spoils) => {
                         return Err(Failed {
                             unavailable,
                             spoils,

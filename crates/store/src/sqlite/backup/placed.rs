@@ -151,7 +151,9 @@ mod tests {
         fn new() -> Self {
             let place = tempfile::tempdir().unwrap();
             let folder = Folder::open(place.path()).unwrap();
-            let workshop = folder.make_workshop(OsStr::new("workshop")).unwrap();
+            let workshop = folder
+                .make_workshop(OsStr::new("workshop"), OsStr::new("doorward.db"))
+                .unwrap();
             for part in [NAME, "doorward.db-wal"] {
                 fs::write(place.path().join(part), part).unwrap();
             }

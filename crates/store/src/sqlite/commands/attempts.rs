@@ -5,7 +5,7 @@ use crate::attempts::{
     Settlement, TakePlace,
 };
 use crate::records::DeviceRecord;
-use crate::{AttemptStore, Unavailable};
+use crate::{AttemptStore, Store, Unavailable};
 use doorward_domain::certificate::CertificateNames;
 use doorward_domain::device::MacAddress;
 use doorward_domain::event::AttemptEvent;
@@ -18,9 +18,9 @@ use doorward_domain::time::Timestamp;
 use super::super::merge::{Gathered, count_dropped};
 use super::super::readers::Lane;
 use super::super::waiting::{Asker, Line};
-use super::super::{SqliteStore, attempts, devices, places, rows};
+use super::super::{attempts, devices, places, rows};
 
-impl AttemptStore for SqliteStore {
+impl AttemptStore for Store {
     async fn read_attempt(
         &self,
         key: &AccountKey,
@@ -150,8 +150,8 @@ impl AttemptStore for SqliteStore {
     }
 
     fn merge_attempt(&self, at: Timestamp, event: AttemptEvent) {
-        match self.inner.merges.add(at, event) {
-            Gathered::First | Gathered::Crowded => self.inner.queue.ring(),
+        match self.sqlite().merges.add(at, event) {
+            Gathered::First | Gathered::Crowded => self.sqlite().queue.ring(),
             Gathered::Joined => {}
             Gathered::Dropped => count_dropped(1),
         }

@@ -10,7 +10,7 @@ use crate::records::{
     Binding, BoundTo, DeviceRecord, GroupRecord, QueuedMail, ReplyMapping, ServiceSummary,
     SudoRuleRecord, UserEntries, UserRecord,
 };
-use crate::{DirectoryStore, Unavailable};
+use crate::{Store, Unavailable};
 use doorward_domain::event::Event;
 use doorward_domain::id::{AccountId, DeviceId, GroupId, SudoRuleId};
 use doorward_domain::name::ResourceName;
@@ -22,11 +22,9 @@ use doorward_domain::time::Timestamp;
 
 use super::super::fault::Fault;
 use super::super::readers::{Lane, View};
-use super::super::{
-    SqliteStore, apply, devices, groups, lifecycle, outbox, places, reply, rows, sudo, users,
-};
+use super::super::{apply, devices, groups, lifecycle, outbox, places, reply, rows, sudo, users};
 
-impl SqliteStore {
+impl Store {
     /// What is in a group, each piece by a read of its own, so that others are read in between.
     /// Whoever was in one of its groups all the while is found; who moves from one to another
     /// meanwhile may not be.
@@ -59,9 +57,13 @@ impl SqliteStore {
     }
 }
 
-impl DirectoryStore for SqliteStore {
-    async fn apply(&self, command: Command) -> Result<Applied, ChangeRefused> {
-        let numbering = Arc::clone(&self.inner.numbering);
+impl Store {
+    /// Carries a command out.
+    ///
+    /// # Errors
+    /// Why it is refused; nothing is changed.
+    pub async fn apply(&self, command: Command) -> Result<Applied, ChangeRefused> {
+        let numbering = Arc::clone(&self.sqlite().numbering);
         let applied = self
             .write(move |connection| apply::apply(connection, &numbering, &command))
             .await?;
@@ -72,12 +74,20 @@ impl DirectoryStore for SqliteStore {
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path is not general enough over the view's lifetime"
     )]
-    async fn policy(&self) -> Result<Arc<PolicySettings>, Unavailable> {
+    /// The policy in force.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn policy(&self) -> Result<Arc<PolicySettings>, Unavailable> {
         let policy = self.read(Lane::Lookups, |view| view.policy()).await?;
         Ok(policy)
     }
 
-    async fn users(
+    /// Users after the one named, in the order of their identifiers, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn users(
         &self,
         filter: &UserFilter,
         after: Option<AccountId>,
@@ -93,7 +103,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn groups(
+    /// Groups after the one named, in the order of their identifiers, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn groups(
         &self,
         filter: &GroupFilter,
         after: Option<GroupId>,
@@ -109,7 +123,12 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn user_entries(
+    /// Users as entries show them, after the one named, in the order of their identifiers, each
+    /// with what the portion wants of its groups.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn user_entries(
         &self,
         filter: &UserFilter,
         after: Option<AccountId>,
@@ -127,7 +146,13 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn group_entries(
+    /// Groups as entries show them, after the one named, in the order of their identifiers, each
+    /// with what the portion wants of its members. The records themselves have neither members nor
+    /// resources.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn group_entries(
         &self,
         filter: &GroupFilter,
         after: Option<GroupId>,
@@ -143,7 +168,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn groups_of(&self, account: AccountId) -> Result<NameList, Unavailable> {
+    /// The groups an account is in, directly or through others.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn groups_of(&self, account: AccountId) -> Result<NameList, Unavailable> {
         let found = self
             .read(Lane::Scans, move |view| {
                 users::groups_of(view.connection, account)
@@ -152,11 +181,19 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn members_of(&self, group: GroupId) -> Result<Members, Unavailable> {
+    /// What is in a group; nothing where the group is gone.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn members_of(&self, group: GroupId) -> Result<Members, Unavailable> {
         Ok(self.members_in_pieces(group).await?)
     }
 
-    async fn sudo_rules(
+    /// sudo rules after the one named, in the order of their identifiers, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn sudo_rules(
         &self,
         filter: &SudoFilter,
         after: Option<SudoRuleId>,
@@ -171,14 +208,24 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn reply_mappings(&self) -> Result<Vec<ReplyMapping>, Unavailable> {
+    /// All mappings of reply attributes: users' by name, then groups' by name, each for every
+    /// resource first.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn reply_mappings(&self) -> Result<Vec<ReplyMapping>, Unavailable> {
         let found = self
             .read(Lane::Lookups, |view| reply::mappings(view.connection))
             .await?;
         Ok(found)
     }
 
-    async fn reply_grants(
+    /// The reply attributes mapped to an account at a resource, by itself and by its groups, nested
+    /// ones included, as [`super::attempts::Fetch::Accept`] reads them.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn reply_grants(
         &self,
         account: AccountId,
         resource: Option<&ResourceName>,
@@ -192,14 +239,22 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn services(&self) -> Result<Vec<ServiceSummary>, Unavailable> {
+    /// All service accounts, by name.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn services(&self) -> Result<Vec<ServiceSummary>, Unavailable> {
         let found = self
             .read(Lane::Lookups, |view| groups::services(view.connection))
             .await?;
         Ok(found)
     }
 
-    async fn devices(
+    /// Devices after the one named, in the order of their identifiers, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn devices(
         &self,
         after: Option<DeviceId>,
         limit: usize,
@@ -212,14 +267,23 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn bindings(&self) -> Result<Vec<Binding>, Unavailable> {
+    /// All bindings, by resource.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn bindings(&self) -> Result<Vec<Binding>, Unavailable> {
         let found = self
             .read(Lane::Lookups, |view| groups::bindings(view.connection))
             .await?;
         Ok(found)
     }
 
-    async fn binding_path(
+    /// The chain by which an account is bound to a resource: the user alone, or the groups from
+    /// the bound one down; none where it is not bound.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn binding_path(
         &self,
         account: AccountId,
         resource: &ResourceName,
@@ -233,7 +297,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn password_history(
+    /// The present and former hashes of an account's password, newest first, for the history rule.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn password_history(
         &self,
         account: AccountId,
         limit: u32,
@@ -246,7 +314,12 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn charged(
+    /// What is charged to an account, counted as a place is granted under `limits`. Nothing is
+    /// charged by looking.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn charged(
         &self,
         account: AccountId,
         limits: &PlaceLimits,
@@ -260,7 +333,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn failure_times(
+    /// When the failures that count toward the lock under `limits` were charged, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn failure_times(
         &self,
         account: AccountId,
         limits: &PlaceLimits,
@@ -274,7 +351,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn policy_history(&self) -> Result<Vec<Event>, Unavailable> {
+    /// Every change of policy, newest first, as events.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn policy_history(&self) -> Result<Vec<Event>, Unavailable> {
         let found = self
             .read(Lane::Lookups, |view| {
                 apply::policy::history(view.connection)
@@ -283,14 +364,22 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn lifecycle_cursor(&self) -> Result<Timestamp, Unavailable> {
+    /// Where lifecycle stands.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn lifecycle_cursor(&self) -> Result<Timestamp, Unavailable> {
         let cursor = self
             .read(Lane::Lookups, |view| lifecycle::cursor(view.connection))
             .await?;
         Ok(cursor)
     }
 
-    async fn users_touched_by_time(
+    /// Users that `spans` touch, after the one named, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn users_touched_by_time(
         &self,
         spans: &TimeSpans,
         after: Option<AccountId>,
@@ -305,14 +394,23 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn notice(&self, noticed: Noticed) -> Result<bool, Unavailable> {
+    /// Writes what lifecycle found; false, and nothing written, where another moved the cursor
+    /// first.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn notice(&self, noticed: Noticed) -> Result<bool, Unavailable> {
         let moved = self
             .write(move |connection| lifecycle::notice(connection, &noticed))
             .await?;
         Ok(moved)
     }
 
-    async fn queued_mail(&self, limit: usize) -> Result<Vec<QueuedMail>, Unavailable> {
+    /// Mail waiting, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn queued_mail(&self, limit: usize) -> Result<Vec<QueuedMail>, Unavailable> {
         let found = self
             .read(Lane::Lookups, move |view| {
                 outbox::queued(view.connection, limit)
@@ -321,7 +419,11 @@ impl DirectoryStore for SqliteStore {
         Ok(found)
     }
 
-    async fn directory_version(&self) -> Result<u64, Unavailable> {
+    /// A number that moves with every change of users, groups, bindings and policy.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn directory_version(&self) -> Result<u64, Unavailable> {
         let version = self
             .read(Lane::Lookups, |view| {
                 rows::meta(view.connection, "directory_version")

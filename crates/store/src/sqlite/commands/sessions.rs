@@ -4,7 +4,7 @@ use crate::sessions::{
     DemandState, DisconnectOutcome, KeptSessions, NewDemand, OpenSession, SessionFilter,
     SessionRecord, WaitingDemand,
 };
-use crate::{SessionStore, Unavailable};
+use crate::{Store, Unavailable};
 use doorward_domain::id::{RequestId, SessionId};
 use doorward_domain::name::ClientName;
 use doorward_domain::session::{Nas, SessionReport};
@@ -12,13 +12,18 @@ use doorward_domain::time::Timestamp;
 
 use super::super::readers::Lane;
 use super::super::waiting::Line;
-use super::super::{SqliteStore, demands, sessions};
+use super::super::{demands, sessions};
 
 /// How many sessions of a NAS that restarted end in one command.
 const ENDED_AT_ONCE: usize = 100;
 
-impl SessionStore for SqliteStore {
-    async fn record_session(&self, report: SessionReport) -> Result<(), Unavailable> {
+impl Store {
+    /// Records a report, once however often it comes. A session that nobody saw begin begins with
+    /// the first report of it; what is older than what is known changes nothing.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn record_session(&self, report: SessionReport) -> Result<(), Unavailable> {
         let line = Line::Report(report.nas.client.clone());
         self.write_in(line, move |connection| {
             sessions::record_report(connection, &report)
@@ -27,7 +32,11 @@ impl SessionStore for SqliteStore {
         Ok(())
     }
 
-    async fn end_sessions_of(&self, nas: Nas, at: Timestamp) -> Result<(), Unavailable> {
+    /// Ends every open session of a NAS that began before it restarted `at`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn end_sessions_of(&self, nas: Nas, at: Timestamp) -> Result<(), Unavailable> {
         // In portions, so that nobody waits for all that a large one had.
         loop {
             let (line, nas) = (Line::Report(nas.client.clone()), nas.clone());
@@ -42,7 +51,11 @@ impl SessionStore for SqliteStore {
         }
     }
 
-    async fn sessions(
+    /// Sessions after the one named, in the order of their identifiers, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn sessions(
         &self,
         filter: &SessionFilter,
         after: Option<SessionId>,
@@ -57,7 +70,12 @@ impl SessionStore for SqliteStore {
         Ok(found)
     }
 
-    async fn open_sessions(
+    /// Open sessions of known accounts and devices at known resources whose client may be asked at `now`, after
+    /// the one named, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn open_sessions(
         &self,
         now: Timestamp,
         after: Option<SessionId>,
@@ -71,7 +89,14 @@ impl SessionStore for SqliteStore {
         Ok(found)
     }
 
-    async fn open_session(&self, session: SessionId) -> Result<Option<SessionRecord>, Unavailable> {
+    /// An open session.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn open_session(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<SessionRecord>, Unavailable> {
         let found = self
             .read(Lane::Lookups, move |view| {
                 sessions::open_one(view.connection, sessions::session_key(session))
@@ -80,14 +105,23 @@ impl SessionStore for SqliteStore {
         Ok(found)
     }
 
-    async fn ask_of_session(&self, new: NewDemand) -> Result<bool, Unavailable> {
+    /// Asks for something of an open session's client; false where it is not open.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn ask_of_session(&self, new: NewDemand) -> Result<bool, Unavailable> {
         let asked = self
             .write(move |connection| demands::ask(connection, &new))
             .await?;
         Ok(asked)
     }
 
-    async fn waiting_demands(
+    /// Requests about open sessions that nobody took up and that have not lapsed, the oldest first,
+    /// at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn waiting_demands(
         &self,
         now: Timestamp,
         limit: usize,
@@ -100,14 +134,29 @@ impl SessionStore for SqliteStore {
         Ok(found)
     }
 
-    async fn take_demand(&self, request: RequestId, now: Timestamp) -> Result<bool, Unavailable> {
+    /// Takes a request up for the caller alone. False where another did, or it has lapsed.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn take_demand(
+        &self,
+        request: RequestId,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
         let taken = self
             .write(move |connection| demands::take(connection, request, now))
             .await?;
         Ok(taken)
     }
 
-    async fn demand_state(&self, request: RequestId) -> Result<Option<DemandState>, Unavailable> {
+    /// How a request stands; none where there is none.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn demand_state(
+        &self,
+        request: RequestId,
+    ) -> Result<Option<DemandState>, Unavailable> {
         let state = self
             .read(Lane::Lookups, move |view| {
                 demands::state(view.connection, request)
@@ -116,7 +165,12 @@ impl SessionStore for SqliteStore {
         Ok(state)
     }
 
-    async fn claim_disconnect(
+    /// Takes it upon the caller to ask for a session's end at `now`; nobody else may ask before
+    /// `again`. False where it is over or another took it.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn claim_disconnect(
         &self,
         session: SessionId,
         now: Timestamp,
@@ -128,13 +182,21 @@ impl SessionStore for SqliteStore {
         Ok(claimed)
     }
 
-    async fn settle_disconnect(&self, outcome: DisconnectOutcome) -> Result<(), Unavailable> {
+    /// Records what became of it.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn settle_disconnect(&self, outcome: DisconnectOutcome) -> Result<(), Unavailable> {
         self.write(move |connection| sessions::settle(connection, &outcome))
             .await?;
         Ok(())
     }
 
-    async fn end_silent_sessions(
+    /// Ends at most `limit` open sessions that were last heard of before `before`; says how many.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn end_silent_sessions(
         &self,
         before: Timestamp,
         limit: usize,
@@ -145,14 +207,23 @@ impl SessionStore for SqliteStore {
         Ok(ended)
     }
 
-    async fn kept_sessions(&self) -> Result<KeptSessions, Unavailable> {
+    /// How many sessions are kept.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn kept_sessions(&self) -> Result<KeptSessions, Unavailable> {
         let kept = self
             .read(Lane::Scans, |view| sessions::kept(view.connection))
             .await?;
         Ok(kept)
     }
 
-    async fn end_oldest_sessions(
+    /// Takes at most `limit` open sessions of a client to be over, those not heard of for longest
+    /// first; says how many.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn end_oldest_sessions(
         &self,
         client: &ClientName,
         limit: usize,
@@ -164,7 +235,11 @@ impl SessionStore for SqliteStore {
         Ok(ended)
     }
 
-    async fn forget_oldest_sessions(
+    /// Removes at most `limit` sessions of a client, those that were over first; says how many.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn forget_oldest_sessions(
         &self,
         client: &ClientName,
         limit: usize,
@@ -176,7 +251,15 @@ impl SessionStore for SqliteStore {
         Ok(gone)
     }
 
-    async fn forget_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, Unavailable> {
+    /// Removes at most `limit` sessions that were over before `before`; says how many.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn forget_sessions(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, Unavailable> {
         let gone = self
             .write(move |connection| sessions::forget(connection, before, limit))
             .await?;

@@ -12,11 +12,11 @@ use doorward_domain::id::{AccountId, PlaceId};
 use doorward_domain::name::ClientName;
 
 /// Room for eight, and one thread of each kind.
-fn crowded(folder: &Path) -> SqliteStore {
+fn crowded(folder: &Path) -> Store {
     let mut options = options().creating();
     options.queue = 8;
     options.readers = 1;
-    SqliteStore::open(&folder.join("doorward.db"), &options).unwrap()
+    Store::open(&folder.join("doorward.db"), &options).unwrap()
 }
 
 /// Work that tells when it begins and ends when what is given back is dropped.
@@ -35,7 +35,7 @@ fn held() -> (
 }
 
 /// Holds a reading thread up until what is given back is dropped.
-async fn hold_reader(store: &SqliteStore, lane: Lane) -> Sender<()> {
+async fn hold_reader(store: &Store, lane: Lane) -> Sender<()> {
     let (work, begins, release) = held();
     let store = store.clone();
     tokio::spawn(async move {
@@ -50,7 +50,7 @@ async fn hold_reader(store: &SqliteStore, lane: Lane) -> Sender<()> {
 }
 
 /// Holds the writer up until what is given back is dropped.
-async fn hold_writer(store: &SqliteStore) -> Sender<()> {
+async fn hold_writer(store: &Store) -> Sender<()> {
     let (work, begins, release) = held();
     let store = store.clone();
     tokio::spawn(async move {
@@ -71,8 +71,8 @@ async fn until(so: impl Fn() -> bool) {
     }
 }
 
-fn reads(store: &SqliteStore, lane: Lane) -> (usize, usize, usize) {
-    store.inner.readers.as_ref().unwrap().counts(lane)
+fn reads(store: &Store, lane: Lane) -> (usize, usize, usize) {
+    store.sqlite().readers.as_ref().unwrap().counts(lane)
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_full_queue_is_busy_and_the_probe_passes_it() {
         waiting.spawn(async move { one.read(Lane::Attempts, |_| Ok(())).await.unwrap() });
         waiting.spawn(async move { other.write(|_| Ok(())).await.unwrap() });
     }
-    until(|| reads(&store, Lane::Attempts).2 == 8 && store.inner.queue.counts().2 == 8).await;
+    until(|| reads(&store, Lane::Attempts).2 == 8 && store.sqlite().queue.counts().2 == 8).await;
 
     let key = AccountKey::Id(AccountId::new(START));
     let read = store.read_attempt(&key, None, None, Fetch::Verdict).await;
@@ -98,11 +98,11 @@ async fn a_full_queue_is_busy_and_the_probe_passes_it() {
     // What was charged before is settled all the same.
     let settling = store.clone();
     waiting.spawn(async move { settling.give_back(PlaceId::new(START)).await.unwrap() });
-    until(|| store.inner.queue.counts().2 == 9).await;
+    until(|| store.sqlite().queue.counts().2 == 9).await;
 
     let prober = store.clone();
     let probe = tokio::spawn(async move { prober.probe().await });
-    until(|| store.inner.queue.counts().0 == 1).await;
+    until(|| store.sqlite().queue.counts().0 == 1).await;
     drop(writer);
     until(|| reads(&store, Lane::Attempts) == (1, 0, 8)).await;
     drop(reader);
@@ -160,7 +160,7 @@ async fn reports_of_a_client_keep_out_neither_those_of_another_nor_attempts() {
     for (name, waits) in [("loud", 1), ("loud", 2), ("quiet", 3)] {
         let store = store.clone();
         let line = client(name);
-        let queue = Arc::clone(&store.inner.queue);
+        let queue = Arc::clone(&store.sqlite().queue);
         waiting.spawn(async move { store.write_in(line, |_| Ok(())).await.unwrap() });
         until(|| queue.counts().1 == waits).await;
     }
@@ -171,7 +171,7 @@ async fn reports_of_a_client_keep_out_neither_those_of_another_nor_attempts() {
     ));
     let attempting = store.clone();
     let attempt = tokio::spawn(async move { attempting.record_attempt(START, event()).await });
-    until(|| store.inner.queue.counts() == (0, 3, 1)).await;
+    until(|| store.sqlite().queue.counts() == (0, 3, 1)).await;
     drop(writer);
     attempt.await.unwrap().unwrap();
     while let Some(done) = waiting.join_next().await {

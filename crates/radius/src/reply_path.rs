@@ -13,7 +13,7 @@ use doorward_radius_protocol::transport::Service;
 
 /// Where a reply goes.
 #[derive(Clone)]
-pub(super) enum Back {
+pub(super) enum ReplyPath {
     /// To the sender of a datagram.
     Datagram {
         socket: Arc<Socket>,
@@ -21,10 +21,10 @@ pub(super) enum Back {
         to: Return,
     },
     /// To the other end of a connection.
-    Tls(radsec::Back),
+    Tls(radsec::TlsReplyPath),
 }
 
-impl Back {
+impl ReplyPath {
     /// Who sent the request.
     pub(super) fn peer(&self) -> SocketAddr {
         match self {

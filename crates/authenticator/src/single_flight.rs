@@ -17,7 +17,7 @@ pub(super) type Bucket = (OriginKey, Option<ResourceName>, bool);
 
 /// How a comparison ended, for everybody who waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Landing {
+pub(super) enum FlightResult {
     /// The password is right.
     Right,
     /// It is settled, and remembered as this.
@@ -32,7 +32,7 @@ pub(super) enum Landing {
     Spent(Undecided),
 }
 
-impl Landing {
+impl FlightResult {
     /// Whether the price is spent: there was a verdict, and it was no, or as good as one.
     pub(super) const fn is_settled(&self) -> bool {
         match self {
@@ -44,8 +44,8 @@ impl Landing {
 
 /// Comparisons under way.
 #[derive(Default)]
-pub(super) struct Flights {
-    under_way: Arc<Mutex<HashMap<FlightKey, watch::Receiver<Option<Landing>>>>>,
+pub(super) struct SingleFlight {
+    under_way: Arc<Mutex<HashMap<FlightKey, watch::Receiver<Option<FlightResult>>>>>,
 }
 
 /// What makes two attempts the same guess: account, epoch and password (all in the digest), and how
@@ -59,38 +59,38 @@ pub(super) struct FlightKey {
 }
 
 /// Whether somebody compares this password already.
-pub(super) enum Boarding {
+pub(super) enum Joined {
     /// Nobody did: whoever gets this compares, and tells the others.
-    Lead(Lead),
-    /// Somebody does: await the landing.
-    Follow(Follow),
+    Leader(Leader),
+    /// Somebody does: await the result.
+    Follower(Follower),
 }
 
-/// The duty to compare. Dropped without a landing, the others learn that there is no verdict.
-pub(super) struct Lead {
+/// The duty to compare. Dropped without a result, the others learn that there is no verdict.
+pub(super) struct Leader {
     key: FlightKey,
-    landing: watch::Sender<Option<Landing>>,
-    under_way: Arc<Mutex<HashMap<FlightKey, watch::Receiver<Option<Landing>>>>>,
+    result: watch::Sender<Option<FlightResult>>,
+    under_way: Arc<Mutex<HashMap<FlightKey, watch::Receiver<Option<FlightResult>>>>>,
 }
 
 /// A wait for somebody else's comparison.
-pub(super) struct Follow(watch::Receiver<Option<Landing>>);
+pub(super) struct Follower(watch::Receiver<Option<FlightResult>>);
 
-impl Flights {
-    /// Boards the comparison of a password, the first one to lead it.
-    pub(super) fn board(&self, key: FlightKey) -> Boarding {
+impl SingleFlight {
+    /// Joins the comparison of a password; the first to join leads it.
+    pub(super) fn join(&self, key: FlightKey) -> Joined {
         let mut under_way = self
             .under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match under_way.entry(key) {
-            Entry::Occupied(entry) => Boarding::Follow(Follow(entry.get().clone())),
+            Entry::Occupied(entry) => Joined::Follower(Follower(entry.get().clone())),
             Entry::Vacant(entry) => {
-                let (landing, receiver) = watch::channel(None);
+                let (result, receiver) = watch::channel(None);
                 entry.insert(receiver);
-                Boarding::Lead(Lead {
+                Joined::Leader(Leader {
                     key,
-                    landing,
+                    result,
                     under_way: Arc::clone(&self.under_way),
                 })
             }
@@ -98,15 +98,15 @@ impl Flights {
     }
 }
 
-impl Lead {
-    /// Tells everybody how it ended.
-    pub(super) fn land(self, landing: Landing) {
+impl Leader {
+    /// Tells the followers how it ended.
+    pub(super) fn complete(self, result: FlightResult) {
         // Nobody may be waiting.
-        let _ = self.landing.send(Some(landing));
+        let _ = self.result.send(Some(result));
     }
 }
 
-impl Drop for Lead {
+impl Drop for Leader {
     fn drop(&mut self) {
         self.under_way
             .lock()
@@ -115,14 +115,14 @@ impl Drop for Lead {
     }
 }
 
-impl Follow {
-    /// Waits for the landing.
-    pub(super) async fn landing(mut self) -> Landing {
+impl Follower {
+    /// Waits for the result.
+    pub(super) async fn result(mut self) -> FlightResult {
         match self.0.wait_for(Option::is_some).await {
-            Ok(landing) => landing
+            Ok(result) => result
                 .clone()
-                .unwrap_or(Landing::Undecided(Undecided::Busy)),
-            Err(_) => Landing::Undecided(Undecided::Busy),
+                .unwrap_or(FlightResult::Undecided(Undecided::Busy)),
+            Err(_) => FlightResult::Undecided(Undecided::Busy),
         }
     }
 }
@@ -144,32 +144,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn followers_learn_how_the_leader_landed() {
-        let flights = Flights::default();
+    async fn followers_learn_how_the_leader_completed() {
+        let flights = SingleFlight::default();
         let key = key();
-        let Boarding::Lead(lead) = flights.board(key) else {
+        let Joined::Leader(lead) = flights.join(key) else {
             panic!("the first leads")
         };
-        let Boarding::Follow(follow) = flights.board(key) else {
+        let Joined::Follower(follow) = flights.join(key) else {
             panic!("the second follows")
         };
-        lead.land(Landing::Remembered(Known::Wrong));
-        assert_eq!(follow.landing().await, Landing::Remembered(Known::Wrong));
-        assert!(matches!(flights.board(key), Boarding::Lead(_)));
+        lead.complete(FlightResult::Remembered(Known::Wrong));
+        assert_eq!(
+            follow.result().await,
+            FlightResult::Remembered(Known::Wrong)
+        );
+        assert!(matches!(flights.join(key), Joined::Leader(_)));
     }
 
     #[tokio::test]
     async fn a_leader_that_vanishes_leaves_no_verdict_and_no_trace() {
-        let flights = Flights::default();
+        let flights = SingleFlight::default();
         let key = key();
-        let Boarding::Lead(lead) = flights.board(key) else {
+        let Joined::Leader(lead) = flights.join(key) else {
             panic!("the first leads")
         };
-        let Boarding::Follow(follow) = flights.board(key) else {
+        let Joined::Follower(follow) = flights.join(key) else {
             panic!("the second follows")
         };
         drop(lead);
-        assert_eq!(follow.landing().await, Landing::Undecided(Undecided::Busy));
-        assert!(matches!(flights.board(key), Boarding::Lead(_)));
+        assert_eq!(
+            follow.result().await,
+            FlightResult::Undecided(Undecided::Busy)
+        );
+        assert!(matches!(flights.join(key), Joined::Leader(_)));
     }
 }
