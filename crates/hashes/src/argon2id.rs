@@ -114,7 +114,7 @@ impl Memory {
 pub struct SaltUnavailable;
 
 /// Hashes a new password on the calling thread, which takes tens of milliseconds; services go
-/// through [`super::HashingPool`].
+/// through `HashingPool` of `doorward-hashing`.
 ///
 /// # Errors
 /// [`SaltUnavailable`], on a system without randomness.

@@ -112,7 +112,7 @@ impl StoredHash {
     }
 
     /// Whether the password matches, computed on the calling thread and compared in constant
-    /// time; services go through [`super::HashingPool`].
+    /// time; services go through `HashingPool` of `doorward-hashing`.
     ///
     /// # Errors
     /// Refuses, and computes nothing, where this hash and this password together exceed the

@@ -1,4 +1,4 @@
-//! The LDAP front end (RFC 4510 to 4519): bytes to requests, answers to bytes.
+//! LDAP without input and output (RFC 4510 to 4519): bytes to requests, answers to bytes.
 //!
 //! [`decode`] turns hostile bytes into a [`decode::Request`] behind [`limits`]; [`result`] turns
 //! answers into bytes. [`dn`], [`filter`], [`attribute`] and [`schema`] are the values that
@@ -8,8 +8,8 @@
 //!
 //! [`session`] is who a connection speaks as, as a state machine that says what to do next;
 //! [`bind`], [`password`], [`extended`] and [`controls`] are the rules it applies. [`tree`], [`entries`] and
-//! [`root_dse`] are what can be read, [`search`] and [`compare`] read it. [`server`] is the only
-//! part that does input and output. None of them decides anything about an account.
+//! [`root_dse`] are what can be read, [`search`] and [`compare`] read it. None of them decides
+//! anything about an account. Sockets and tasks are those of `doorward-ldap`.
 
 pub mod attribute;
 pub mod bind;

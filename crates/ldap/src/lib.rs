@@ -1,7 +1,7 @@
 //! Listeners: sockets in, connections out, and everything that bounds them.
 //!
 //! The only part of the LDAP front end that does input and output. What a connection may do is
-//! decided by [`super::session`]; here is how long it may take, how many there may be, and what
+//! decided by [`doorward_ldap_protocol::session`]; here is how long it may take, how many there may be, and what
 //! happens when the network misbehaves. A panic on one connection ends that connection.
 //!
 //! Metrics: `doorward_ldap_connections_total{listener}`,

@@ -1,13 +1,13 @@
-//! The RADIUS front end: datagrams in, one question to the authenticator, datagrams out.
+//! RADIUS without input and output: datagrams in, one question to the authenticator, datagrams out.
 //!
 //! [`wire`] knows octets and MD5, [`transport`] what UDP and TLS make of them, [`request`] reads
 //! what is asked (CHAP and MS-CHAPv2 by [`challenges`]), [`accounting`] what is reported, [`reply`]
 //! writes what is answered, [`attributes`] what a reply tells of a user's network, [`dictionary`]
-//! which attribute a name is, [`duplicates`] remembers both, [`probes`] which Status-Servers came, [`sessions`] keeps EAP conversations
-//! from one challenge to the next, [`disconnect`] asks a client to end a session, [`exchange`] joins
-//! them into a state machine without socket or clock, [`narration`] and [`shown`] put it into words
-//! for who watches, and [`server`] is the only part that does input and output. None of them decides
-//! anything about an account.
+//! which attribute a name is, [`duplicates`] remembers both, [`probes`] which Status-Servers came,
+//! [`sessions`] keeps EAP conversations from one challenge to the next, [`disconnect`] asks a client
+//! to end a session, [`exchange`] joins them into a state machine without socket or clock,
+//! [`narration`] and [`shown`] put it into words for who watches. None of them decides anything about
+//! an account. Sockets and tasks are those of `doorward-radius`.
 
 pub mod accounting;
 pub mod attributes;

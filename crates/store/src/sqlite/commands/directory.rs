@@ -221,7 +221,7 @@ impl Store {
     }
 
     /// The reply attributes mapped to an account at a resource, by itself and by its groups, nested
-    /// ones included, as [`super::attempts::Fetch::Accept`] reads them.
+    /// ones included, as [`crate::attempts::Fetch::Accept`] reads them.
     ///
     /// # Errors
     /// The store cannot answer.
