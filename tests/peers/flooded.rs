@@ -241,7 +241,9 @@ fn flood(gateway: &Gateway, datagrams: impl Iterator<Item = Vec<u8>>) {
 
 #[test]
 fn forged_datagrams_use_up_nothing_of_whom_they_pretend_to_be() {
-    const FORGED: u16 = 500;
+    // Ten times the allowance, and no more than the receive buffer of the socket holds: what the
+    // system drops before it is read says nothing.
+    const FORGED: u16 = 200;
     let gateway = sparing(20);
     let genuine = |number: u16| {
         let [high, low] = number.to_be_bytes();
