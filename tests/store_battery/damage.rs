@@ -3,13 +3,9 @@
 use rusqlite::Connection;
 
 use doorward_store::Store;
-use doorward_store::sqlite::{BackupError, OpenOptions, backup, restore};
+use doorward_store::sqlite::{BackupError, backup, restore};
 
-use crate::world::{add_user, group_name};
-
-fn options() -> OpenOptions {
-    OpenOptions::new(group_name("users"))
-}
+use crate::world::{add_user, options};
 
 /// A policy that cannot be read, and two that could not be set.
 const POLICIES: [(&str, &str); 3] = [

@@ -7,16 +7,12 @@ use std::path::{Path, PathBuf};
 
 use doorward_store::Store;
 use doorward_store::changes::UserFilter;
-use doorward_store::sqlite::{BackupError, OpenError, OpenOptions, backup, restore};
+use doorward_store::sqlite::{BackupError, OpenError, backup, restore};
 use rusqlite::Connection;
 use rustix::fs::inotify;
 
 use crate::journal::plant;
 use crate::world::*;
-
-fn options() -> OpenOptions {
-    OpenOptions::new(group_name("users"))
-}
 
 /// A folder with a closed store, with alice in it, and a backup.
 struct Made {

@@ -45,10 +45,6 @@ pub(crate) fn fixture() -> Folder {
     Folder(tempfile::tempdir().unwrap())
 }
 
-fn options() -> OpenOptions {
-    OpenOptions::new(group_name("users"))
-}
-
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

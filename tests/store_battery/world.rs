@@ -20,11 +20,17 @@ use doorward_store::attempts::{
 use doorward_store::changes::{Applied, Change, ChangeRefused, Command, NewUser, UserFilter};
 use doorward_store::events::EventQuery;
 use doorward_store::records::{Binding, BoundTo, MailKind, NewMail, UserRecord};
+use doorward_store::sqlite::OpenOptions;
 
 /// A place where stores are opened; every store it gives is another handle on the same data, as a
 /// second process would have.
 pub(crate) trait Fixture {
     fn open(&self) -> Store;
+}
+
+/// How these tests open a store of SQLite.
+pub(crate) fn options() -> OpenOptions {
+    OpenOptions::new(group_name("users"))
 }
 
 /// When the tests begin.
